@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# Pythons, and ansible-test without its download server. Source _common.sh first.
+#
+#   python_for VERSION...           the first of these Pythons that runs; prints its path, fails if there is none
+#   left_out TEXT...                say loudly what was not tested, again at the end of the script
+#   ansible_test VENV ARGUMENT...   ansible-test of that environment, in the current collection
+
+# pyenv's shims stand on the path for versions that aren't enabled, and fail: so each is tried.
+python_for() {
+    local version candidate
+    for version in "$@"; do
+        for candidate in "$HOME"/.pyenv/versions/"$version"*/bin/python "python$version"; do
+            if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
+                "$candidate" -c 'import sys; print(sys.executable)'
+                return
+            fi
+        done
+    done
+    return 1
+}
+
+_left_out=()
+left_out() {
+    _left_out+=("$*")
+    say "NOT TESTED: $*"
+}
+
+say_left_out() {
+    local text
+    for text in "${_left_out[@]}"; do say "NOT TESTED: $text"; done
+}
+trap say_left_out EXIT
+
+ansible_test() {
+    local environment=$1 python
+    shift
+    _ansible_test_home
+    python=$(readlink -f "$environment/bin/python")
+    # ansible-test looks for pythonX.Y on the path, and hands little of the environment on.
+    env -u PYTHONPATH HOME="$CACHE/ansible-test" PATH="$environment/bin:$(dirname "$python"):$PATH" \
+        "$environment/bin/ansible-test" "$@"
+}
+
+# ansible-test makes environments of its own under $HOME, and starts each with a get-pip.py from a server of the
+# Ansible project. It takes that file from its cache if it's there: this one does the same with pip from the index.
+_ansible_test_home() {
+    local home=$CACHE/ansible-test cache=$CACHE/ansible-test/.ansible/test/cache version
+    mkdir -p "$cache" "$home/.config/pip"
+    {
+        echo "[global]"
+        python3 -m pip config list | sed -n "s/^[a-z:]*\.\([a-z-]*\)='\(.*\)'$/\1 = \2/p"
+    } >"$home/.config/pip/pip.conf"
+    ls "$cache"/pip-*.whl >/dev/null 2>&1 || python3 -m pip download -q --no-deps -d "$cache" pip==25.2
+    for version in 24_2 25_2; do
+        cat >"$cache/get_pip_$version.py" <<'PYTHON'
+import pathlib, runpy, sys
+
+sys.path.insert(0, str(next(pathlib.Path(__file__).parent.glob("pip-*.whl"))))
+sys.argv = ["pip", "install", *[a for a in sys.argv[1:] if a not in ("--no-setuptools", "--no-wheel")]]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+PYTHON
+    done
+}
