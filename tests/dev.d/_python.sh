@@ -48,15 +48,16 @@ ansible_test() {
 # ansible-test makes environments of its own under $HOME, and starts each with a get-pip.py from a server of the
 # Ansible project. It takes that file from its cache if it's there: this one does the same with pip from the index.
 _ansible_test_home() {
-    local home=$CACHE/ansible-test cache=$CACHE/ansible-test/.ansible/test/cache version
-    mkdir -p "$cache" "$home/.config/pip"
+    local home=$CACHE/ansible-test downloads version
+    downloads=$home/.ansible/test/cache
+    mkdir -p "$downloads" "$home/.config/pip"
     {
         echo "[global]"
-        python3 -m pip config list | sed -n "s/^[a-z:]*\.\([a-z-]*\)='\(.*\)'$/\1 = \2/p"
+        python3 -m pip config list | sed -n "s/^[a-z:]*\.\([a-z-]*\)='\(.*\)'$/\1 = \2/p" | awk '!seen[$1]++'
     } >"$home/.config/pip/pip.conf"
-    ls "$cache"/pip-*.whl >/dev/null 2>&1 || python3 -m pip download -q --no-deps -d "$cache" pip==25.2
+    ls "$downloads"/pip-*.whl >/dev/null 2>&1 || python3 -m pip download -q --no-deps -d "$downloads" pip==25.2
     for version in 24_2 25_2; do
-        cat >"$cache/get_pip_$version.py" <<'PYTHON'
+        cat >"$downloads/get_pip_$version.py" <<'PYTHON'
 import pathlib, runpy, sys
 
 sys.path.insert(0, str(next(pathlib.Path(__file__).parent.glob("pip-*.whl"))))
