@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError, Problem
+from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, is_address, plain
+
+
+class ActionModule(ActionBase):
+    """Collect the intent from arguments or variables, and plan: on the controller, no host contacted."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result["changed"] = False
+        dummy, args = self.validate_argument_spec(argument_spec={
+            "intent": {"type": "dict"},
+            "hosts": {"type": "dict"},
+            "deployed": {"type": "dict"},
+            "gather": {"type": "str", "choices": ["plan", "members"], "default": "plan"},
+            "file": {"type": "path"},
+            "show": {"type": "bool", "default": False},
+        })
+        if args["intent"] is not None:
+            intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
+            problems: list[Problem] = []
+        else:
+            found = collect(task_vars or {}, self._templar)
+            if args["gather"] == "members" and found.lb_hosts:
+                result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found))
+                return result
+            intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems
+            result["warnings"] = found.warnings
+        try:
+            plan = compute_plan(intent, hosts, deployed)
+        except PlanError as error:
+            problems = problems + list(error.problems)
+        if problems:
+            result.update(failed=True, msg=str(PlanError(problems)), problems=[item.to_dict() for item in problems])
+            return result
+        self._deliver(plan, args["file"], args["show"])
+        result["plan"] = plan
+        result["warnings"] = result.get("warnings", []) + plan["warnings"]
+        result["balancers"] = list(dict.fromkeys(
+            member["host"] for endpoint in plan["endpoints"] for instance in endpoint["instances"]
+            for member in instance["members"]))
+        result["preferred"] = _preferred(plan)
+        return result
+
+    def _deliver(self, plan: dict[str, t.Any], file: str | None, show: bool) -> None:
+        if show:
+            Display().display(plan_text(plan))
+        if file:
+            target = pathlib.Path(self._loader.path_dwim(file))
+            scratch = target.with_name(target.name + ".new")
+            scratch.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+            scratch.replace(target)
+
+
+def _preferred(plan: dict[str, t.Any]) -> list[str]:
+    """Hosts that rank highest in any instance."""
+    first = [max(instance["members"], key=lambda member: member["priority"])["host"]
+             for endpoint in plan["endpoints"] for instance in endpoint["instances"]]
+    return list(dict.fromkeys(first))
+
+
+def _unknown(found: Collected) -> list[str]:
+    """Members of which nobody but themselves can tell what the plan needs."""
+    planned = {item["host"]
+               for plan in found.deployed.values() for endpoint in plan.get("endpoints", [])
+               for instance in endpoint.get("instances", []) for item in instance.get("members", [])}
+    unknown = []
+    for name, host in found.hosts.items():
+        if name in found.lb_hosts:
+            known = host.get("networks") or (host.get("address") and host.get("interface")) or name in planned
+        else:
+            known = host.get("networks") or host.get("address") or is_address(host.get("inventory_address"))
+        if not known:
+            unknown.append(name)
+    return unknown
