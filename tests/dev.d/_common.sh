@@ -14,6 +14,7 @@
 #   collection_copy [NAME]          the checkout as …/ansible_collections/kubeha/apiserver; prints its path
 #   need_apt PACKAGE...             Debian packages: installed when root, otherwise named
 #   need_command COMMAND PACKAGE    as need_apt, unless COMMAND is there already
+#   lab_packages                    all that podman and the image builds need
 
 set -euo pipefail
 export LC_ALL=C.UTF-8
@@ -165,4 +166,10 @@ _apt_install() {
     local options=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
     apt-get "${options[@]}" update || true
     apt-get "${options[@]}" install --yes --no-install-recommends "$@"
+}
+
+# What the lab runs on. netavark asks for iptables and does not depend on it.
+lab_packages() {
+    need_apt podman netavark aardvark-dns runc iptables mmdebstrap debian-archive-keyring \
+        python3-venv openssh-client openssl uidmap slirp4netns fuse-overlayfs
 }

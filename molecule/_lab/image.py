@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images of Debian systems, made from packages of the mirror that this machine uses itself."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+
+from .podman import LABEL, LabError, any_container, podman, say
+
+HERE = pathlib.Path(__file__).parent
+# Debian releases that the collection is tested on: 11, 12, 13 and the next one.
+SUITES = ("bullseye", "bookworm", "trixie", "sid")
+PACKAGES = (
+    "systemd-sysv", "dbus", "python3", "python3-apt", "iproute2", "iputils-ping", "openssh-server", "nftables", "procps",
+)  # fmt: skip
+CUSTOMIZE = HERE / "image" / "customize.sh"
+
+
+def ensure(suite: str, installed: bool = False) -> str:
+    """Name of the suite's image, built if it is missing; installed: with haproxy and keepalived."""
+    if suite not in SUITES:
+        raise LabError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
+    recipe = hashlib.sha256(repr((suite, PACKAGES)).encode() + CUSTOMIZE.read_bytes()).hexdigest()[:12]
+    base = f"localhost/kubeha-lab:{suite}-{recipe}"
+    wanted = f"{base}-installed" if installed else base
+    with lock("image-" + suite):
+        if not exists(base):
+            say(f"building the image of Debian {suite} from packages; once, about half a minute")
+            build(suite, base)
+        if not exists(wanted):
+            say(f"installing haproxy and keepalived into a copy of the image of Debian {suite}; once, a few seconds")
+            install(base, wanted)
+    return wanted
+
+
+def exists(image: str) -> bool:
+    return podman("image", "exists", image, check=False).returncode == 0
+
+
+def build(suite: str, image: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="kubeha-image-", dir=large_directory()) as scratch:
+        tarball = os.path.join(scratch, "root.tar")
+        command = [
+            "mmdebstrap",
+            "--variant=minbase",
+            "--include=" + ",".join(PACKAGES),
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            # An older release's index has expired, and is as good as ever.
+            '--aptopt=Acquire::Check-Valid-Until "false"',
+            *(f'--aptopt={name} "{value}"' for name, value in proxies().items()),
+            "--skip=cleanup/apt/lists",
+            f'--customize-hook={CUSTOMIZE} "$1"',
+            suite,
+            tarball,
+            mirror(),
+        ]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if result.returncode != 0:
+            raise LabError(f"building the image for {suite} failed:\n{result.stdout[-3000:]}")
+        podman("import", f"--change=LABEL={LABEL}=image", '--change=CMD ["/sbin/init"]', tarball, image)
+
+
+def install(base: str, image: str) -> None:
+    name = "kubeha-lab-install-" + image.rsplit(":", 1)[1]
+    podman("rm", "--force", "--ignore", name)
+    script = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet haproxy keepalived"
+    try:
+        podman(
+            "run", *any_container(), f"--name={name}", f"--label={LABEL}=image", "--network=none", base, "sh", "-c", script
+        )  # fmt: skip
+        podman("commit", f"--change=LABEL={LABEL}=image", '--change=CMD ["/sbin/init"]', name, image)
+    finally:
+        podman("rm", "--force", "--ignore", name)
+
+
+def mirror() -> str:
+    """The Debian mirror in this machine's apt configuration, or what KUBEHA_DEBIAN_MIRROR says."""
+    given = os.environ.get("KUBEHA_DEBIAN_MIRROR")
+    if given:
+        return given
+    release = platform.freedesktop_os_release()
+    codename = release.get("VERSION_CODENAME", "")
+    if release.get("ID") == "debian" and shutil.which("apt-get"):
+        lines = subprocess.run(
+            ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.splitlines()
+        for line in lines:
+            found = re.fullmatch(rf"(?:{codename}|stable|oldstable|testing|sid|unstable) main (\S+)", line)
+            if found:
+                return found.group(1)
+    raise LabError(
+        "this machine's apt configuration names no Debian mirror; set KUBEHA_DEBIAN_MIRROR to one "
+        "(and install the package debian-archive-keyring, if this is not Debian)"
+    )
+
+
+def proxies() -> dict[str, str]:
+    """mmdebstrap ignores the host's apt configuration; a proxy in it is needed all the same."""
+    found = {}
+    for name in ("Acquire::http::Proxy", "Acquire::https::Proxy"):
+        value = subprocess.run(
+            ["apt-config", "shell", "value", name], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        if value:
+            found[name] = value.partition("=")[2].strip("'")
+    return found
+
+
+def cache() -> pathlib.Path:
+    given = os.environ.get("KUBEHA_CACHE")
+    if given:
+        return pathlib.Path(given)
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "kubeha"
+
+
+def large_directory() -> str:
+    # Hundreds of megabytes; /tmp may be a small tmpfs.
+    directory = cache() / "tmp"
+    directory.mkdir(parents=True, exist_ok=True)
+    return str(directory)
+
+
+class lock:
+    """Held by one process at a time; gone with the process."""
+
+    def __init__(self, name: str) -> None:
+        self.path = cache() / f"{name}.lock"
+
+    def __enter__(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = open(self.path, "w", encoding="utf-8")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __exit__(self, *dummy: object) -> None:
+        self.file.close()
