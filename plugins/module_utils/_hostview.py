@@ -1,0 +1,421 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What one host gets of a plan: the list of its files, and the values that their templates print.
+
+Pure. It decides nothing about the cluster: every name, address, weight and timer comes from the plan; here they are
+only picked for one host, given their unit, and put into the words of HAProxy, keepalived and systemd.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+ROLES = ("haproxy", "keepalived")
+COMMON = "common"
+
+HAPROXY_CONFIG = "/etc/haproxy/haproxy.cfg"
+KEEPALIVED_CONFIG = "/etc/keepalived/keepalived.conf"
+PLAN_FILE = "/etc/kubeha/plan.json"
+CHECK = "/usr/libexec/keepalived/kubeha-check"
+NOTIFY = "/usr/libexec/keepalived/kubeha-notify"
+UNIT_HOOK = "/usr/libexec/kubeha/unit-hook"
+DROP_INS = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name in ROLES}
+SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
+SOCKET = "/var/lib/haproxy/kubeha.sock"
+RUN = "/run/kubeha"
+SCRIPT_USER = "keepalived_script"
+
+# The marker by which a deployed file is known as ours; the same words as in _ownership.
+HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next run."
+
+# A file descriptor each for client and server, and some for listeners, checks, logs and the master.
+_FDS_PER_CONNECTION = 2
+_FDS_SPARE = 1024
+_HEALTH_MAXCONN = 200
+
+_VERSION = re.compile(r"\d+")
+
+
+def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES) -> List[Dict[str, Any]]:
+    """Every file that `host` has under `plan`, in the order in which they may be put into place.
+
+    `template` is a path below roles/: rendered where it ends in .j2, copied where it doesn't. A file without one
+    carries its `content`. `kind` says how it's validated and what follows from a change. `guarded` files may already
+    exist with somebody else's configuration.
+    """
+    endpoints = _balanced_by(plan, host)
+    if not endpoints:
+        return []
+    files: List[Dict[str, Any]] = [
+        _file(COMMON, UNIT_HOOK, "haproxy/files/unit-hook", "script", mode="0755"),
+    ]
+    if "haproxy" in roles:
+        if _sysctls(endpoints):
+            files.append(_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl"))
+        files += [
+            _file("haproxy", DROP_INS["haproxy"], "haproxy/templates/haproxy.service.conf.j2", "unit"),
+            _file("haproxy", HAPROXY_CONFIG, "haproxy/templates/haproxy.cfg.j2", "haproxy", guarded=True),
+        ]
+    if "keepalived" in roles:
+        secret = any(endpoint["auth"] != "none" for endpoint in endpoints)
+        files += [
+            _file("keepalived", CHECK, "keepalived/files/kubeha-check", "script", mode="0755"),
+            _file("keepalived", NOTIFY, "keepalived/files/kubeha-notify", "script", mode="0755"),
+            _file("keepalived", DROP_INS["keepalived"], "keepalived/templates/keepalived.service.conf.j2", "unit"),
+            _file("keepalived", KEEPALIVED_CONFIG, "keepalived/templates/keepalived.conf.j2", "keepalived",
+                  mode="0600" if secret else "0640", guarded=True, secret=secret),
+        ]
+    stored = dict(plan, endpoints=endpoints, warnings=[])
+    files.append(_file(COMMON, PLAN_FILE, None, "plan",
+                       content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n"))
+    return files
+
+
+def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
+    """The values that the templates of `host` print."""
+    endpoints = _balanced_by(plan, host)
+    return {
+        "header": HEADER,
+        "host": host,
+        "hook": UNIT_HOOK,
+        "sysctls": _sysctls(endpoints),
+        "haproxy": _haproxy(endpoints),
+        "keepalived": _keepalived(endpoints, host),
+    }
+
+
+def placeholder(endpoint_name: str) -> str:
+    """Stands for an endpoint's VRRP password in a rendered file; no name that a plan allows contains these signs."""
+    return "<<kubeha secret of %s>>" % endpoint_name
+
+
+def _balanced_by(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
+    return [endpoint for endpoint in plan["endpoints"]
+            if endpoint["mode"] == "service"
+            and any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
+
+
+def _file(role: str, path: str, template: Optional[str], kind: str, **more: Any) -> Dict[str, Any]:
+    entry: Dict[str, Any] = {
+        "role": role, "path": path, "template": template, "kind": kind, "owner": "root", "group": "root",
+        "mode": "0644", "secret": False, "guarded": False,
+    }
+    entry.update(more)
+    return entry
+
+
+def _sysctls(endpoints: Iterable[Mapping[str, Any]]) -> List[str]:
+    families = {bind["family"] for endpoint in endpoints if endpoint["haproxy"]["nonlocal_bind"]
+                for bind in endpoint["haproxy"]["binds"]}
+    return ["net.%s.ip_nonlocal_bind = 1" % family for family in ("ipv4", "ipv6") if family in families]
+
+
+# HAProxy
+
+def _haproxy(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
+    nofile = _FDS_PER_CONNECTION * connections + _FDS_SPARE
+    execution = [
+        "LimitNOFILE=%d" % nofile,
+        "OOMScoreAdjust=-500",
+        "NoNewPrivileges=yes",
+        "ProtectHome=yes",
+        "ProtectSystem=full",
+        "ProtectKernelModules=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectControlGroups=yes",
+        "LockPersonality=yes",
+        "RestrictRealtime=yes",
+        "RestrictSUIDSGID=yes",
+    ]
+    return {
+        "config": HAPROXY_CONFIG,
+        "socket": SOCKET,
+        "maxconn": connections,
+        "hard_stop_after": "%ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
+                                               default=60)),
+        "health": _health(endpoints),
+        "health_maxconn": _HEALTH_MAXCONN,
+        "endpoints": [_balancer(endpoint) for endpoint in endpoints],
+        "execution": execution,
+        "execution_id": _digest(execution),
+    }
+
+
+def _health(endpoints: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    """One frontend for each local address that answers health checks: normally one for all endpoints."""
+    listeners: Dict[str, Dict[str, Any]] = {}
+    for endpoint in endpoints:
+        health = endpoint["haproxy"]["health"]
+        bind = _socket_address(health["address"], health["port"])
+        listener = listeners.setdefault(bind, {"bind": bind, "live_paths": [], "ready": []})
+        if health["live_path"] not in listener["live_paths"]:
+            listener["live_paths"].append(health["live_path"])
+        listener["ready"].append({"path": health["ready_path"], "backend": endpoint["name"]})
+    return list(listeners.values())
+
+
+def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
+    haproxy = endpoint["haproxy"]
+    timeouts = [
+        ("connect", haproxy["connect_timeout_ms"]),
+        ("check", haproxy["check_timeout_ms"]),
+        ("queue", haproxy["queue_timeout_ms"]),
+        ("client", haproxy["client_timeout_ms"]),
+        ("client-fin", haproxy["client_fin_ms"]),
+        ("server", haproxy["server_timeout_ms"]),
+        ("server-fin", haproxy["server_fin_ms"]),
+        ("tunnel", haproxy["tunnel_timeout_ms"]),
+    ]
+    server = [
+        "check",
+        "inter %s" % _ms(haproxy["inter_ms"]),
+        "fastinter %s" % _ms(haproxy["fastinter_ms"]),
+        "downinter %s" % _ms(haproxy["downinter_ms"]),
+        "fall %d" % haproxy["fall"],
+        "rise %d" % haproxy["rise"],
+    ]
+    if haproxy["slowstart_ms"]:
+        server.append("slowstart %s" % _ms(haproxy["slowstart_ms"]))
+    server += [
+        # A real client's failed connection counts as much as a check's: a dead server is out after two of them.
+        "observe layer4", "error-limit 2", "on-error mark-down",
+        # What is left of a dead server's connections would only hang.
+        "on-marked-down shutdown-sessions",
+    ]
+    return {
+        "name": endpoint["name"],
+        "maxconn": haproxy["maxconn"],
+        "binds": [_bind(bind) for bind in haproxy["binds"]],
+        "timeouts": ["%s %s" % (name, _ms(value)) for name, value in timeouts],
+        "keepalive": _keepalive(endpoint["versions"]["haproxy"]),
+        "check": _check(haproxy["check"]),
+        "server_options": server,
+        "servers": [
+            {"name": backend["name"], "address": _socket_address(backend["address"], backend["port"])}
+            for backend in endpoint["backends"]
+        ],
+    }
+
+
+def _bind(bind: Mapping[str, Any]) -> str:
+    family = bind["family"]
+    address = "*" if bind["address"] == "*" else _bracketed(bind["address"])
+    only = " v6only" if family == "ipv6" and bind["address"] == "*" else ""
+    return "%s@%s:%d%s" % (family, address, bind["port"], only)
+
+
+def _keepalive(version: str) -> List[str]:
+    """Notice within two minutes that a client is gone: when the VIP moves, nothing tells the old holder's HAProxy."""
+    options = ["option clitcpka", "option srvtcpka"]
+    if _at_least(version, (2, 4)):
+        for side in ("cli", "srv"):
+            options += ["%stcpka-idle 60s" % side, "%stcpka-intvl 15s" % side, "%stcpka-cnt 4" % side]
+    return options
+
+
+def _check(check: Mapping[str, Any]) -> List[str]:
+    if check["kind"] == "tcp":
+        return ["option tcp-check", "tcp-check connect"]
+    return [
+        "option httpchk",
+        "http-check connect ssl alpn http/1.1",
+        "http-check send meth GET uri %s ver HTTP/1.1 hdr Host kubernetes hdr User-Agent kubeha-haproxy" % check["path"],
+        "http-check expect status %s" % ",".join(str(code) for code in check["accept"]),
+    ]
+
+
+# keepalived
+
+def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, Any]:
+    execution = [
+        "OOMScoreAdjust=-500",
+        "ProtectHome=yes",
+        "ProtectSystem=full",
+        "ProtectKernelModules=yes",
+        "ProtectControlGroups=yes",
+        "LockPersonality=yes",
+        "RestrictSUIDSGID=yes",
+    ]
+    restart_ms = max([_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"]],
+                     default=1000)
+    bundles = [_bundle(endpoint, host) for endpoint in endpoints]
+    return {
+        "config": KEEPALIVED_CONFIG,
+        "script_user": SCRIPT_USER,
+        "globals": _globals(endpoints),
+        "notify": NOTIFY,
+        "scripts": [script for bundle in bundles for script in bundle["scripts"]],
+        "files": [{"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}]
+        + [entry for bundle in bundles for entry in bundle["files"]],
+        "groups": [bundle["group"] for bundle in bundles if bundle["group"]],
+        "instances": [instance for bundle in bundles for instance in bundle["instances"]],
+        "holders": [holder for bundle in bundles for holder in bundle["holders"]],
+        "restart_sec": "%dms" % restart_ms,
+        "execution": execution,
+        "execution_id": _digest(execution),
+    }
+
+
+def _globals(endpoints: Sequence[Mapping[str, Any]]) -> List[str]:
+    return [
+        "vrrp_version 3",
+        # An interface that isn't there yet is waited for, not an error.
+        "dynamic_interfaces",
+        # Whoever still has the old holder's hardware address is corrected within a minute.
+        "vrrp_garp_master_refresh 60",
+        # After two hosts held the VIP, the one that keeps it announces it again.
+        "vrrp_higher_prio_send_advert true",
+    ]
+
+
+def _takeover_ms(instance: Mapping[str, Any]) -> int:
+    """How long the other members wait for this one's adverts before one of them takes over, at most.
+
+    A killed keepalived leaves the VIP in place, and removes it when it starts again: earlier than this would be an
+    outage.
+    """
+    interval = instance["advert_interval"] * 1000
+    adverts = instance["down_timer_adverts"] or 3
+    skew = interval if instance["vrrp_version"] == 3 else 1000
+    return int(math.ceil(interval * adverts + skew))
+
+
+def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
+    """The instances of one endpoint, which fail over together, and what they track."""
+    group = endpoint["sync_group"]
+    mine = [(instance, _member(instance, host)) for instance in endpoint["instances"]]
+    instances = [(instance, member) for instance, member in mine if member]
+    holder = group or instances[0][0]["name"]
+    scripts = [_script(endpoint, check) for check in endpoint["checks"]]
+    files = []
+    if endpoint["settle_weight"]:
+        scripts.append({
+            "name": "%s-settled" % endpoint["name"],
+            "command": "%s settled %s %s" % (CHECK, _number(endpoint["failback_delay"]), holder),
+            "weight": endpoint["settle_weight"],
+            "timing": ["interval 1", "timeout 1", "fall 1", "rise 1", "init_fail"],
+        })
+    if endpoint["holder_bonus"]:
+        files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
+                      "weight": endpoint["holder_bonus"]})
+    track = {
+        "scripts": [{"name": script["name"], "weight": script["weight"]} for script in scripts],
+        "files": [{"name": "kubeha_haproxy_down", "weight": 0}]
+        + [{"name": entry["name"], "weight": entry["weight"]} for entry in files],
+    }
+    # keepalived ignores weights that the members of a sync group track by themselves; the group's own count for all.
+    return {
+        "scripts": scripts,
+        "files": files,
+        "holders": [instance["name"] for instance, dummy in instances] + ([group] if group else []),
+        "group": {"name": group, "instances": [instance["name"] for instance, dummy in instances], "track": track}
+        if group else None,
+        "instances": [_instance(endpoint, instance, member, None if group else track)
+                      for instance, member in instances],
+    }
+
+
+def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any]) -> Dict[str, Any]:
+    health = endpoint["haproxy"]["health"]
+    mode, path = ("live", health["live_path"]) if check["kind"] == "local" else ("ready", health["ready_path"])
+    # The script gives up a little before keepalived kills it: then it can say what it saw.
+    limit = _number(round(check["timeout"] * 0.8, 3))
+    timing = ["%s %s" % (key, _number(check[key])) for key in ("interval", "timeout", "fall", "rise")]
+    if check["weight"]:
+        # What hasn't been seen to work doesn't outbid anybody.
+        timing.append("init_fail")
+    return {
+        "name": check["name"],
+        "command": "%s %s %s %d %s %s" % (CHECK, mode, health["address"], health["port"], path, limit),
+        "weight": check["weight"],
+        "timing": timing,
+    }
+
+
+def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any],
+              track: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    version = endpoint["versions"]["keepalived"]
+    unicast = endpoint["transport"] == "unicast"
+    options = [
+        "state %s" % member["state"],
+        "interface %s" % member["interface"],
+        "virtual_router_id %d" % instance["virtual_router_id"],
+        "priority %d" % member["priority"],
+        "version %d" % instance["vrrp_version"],
+        "advert_int %s" % _number(instance["advert_interval"]),
+    ]
+    if instance["down_timer_adverts"]:
+        options.append("down_timer_adverts %d" % instance["down_timer_adverts"])
+    if unicast:
+        options.append("unicast_src_ip %s" % member["address"])
+    elif instance["family"] == "ipv4":
+        options.append("mcast_src_ip %s" % member["address"])
+    if unicast or instance["family"] == "ipv4":
+        # The interface may be up before it has its address: wait for it instead of failing to send.
+        options.append("track_src_ip")
+    if unicast:
+        options.append("check_unicast_src")
+    ttl = " min_ttl 255 max_ttl 255" if _at_least(version, (2, 2, 4)) else ""
+    return {
+        "name": instance["name"],
+        "options": options,
+        "peers": [peer + ttl for peer in member["peers"]] if unicast else [],
+        "addresses": [_host_address(vip["address"]) for vip in instance["vips"]],
+        "auth": _auth(endpoint),
+        "track": track,
+    }
+
+
+def _auth(endpoint: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """At most one block, of lines that carry the secret's placeholder."""
+    secret = placeholder(endpoint["name"])
+    if endpoint["auth"] == "pass":
+        return [{"block": "authentication", "lines": ["auth_type PASS", "auth_pass %s" % secret]}]
+    if endpoint["auth"] == "hmac":
+        return [{"block": "auth_hmac", "lines": ["key 1 %s" % secret, "active_key 1", "mode enforce"]}]
+    return []
+
+
+def _member(instance: Mapping[str, Any], host: str) -> Optional[Mapping[str, Any]]:
+    return next((member for member in instance["members"] if member["host"] == host), None)
+
+
+def _host_address(address: str) -> str:
+    """A VIP is added as a single address, whatever its subnet: so it never becomes the source of the host's own
+    connections, and never takes the subnet's route with it. (keepalived marks an IPv6 /128 as deprecated itself.)"""
+    return address + ("/128" if ":" in address else "/32")
+
+
+# Words and units
+
+def _socket_address(address: str, port: int) -> str:
+    return "%s:%d" % (_bracketed(address), port)
+
+
+def _bracketed(address: str) -> str:
+    return "[%s]" % address if ":" in address else address
+
+
+def _ms(value: float) -> str:
+    return "%dms" % value
+
+
+def _number(value: float) -> str:
+    return ("%f" % value).rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _at_least(version: str, wanted: Tuple[int, ...]) -> bool:
+    found = tuple(int(part) for part in _VERSION.findall(version)[:len(wanted)])
+    return found + (0,) * (len(wanted) - len(found)) >= wanted

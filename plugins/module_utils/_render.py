@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Every file of a host as text, from the plan and the templates in roles/ alone. Runs on the controller.
+
+Plain Jinja2 and not Ansible's: no variable, fact or lookup of the user's is in reach of a template, so two
+controllers render the same plan to the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Mapping, Sequence
+
+from . import _hostview
+
+try:
+    import jinja2
+except ImportError:  # reported by whoever renders; targets never do
+    HAS_JINJA2 = False
+else:
+    HAS_JINJA2 = True
+
+
+class RenderError(Exception):
+    """A template asks for something that the view doesn't have, or can't be read."""
+
+
+def render_host(plan: Mapping[str, Any], host: str, templates_dir: str,
+                roles: Sequence[str] = _hostview.ROLES) -> List[Dict[str, Any]]:
+    """The entries of `host_files`, each with its `content`; secrets are placeholders in it.
+
+    `templates_dir` is the collection's roles folder.
+    """
+    files = _hostview.host_files(plan, host, roles)
+    view = _hostview.host_view(plan, host)
+    for entry in files:
+        if entry["template"] is not None:
+            entry["content"] = render(view, entry["template"], templates_dir)
+    return files
+
+
+def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
+    """One template as text; a file that isn't a template is copied as it is."""
+    try:
+        if not template.endswith(".j2"):
+            with open(os.path.join(templates_dir, template), encoding="utf-8") as stream:
+                return stream.read()
+        return _environment(templates_dir).get_template(template).render(view)
+    except (OSError, jinja2.TemplateError) as error:
+        raise RenderError("%s: %s" % (template, error)) from error
+
+
+def secret_placeholders(plan: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str]:
+    """{placeholder: secret} for those endpoints of the plan that have one."""
+    return {
+        _hostview.placeholder(endpoint["name"]): secrets[endpoint["name"]]
+        for endpoint in plan["endpoints"] if endpoint["auth"] != "none" and endpoint["name"] in secrets
+    }
+
+
+def _environment(templates_dir: str) -> Any:
+    if templates_dir not in _ENVIRONMENTS:
+        _ENVIRONMENTS[templates_dir] = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(templates_dir),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # nosec: configuration files, not HTML
+        )
+    return _ENVIRONMENTS[templates_dir]
+
+
+# Compiled templates are worth keeping: a render of a fleet asks for the same few thousands of times.
+_ENVIRONMENTS: Dict[str, Any] = {}
