@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables in, intent out. How Ansible merges and templates variables is tried with Ansible itself in the integration
+target endpoint_plan; hostvars and the templar are stand-ins here."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, is_address, plain, secrets
+
+
+class HostVars(dict):
+    """Variables by host, as templates see them."""
+
+    def raw_get(self, name):
+        return self[name]
+
+
+class Templar:
+    """Evaluates the one expression that the tests use."""
+
+    @staticmethod
+    def template(value):
+        if value == "{{ undefined_thing }}":
+            raise KeyError("'undefined_thing' is undefined")
+        return value
+
+
+def gather(hosts, groups=None, current=None, extra=None):
+    names = list(hosts)
+    task_vars = dict(hosts[current or names[0]])
+    task_vars.update(
+        hostvars=HostVars(hosts), inventory_hostname=current or names[0],
+        groups={"all": names, "kube_control_plane": names, **(groups or {})}, **(extra or {}))
+    return collect(task_vars, Templar())
+
+
+def three(**variables):
+    return {name: dict(variables) for name in ("cp1", "cp2", "cp3")}
+
+
+def test_groups_become_hosts_in_inventory_order():
+    found = gather(three(endpoint_vip="198.51.100.100"))
+    assert found.intent["lb_hosts"] == ["cp1", "cp2", "cp3"]
+    assert found.intent["apiserver_hosts"] == ["cp1", "cp2", "cp3"]
+    assert found.members == ["cp1", "cp2", "cp3"]
+    assert found.problems == []
+
+
+@pytest.mark.parametrize(("value", "expected"), [
+    ("balancers", ["cp2", "cp3"]),
+    ("cp3", ["cp3"]),
+    ("cp3, cp1", ["cp3", "cp1"]),
+    (["cp3", "balancers"], ["cp3", "cp2", "cp3"]),
+    (["typo"], ["typo"]),
+    (7, 7),
+])
+def test_lb_hosts_may_be_hosts_or_a_group(value, expected):
+    found = gather(three(endpoint_vip="198.51.100.100", endpoint_lb_hosts=value), {"balancers": ["cp2", "cp3"]})
+    assert found.intent["lb_hosts"] == expected
+
+
+def test_an_empty_kube_lb_is_no_group_of_balancers():
+    assert gather(three(endpoint_vip="x"), {"kube_lb": []}).lb_hosts == ["cp1", "cp2", "cp3"]
+    assert gather(three(endpoint_vip="x"), {"kube_lb": ["cp2"]}).lb_hosts == ["cp2"]
+
+
+def test_each_endpoint_of_a_list_has_its_own_hosts():
+    entries = [{"name": "a", "vip": "198.51.100.1", "lb_hosts": "left"}, {"name": "b", "vip": "198.51.100.2"}, "rubbish"]
+    found = gather(three(endpoint_list=entries), {"left": ["cp3", "cp1"]})
+    assert found.intent["list"][0]["lb_hosts"] == ["cp3", "cp1"]
+    assert "lb_hosts" not in found.intent["list"][1]
+    assert found.lb_hosts == ["cp3", "cp1", "cp2"]
+
+
+def test_a_host_without_the_intent_finds_it_with_the_members():
+    hosts = {"bastion": {}, **three(endpoint_vip="198.51.100.100", endpoint_port=9443)}
+    found = gather(hosts, {"kube_control_plane": ["cp1", "cp2", "cp3"]}, current="bastion")
+    assert found.intent["vip"] == "198.51.100.100"
+    assert found.intent["port"] == 9443
+
+
+def test_balancers_that_disagree_are_all_named():
+    hosts = three(endpoint_vip="198.51.100.100", endpoint_auth_password="one")
+    hosts["cp2"]["endpoint_vip"] = "198.51.100.101"
+    hosts["cp3"]["endpoint_auth_password"] = "two"
+    problems = gather(hosts).problems
+    assert [(problem.code, problem.where) for problem in problems] == [
+        ("intent_differs", "cp2: endpoint_vip"), ("intent_differs", "cp3: endpoint_auth_password")]
+    assert "two" not in str([problem.to_dict() for problem in problems])
+
+
+def test_a_template_that_fails_is_a_problem():
+    found = gather(three(endpoint_vip="{{ undefined_thing }}"))
+    assert [problem.code for problem in found.problems] == ["template_failed"]
+    assert "undefined_thing" in found.problems[0].rule
+
+
+def test_what_a_host_says_of_itself():
+    hosts = three(endpoint_vip="198.51.100.100")
+    hosts["cp1"].update(endpoint_interface="eth1", endpoint_priority=200, endpoint_address="198.51.100.11/24",
+                        ansible_host="mgmt.example.org")
+    hosts["cp2"]["__endpoint_info"] = {
+        "networks": [{"interface": "eth0", "address": "198.51.100.12", "prefix": 24}],
+        "packages": {"keepalived": {"installed": "2.2.7", "candidate": "2.2.8"},
+                     "haproxy": {"installed": None, "candidate": "2.6.12"}},
+        "deployed": {"plan": {"endpoints": []}, "error": None}}
+    hosts["cp3"]["__endpoint_info"] = {"unreachable": True, "networks": []}
+    found = gather(hosts)
+    assert found.hosts["cp1"] == {
+        "address": "198.51.100.11/24", "interface": "eth1", "priority": 200, "inventory_address": "mgmt.example.org"}
+    assert found.hosts["cp2"] == {
+        "inventory_address": "cp2", "networks": [{"interface": "eth0", "address": "198.51.100.12", "prefix": 24}],
+        "keepalived_version": "2.2.7", "haproxy_version": "2.6.12"}
+    assert found.hosts["cp3"] == {"inventory_address": "cp3"}
+    assert found.deployed == {"cp2": {"endpoints": []}}
+
+
+def test_members_outside_of_the_play_were_asked():
+    networks = [{"interface": "eth0", "address": "198.51.100.13", "prefix": 24}]
+    asked = {"results": [{"item": "cp3", "networks": networks}, {"item": "cp2", "unreachable": True}]}
+    found = gather(three(endpoint_vip="x"), extra={"__endpoint_asked": asked})
+    assert found.hosts["cp3"]["networks"] == networks
+    assert "networks" not in found.hosts["cp2"]
+
+
+def test_facts_that_were_gathered_anyway():
+    hosts = three(endpoint_vip="x")
+    hosts["cp1"]["ansible_facts"] = {"interfaces": ["lo", "br-ex"], "br_ex": {
+        "device": "br-ex", "ipv4": {"address": "198.51.100.11", "prefix": "24"},
+        "ipv6": [{"address": "2001:db8::11", "prefix": "64", "scope": "global"}]}}
+    assert gather(hosts).hosts["cp1"]["networks"] == [
+        {"interface": "br-ex", "address": "198.51.100.11", "prefix": 24},
+        {"interface": "br-ex", "address": "2001:db8::11", "prefix": 64}]
+
+
+def test_misspelt_variables_are_named():
+    found = gather(three(endpoint_vip="x", endpoint_virtual_router="7", endpoint_vipp="y", endpoint_url="mine"))
+    assert [text.split(":")[0] for text in found.warnings] == ["endpoint_vipp"]
+
+
+def test_secrets_by_endpoint():
+    assert secrets({"auth_password": "s"}) == {"kube-apiserver": "s"}
+    assert secrets({"auth_password": "s", "list": [{"name": "a"}, {"name": "b", "auth_password": "t"}]}) == {
+        "a": "s", "b": "t"}
+    assert secrets({}) == {}
+
+
+def test_plain_leaves_no_wrappers():
+    class Tagged(str):
+        pass
+
+    class Vaulted:
+        def __str__(self):
+            return "secret"
+
+    value = plain({Tagged("a"): [Tagged("b"), Vaulted(), True, 1, 1.5, None, datetime.date(2026, 1, 2)]})
+    assert value == {"a": ["b", "secret", True, 1, 1.5, None, "2026-01-02"]}
+    assert {type(item) for item in value["a"]} == {str, bool, int, float, type(None)}
+    assert type(next(iter(value))) is str
+
+
+def test_is_address():
+    assert is_address("198.51.100.1") and is_address("2001:db8::1")
+    assert not is_address("cp1") and not is_address(None) and not is_address(1)
