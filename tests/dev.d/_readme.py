@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write the tables of variables in the READMEs from the roles' argument specs."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ("endpoint", "haproxy", "keepalived")
+BEGIN = "<!-- variables of {role}: written by `./dev readme` from its argument specs -->"
+END = "<!-- end of variables -->"
+
+_TYPE = re.compile(r"^Type: (?P<type>[^.]+)\. ")
+_MARKUP = re.compile(r"\b(?P<kind>[BCEILMOPV]|RV)\((?P<text>(?:\\.|[^)\\])*)\)")
+
+
+def main(arguments: list[str]) -> int:
+    """Write them; with --check, only tell whether that would change something."""
+    stale = [path for path, text in current_readmes().items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        print("{0}: its tables {1}".format(path, "are not current" if "--check" in arguments else "are new"))
+        if "--check" not in arguments:
+            path.write_text(current_readmes()[path], encoding="utf-8")
+    return 1 if stale and "--check" in arguments else 0
+
+
+def current_readmes() -> dict[Path, str]:
+    """Every README with tables, as it should be."""
+    files = [ROOT / "README.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
+    return {path: with_tables(path.read_text(encoding="utf-8")) for path in files}
+
+
+def with_tables(text: str) -> str:
+    """The text with each of its tables made anew."""
+    for role in ROLES:
+        begin = BEGIN.format(role=role)
+        pattern = re.compile(re.escape(begin) + r".*?" + re.escape(END), re.DOTALL)
+        block = "\n".join([begin, *table(options(role)), END])
+        text = pattern.sub(lambda match, block=block: block, text)  # type: ignore[misc]
+    return text
+
+
+def options(role: str) -> dict[str, dict[str, t.Any]]:
+    """What the role's main entry point takes."""
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    return t.cast("dict[str, dict[str, t.Any]]", specs["argument_specs"]["main"]["options"])
+
+
+def table(specs: dict[str, dict[str, t.Any]]) -> t.Iterator[str]:
+    """A Markdown table."""
+    yield "| variable | meaning | default |"
+    yield "|---|---|---|"
+    for name, spec in specs.items():
+        paragraphs = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
+        meaning = [markdown(text) for text in paragraphs if not default_of(text)]
+        yield "| `{0}` | {1} | {2} |".format(name, " ".join(meaning), default(spec, paragraphs))
+
+
+def default(spec: dict[str, t.Any], paragraphs: list[str]) -> str:
+    """The fixed default, or how the plan computes it."""
+    if "default" in spec:
+        value = spec["default"]
+        return "`{0}`".format(value if isinstance(value, str) else json.dumps(value))
+    computed = [default_of(text) for text in paragraphs]
+    return next((markdown(text) for text in computed if text), "none")
+
+
+def default_of(paragraph: str) -> str:
+    """What a paragraph tells of a computed default: `The default is X.` and `Required X.` do."""
+    if paragraph.startswith("Required"):
+        return "required" + paragraph[len("Required") :].rstrip(".")
+    if paragraph.startswith("The default is "):
+        return paragraph[len("The default is ") :].rstrip(".")
+    return ""
+
+
+def markdown(text: str) -> str:
+    """Ansible's markup as Markdown, and the type out of the way."""
+    text = _TYPE.sub(lambda match: "*{0}.* ".format(match["type"]), text)
+    return _MARKUP.sub(_span, text).replace("|", "\\|")
+
+
+def _span(match: re.Match[str]) -> str:
+    text = match["text"].replace("\\", "")
+    if match["kind"] == "B":
+        return "**{0}**".format(text)
+    if match["kind"] == "I":
+        return "*{0}*".format(text)
+    if match["kind"] in "OP":
+        # kubeha.apiserver.endpoint#role:main:endpoint_mode=x is endpoint_mode: x
+        text = text.rpartition(":")[2] if "#" in text and match["kind"] == "O" else text.partition("#")[0]
+        text = text.replace("=", ": ")
+    return "`{0}`".format(text.replace("kubeha.apiserver.", ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
