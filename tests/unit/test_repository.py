@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of this repository that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+PACKAGE = "ansible_collections.kubeha.apiserver.plugins.module_utils"
+# Reads and writes files, runs commands: the only ones that may.
+IMPURE_UTILS = {"_host_io", "_render"}
+IMPURE_IMPORTS = {"os", "pathlib", "random", "shutil", "socket", "subprocess", "tempfile", "time", "uuid"}
+CONTROLLER_ONLY = {"jinja2", "netaddr", "yaml"}
+# Put together here, so that this file doesn't name what it forbids.
+REGISTRIES = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("debian", "org/debian"),
+        ("archive", "ubuntu", "com"),
+        ("galaxy", "ansible", "com"),
+        ("proxy", "golang", "org"),
+        ("registry", "npmjs", "org"),
+    )
+]
+
+
+def tracked_files() -> list[Path]:
+    """The repository's files; in a copy without .git, whatever isn't a cache."""
+    if (ROOT / ".git").exists():
+        command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        found = [ROOT / name for name in listing.split("\0") if name]
+    else:
+        found = []
+        for folder, folders, names in os.walk(ROOT):
+            folders[:] = [name for name in folders if name not in {"__pycache__", "output"} and ".cache" not in name]
+            folders[:] = [name for name in folders if name not in {".ansible", ".hypothesis", ".pytest_cache"}]
+            found += [Path(folder) / name for name in names]
+    return sorted(path for path in found if path.is_file() and path.suffix not in {".pyc", ".png"})
+
+
+FILES = tracked_files()
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in FILES}
+MODULES = sorted((PLUGINS / "modules").glob("*.py"))
+UTILS = sorted((PLUGINS / "module_utils").glob("*.py"))
+FILTERS = sorted((PLUGINS / "filter").glob("*.yml"))
+
+
+def identify(path: Path) -> str:
+    return path.stem
+
+
+def test_the_files_are_found() -> None:
+    assert {"COPYING", "galaxy.yml", "dev", "plugins/modules/endpoint_plan.py"} <= set(TEXTS)
+
+
+def test_every_source_names_its_licence() -> None:
+    """Code and plugins do. Tasks, settings and what is deployed to hosts have COPYING."""
+    missing = [
+        name
+        for name, text in TEXTS.items()
+        if (name.endswith(".py") or name.startswith("plugins/") or (text.startswith("#!") and "/files/" not in name))
+        and "SPDX-License-Identifier: GPL-3.0-or-later" not in "\n".join(text.split("\n")[:8])
+    ]
+    assert missing == []
+
+
+def test_no_file_names_a_package_registry() -> None:
+    found = [(name, host) for name, text in TEXTS.items() for host in REGISTRIES if host in text]
+    assert found == []
+
+
+def test_nothing_is_left_to_do() -> None:
+    marks = re.compile(r"\b(TODO|FIXME|XXX)\b|^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+    assert [name for name, text in TEXTS.items() if marks.search(text) and name != "tests/unit/test_repository.py"] == []
+
+
+def test_text_files_are_tidy() -> None:
+    untidy = [
+        name
+        for name, text in TEXTS.items()
+        if text and ("\r" in text or not text.endswith("\n") or re.search(r"[ \t]\n", text)) and name != "COPYING"
+    ]
+    assert untidy == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identify)
+def test_modules_are_documented(path: Path) -> None:
+    documents = {
+        target.id: node.value.value
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    assert {"DOCUMENTATION", "EXAMPLES", "RETURN"} <= set(documents)
+    documentation = yaml.safe_load(documents["DOCUMENTATION"])
+    assert documentation["module"] == path.stem
+    assert "kubeha.apiserver._attributes" in documentation["extends_documentation_fragment"]
+    assert yaml.safe_load(documents["EXAMPLES"]) and yaml.safe_load(documents["RETURN"])
+
+
+@pytest.mark.parametrize("path", sorted((PLUGINS / "action").glob("*.py")), ids=identify)
+def test_actions_have_a_module_that_documents_them(path: Path) -> None:
+    assert (PLUGINS / "modules" / path.name).is_file()
+
+
+def test_every_filter_is_documented_and_every_document_is_of_a_filter() -> None:
+    defined: set[str] = set()
+    for path in (PLUGINS / "filter").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "filters":
+                defined |= {
+                    item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)
+                }
+    assert defined == {path.stem for path in FILTERS}
+
+
+@pytest.mark.parametrize("path", UTILS, ids=identify)
+def test_module_utils_are_private_and_know_no_ansible(path: Path) -> None:
+    assert path.stem.startswith("_")
+    assert "PRIVATE to the collection" in path.read_text(encoding="utf-8")
+    assert "ansible" not in imports(path)
+
+
+@pytest.mark.parametrize("path", [path for path in UTILS if path.stem not in IMPURE_UTILS], ids=identify)
+def test_what_decides_is_pure(path: Path) -> None:
+    assert imports(path) & IMPURE_IMPORTS == set()
+
+
+@pytest.mark.parametrize("path", UTILS, ids=identify)
+def test_module_utils_have_unit_tests(path: Path) -> None:
+    assert (ROOT / "tests" / "unit" / "plugins" / "module_utils" / ("test_%s.py" % path.stem)).is_file()
+
+
+def test_hosts_need_nothing_but_the_standard_library() -> None:
+    foreign = {
+        path.stem: imports(path) - set(sys.stdlib_module_names) - {"ansible", "ansible_collections"}
+        for path in [*MODULES, *[PLUGINS / "module_utils" / ("%s.py" % name) for name in host_utils()]]
+    }
+    assert {name: found for name, found in foreign.items() if found} == {}
+
+
+def test_the_controller_needs_only_what_is_declared() -> None:
+    foreign = {
+        path.stem: imports(path) - set(sys.stdlib_module_names) - CONTROLLER_ONLY - {"ansible", "ansible_collections"}
+        for path in PLUGINS.rglob("*.py")
+    }
+    assert {name: found for name, found in foreign.items() if found} == {}
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=lambda path: path.stem)
+def test_plugins_have_the_syntax_of_python_3_9(path: Path) -> None:
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in [*MODULES, *FILTERS]}))
+def test_plugins_are_used_in_an_integration_target(name: str) -> None:
+    targets = [text for path, text in TEXTS.items() if path.startswith("tests/integration/targets/")]
+    assert any("kubeha.apiserver." + name in text for text in targets)
+
+
+def test_commands_of_dev_say_what_they_do() -> None:
+    commands = [path for path in (ROOT / "tests" / "dev.d").iterdir() if path.is_file() and path.name[0] not in "_."]
+    assert len(commands) > 5
+    assert [path.name for path in commands if "\n# dev: " not in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_readme_names_every_playbook() -> None:
+    playbooks = [path.name for path in (ROOT / "playbooks").glob("[a-z]*.yml")]
+    assert playbooks
+    assert [name for name in playbooks if "`%s`" % name[: -len(".yml")] not in TEXTS["README.md"]] == []
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level packages that a file imports, guarded or not."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def host_utils() -> t.Iterable[str]:
+    """Module utils that modules take to hosts."""
+    script = subprocess.run(
+        [sys.executable, "-c", "from _host_tests import host_utils; print(*sorted(host_utils()))"],
+        cwd=ROOT / "tests" / "dev.d",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return script.stdout.split()

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One truth about variables: argument specs, defaults, READMEs, tasks, and what the plan takes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS, compute_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ["endpoint", "haproxy", "keepalived"]
+# Read host by host, so they are no part of the intent.
+OF_HOSTS = {"endpoint_interface", "endpoint_address", "endpoint_priority"}
+# Steer the roles' tasks, and no file of a host.
+OF_TASKS = {
+    "endpoint_verify_timeout",
+    "haproxy_package",
+    "haproxy_package_state",
+    "keepalived_package",
+    "keepalived_package_state",
+}
+INTENT = {"vip": "198.51.100.100", "lb_hosts": ["cp1", "cp2", "cp3"], "apiserver_hosts": ["cp1", "cp2", "cp3"]}
+HOSTS = {
+    "cp%d" % number: {"address": "198.51.100.1%d/24" % number, "interface": "eth0"} for number in (1, 2, 3)
+}
+
+
+def load(path: Path) -> t.Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def options(role: str) -> dict[str, dict[str, t.Any]]:
+    return load(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+def defaults(role: str) -> dict[str, t.Any]:
+    return load(ROOT / "roles" / role / "defaults" / "main.yml")
+
+
+def all_options() -> dict[str, dict[str, t.Any]]:
+    return {name: spec for role in ROLES for name, spec in options(role).items()}
+
+
+def variable(key: str) -> str:
+    return key if key.startswith(("haproxy_", "keepalived_")) else "endpoint_" + key
+
+
+def key(name: str) -> str:
+    return name[len("endpoint_") :] if name.startswith("endpoint_") else name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_of_the_specs(role: str) -> None:
+    documented = {name: spec["default"] for name, spec in options(role).items() if "default" in spec}
+    assert defaults(role) == documented
+    assert list(defaults(role)) == list(documented), "keep them in the same order"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_variables_begin_with_their_roles_name(role: str) -> None:
+    assert [name for name in options(role) if not name.startswith(role + "_")] == []
+
+
+def test_the_plan_takes_what_is_documented_and_nothing_else() -> None:
+    assert {variable(name) for name in INTENT_KEYS} == set(all_options()) - OF_HOSTS - OF_TASKS
+
+
+def test_every_other_variable_is_read_by_a_task() -> None:
+    tasks = "\n".join(
+        path.read_text(encoding="utf-8") for role in ROLES for path in (ROOT / "roles" / role).glob("[tv]a*/*.yml")
+    )
+    assert {name for name in OF_TASKS if not re.search(r"\b%s\b" % name, tasks)} == set()
+
+
+def test_the_plan_judges_its_input_itself() -> None:
+    typed = [
+        name
+        for name, spec in all_options().items()
+        if name not in OF_TASKS and (spec["type"] != "raw" or spec.get("required") or "choices" in spec)
+    ]
+    assert typed == []
+
+
+def test_what_the_plan_takes_says_its_type() -> None:
+    untyped = [
+        name
+        for name, spec in all_options().items()
+        if spec["type"] == "raw" and not spec["description"][0].startswith("Type: ")
+    ]
+    assert untyped == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name, spec in all_options().items() if "default" in spec))
+def test_a_default_written_down_plans_the_same_as_none(name: str) -> None:
+    """The plan has defaults of its own: playbooks without roles use them."""
+    if name in OF_TASKS:
+        pytest.skip("not for the plan")
+    written = compute_plan({**INTENT, key(name): all_options()[name]["default"]}, HOSTS, {})
+    assert written == compute_plan(INTENT, HOSTS, {})
+
+
+def test_all_defaults_together_plan_the_same_as_none() -> None:
+    given = {key(name): value for role in ROLES for name, value in defaults(role).items() if name not in OF_TASKS}
+    assert compute_plan({**INTENT, **given}, HOSTS, {}) == compute_plan(INTENT, HOSTS, {})
+
+
+def test_all_defaults_together_leave_a_list_of_endpoints_alone() -> None:
+    given = {key(name): value for role in ROLES for name, value in defaults(role).items() if name not in OF_TASKS}
+    intent = {**INTENT, "list": [{"name": "one", "vip": "198.51.100.101"}, {"name": "two", "vip": "198.51.100.102"}]}
+    del intent["vip"]
+    assert compute_plan({**intent, **given}, HOSTS, {}) == compute_plan(intent, HOSTS, {})
+
+
+def test_readmes_have_current_tables() -> None:
+    readme = load_script("_readme")
+    stale = [path for path, text in readme.current_readmes().items() if path.read_text(encoding="utf-8") != text]
+    assert stale == [], "run ./dev readme"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_readmes_name_every_variable(role: str) -> None:
+    for path in (ROOT / "README.md", ROOT / "roles" / role / "README.md"):
+        text = path.read_text(encoding="utf-8")
+        assert [name for name in options(role) if "| `%s` |" % name not in text] == [], path
+
+
+def test_tables_render_markup() -> None:
+    rows = list(
+        load_script("_readme").table(
+            {
+                "a": {"description": ["Type: string. V(x|y) or O(b.c#role:main:d=1), see P(kubeha.apiserver.e#role)."]},
+                "b": {"description": ["Type: integer. Some.", "The default is C(7) or so."]},
+                "c": {"description": "Other.", "default": ["x"]},
+            }
+        )
+    )
+    assert rows[2:] == [
+        "| `a` | *string.* `x\\|y` or `d: 1`, see `e`. | none |",
+        "| `b` | *integer.* Some. | `7` or so |",
+        '| `c` | Other. | `["x"]` |',
+    ]
+
+
+def load_script(name: str) -> t.Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "dev.d" / (name + ".py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
