@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 import sys
 
 from . import image
+from .lab import Lab, down, names
 from .podman import LabError, any_container
 
 
@@ -26,6 +28,34 @@ def main() -> int:
     command.add_argument("--volume", action="append", default=[], help="HOST:CONTAINER[:ro]")
     command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND")
 
+    command = commands.add_parser("up", help="start a lab from scratch")
+    command.add_argument("lab")
+    command.add_argument("topology", type=pathlib.Path, help="YAML file, see topology.py")
+
+    command = commands.add_parser("down", help="remove labs")
+    command.add_argument("labs", nargs="*", metavar="LAB", help="all, where none is named")
+
+    commands.add_parser("list", help="labs and their hosts")
+
+    command = commands.add_parser("exec", help="run a command on a host")
+    command.add_argument("lab")
+    command.add_argument("host")
+    command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+    command = commands.add_parser("fault", help="break a host, or mend it")
+    command.add_argument("lab")
+    command.add_argument("host")
+    command.add_argument("fault", choices=("kill", "boot", "freeze", "thaw"))
+
+    command = commands.add_parser("apiserver", help="how the API server's stand-in on a host behaves")
+    command.add_argument("lab")
+    command.add_argument("host")
+    command.add_argument("mode", help="healthy, 500, 401, 403, slow=SECONDS, hang, refuse")
+
+    command = commands.add_parser("holders", help="hosts that have an address now")
+    command.add_argument("lab")
+    command.add_argument("address")
+
     arguments = parser.parse_args()
     try:
         return COMMANDS[arguments.command](arguments)
@@ -40,16 +70,79 @@ def command_image(arguments: argparse.Namespace) -> int:
 
 
 def command_run(arguments: argparse.Namespace) -> int:
-    argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     name = image.ensure(arguments.suite, installed=True)
     volumes = [f"--volume={volume}" for volume in arguments.volume]
     options = ["--rm", "--interactive", "--network=none"]
     os.chdir("/")
-    os.execvp("podman", ["podman", "run", *any_container(), *options, *volumes, name, *argv])
+    os.execvp("podman", ["podman", "run", *any_container(), *options, *volumes, name, *without_dashes(arguments.argv)])
     return 1
 
 
-COMMANDS = {"image": command_image, "run": command_run}
+def command_up(arguments: argparse.Namespace) -> int:
+    # Only this needs YAML, which comes with ansible-core.
+    import yaml
+
+    with open(arguments.topology, encoding="utf-8") as file:
+        lab = Lab.up(arguments.lab, yaml.safe_load(file))
+    print(lab.inventory)
+    return 0
+
+
+def command_down(arguments: argparse.Namespace) -> int:
+    for name in arguments.labs or names():
+        down(name)
+    return 0
+
+
+def command_list(arguments: argparse.Namespace) -> int:
+    for name in names():
+        lab = Lab(name)
+        print(f"{name}: ansible-playbook -i {lab.inventory}")
+        for host in lab.hosts:
+            info = lab.info(host)
+            print(f"  {host:10} {' '.join(info['addresses']):40} {' '.join(info['groups'])}")
+    return 0
+
+
+def command_exec(arguments: argparse.Namespace) -> int:
+    argv = without_dashes(arguments.argv) or ["bash", "-l"]
+    options = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
+    container = Lab(arguments.lab).container(arguments.host)
+    os.chdir("/")
+    os.execvp("podman", ["podman", "exec", *options, container, *argv])
+    return 1
+
+
+def command_fault(arguments: argparse.Namespace) -> int:
+    getattr(Lab(arguments.lab), arguments.fault)(arguments.host)
+    return 0
+
+
+def command_apiserver(arguments: argparse.Namespace) -> int:
+    Lab(arguments.lab).apiserver(arguments.host, arguments.mode)
+    return 0
+
+
+def command_holders(arguments: argparse.Namespace) -> int:
+    print("\n".join(Lab(arguments.lab).holders(arguments.address)))
+    return 0
+
+
+def without_dashes(argv: list[str]) -> list[str]:
+    return argv[1:] if argv[:1] == ["--"] else argv
+
+
+COMMANDS = {
+    "image": command_image,
+    "run": command_run,
+    "up": command_up,
+    "down": command_down,
+    "list": command_list,
+    "exec": command_exec,
+    "fault": command_fault,
+    "apiserver": command_apiserver,
+    "holders": command_holders,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -68,7 +68,7 @@ def build(suite: str, image: str) -> None:
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if result.returncode != 0:
             raise LabError(f"building the image for {suite} failed:\n{result.stdout[-3000:]}")
-        podman("import", f"--change=LABEL={LABEL}=image", '--change=CMD ["/sbin/init"]', tarball, image)
+        podman("import", f"--change=LABEL={LABEL}=image", '--change=CMD ["/usr/local/sbin/lab-init"]', tarball, image)
 
 
 def install(base: str, image: str) -> None:
@@ -79,7 +79,7 @@ def install(base: str, image: str) -> None:
         podman(
             "run", *any_container(), f"--name={name}", f"--label={LABEL}=image", "--network=none", base, "sh", "-c", script
         )  # fmt: skip
-        podman("commit", f"--change=LABEL={LABEL}=image", '--change=CMD ["/sbin/init"]', name, image)
+        podman("commit", f"--change=LABEL={LABEL}=image", '--change=CMD ["/usr/local/sbin/lab-init"]', name, image)
     finally:
         podman("rm", "--force", "--ignore", name)
 

@@ -42,3 +42,15 @@ ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.t
 mkdir -p "$root/etc/ssh/sshd_config.d"
 printf 'UsePAM no\nMaxStartups 100\nMaxSessions 100\n' >"$root/etc/ssh/sshd_config.d/lab.conf"
 sed -i 's/^root:[^:]*:/root:*:/' "$root/etc/shadow"
+
+# A host sets its own network's sysctls; the rest of /proc/sys is the machine's, and stays read-only.
+mkdir -p "$root/usr/local/sbin"
+cat >"$root/usr/local/sbin/lab-init" <<'INIT'
+#!/bin/sh
+mount --bind /proc/sys/net /proc/sys/net && mount -o remount,rw,bind /proc/sys/net
+exec /sbin/init
+INIT
+chmod 0755 "$root/usr/local/sbin/lab-init"
+rm -f "$root"/usr/lib/sysctl.d/*.conf "$root"/etc/sysctl.d/*.conf
+# Every host gets keys of its own when a lab starts it.
+rm -f "$root"/etc/ssh/ssh_host_*
