@@ -86,7 +86,9 @@ def test_no_file_names_a_package_registry() -> None:
 
 def test_nothing_is_left_to_do() -> None:
     marks = re.compile(r"\b(TODO|FIXME|XXX)\b|^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
-    assert [name for name, text in TEXTS.items() if marks.search(text) and name != "tests/unit/test_repository.py"] == []
+    assert [
+        name for name, text in TEXTS.items() if marks.search(text) and name != "tests/unit/test_repository.py"
+    ] == []
 
 
 def test_text_files_are_tidy() -> None:
@@ -125,7 +127,9 @@ def test_every_filter_is_documented_and_every_document_is_of_a_filter() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name == "filters":
                 defined |= {
-                    item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)
+                    item.value
+                    for item in ast.walk(node)
+                    if isinstance(item, ast.Constant) and isinstance(item.value, str)
                 }
     assert defined == {path.stem for path in FILTERS}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS, compute_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,9 +27,7 @@ OF_TASKS = {
     "keepalived_package_state",
 }
 INTENT = {"vip": "198.51.100.100", "lb_hosts": ["cp1", "cp2", "cp3"], "apiserver_hosts": ["cp1", "cp2", "cp3"]}
-HOSTS = {
-    "cp%d" % number: {"address": "198.51.100.1%d/24" % number, "interface": "eth0"} for number in (1, 2, 3)
-}
+HOSTS = {"cp%d" % number: {"address": "198.51.100.1%d/24" % number, "interface": "eth0"} for number in (1, 2, 3)}
 
 
 def load(path: Path) -> t.Any:
