@@ -7,15 +7,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
+import signal
 import socket
+import ssl
+import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived_state as keepalived
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _netlink as netlink
 
 T = TypeVar("T")
@@ -24,6 +30,7 @@ T = TypeVar("T")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NETLINK_BUFFER = 1 << 18
 _NETLINK_TRIES = 5
+_LINE_LIMIT = 8192
 
 
 class Timeout(Exception):
@@ -102,6 +109,115 @@ def ask_unix_socket(path: str, question: bytes, seconds: float, limit: int = 1 <
             return _read_all(handle, deadline, limit)
         except (socket.timeout, BlockingIOError):
             raise Timeout("no answer within %g s" % seconds) from None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a connection went: `tcp` is ok, refused, timeout, unreachable or error."""
+
+    tcp: str
+    millis: float
+    source: Optional[str] = None
+    status: Optional[int] = None
+    error: Optional[str] = None
+
+
+def https_get(address: str, port: int, path: Optional[str], seconds: float) -> Attempt:
+    """Connect, and ask for `path` by TLS unless it's None. Certificates aren't verified: only life is looked for."""
+    begun = time.monotonic()
+    deadline = begun + seconds
+    tcp, source = "error", None
+    try:
+        with socket.create_connection((address, port), timeout=seconds) as plain:
+            tcp, source = "ok", plain.getsockname()[0]
+            status = None if path is None else _https_status(plain, address, path, deadline)
+            return Attempt(tcp, _millis(begun), source, status)
+    except OSError as error:  # among them time-outs and what TLS complains about
+        if tcp != "ok":
+            tcp = _refusal(error)
+        text = "no answer within %g s" % seconds if isinstance(error, socket.timeout) else error.strerror or str(error)
+        return Attempt(tcp, _millis(begun), source, None, text)
+
+
+def _https_status(plain: socket.socket, address: str, path: str, deadline: float) -> int:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    host = "[%s]" % address if ":" in address else address
+    request = "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: kubeha\r\nConnection: close\r\n\r\n" % (path, host)
+    _limit(plain, deadline)
+    with context.wrap_socket(plain) as secure:
+        _limit(secure, deadline)
+        secure.sendall(request.encode("ascii", "replace"))
+        head = b""
+        while b"\n" not in head and len(head) < _LINE_LIMIT:
+            _limit(secure, deadline)
+            chunk = secure.recv(4096)
+            if not chunk:
+                break
+            head += chunk
+    status = re.match(rb"HTTP/1\.[01] (\d{3})\b", head)
+    if not status:
+        raise OSError("closed without an answer" if not head else "what answers doesn't speak HTTP")
+    return int(status.group(1))
+
+
+def _refusal(error: OSError) -> str:
+    if isinstance(error, socket.timeout) or error.errno == errno.ETIMEDOUT:
+        return "timeout"
+    if error.errno == errno.ECONNREFUSED:
+        return "refused"
+    if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+        return "unreachable"
+    return "error"
+
+
+def _millis(begun: float) -> float:
+    return round((time.monotonic() - begun) * 1000, 1)
+
+
+def dump_keepalived(pid: int, seconds: float) -> Dict[str, Dict[str, Any]]:
+    """State of all VRRP instances. keepalived writes it into a file when it's sent a signal."""
+    # A descriptor instead of a number, lest the signal reach whoever got the number next.
+    descriptor = os.pidfd_open(pid)
+    try:
+        if (read_file("/proc/%d/comm" % pid) or b"").strip() != b"keepalived":
+            raise keepalived.DumpError("process %d isn't keepalived" % pid)
+        number = signal.SIGRTMIN + 2
+        if not keepalived.expects_signal((read_file("/proc/%d/status" % pid) or b"").decode(), number):
+            raise keepalived.DumpError("this keepalived can't dump its state as JSON")
+        # Its own view of /tmp, which systemd may have made private.
+        path = "/proc/%d/root/tmp/keepalived.json" % pid
+        before = _stamp(path)
+        signal.pidfd_send_signal(descriptor, number)
+    finally:
+        os.close(descriptor)
+    return _await_dump(path, before, seconds)
+
+
+def _await_dump(path: str, before: Optional[Tuple[int, ...]], seconds: float) -> Dict[str, Dict[str, Any]]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+        now = _stamp(path)
+        if now is None or now == before:
+            continue
+        try:
+            return keepalived.parse_dump(read_file(path) or b"")
+        except keepalived.DumpError:
+            continue  # still being written
+    raise Timeout("keepalived didn't write its state within %g s" % seconds)
+
+
+def _stamp(path: str) -> Optional[Tuple[int, ...]]:
+    """What tells one version of a file from the next. Only root's own plain files count: /tmp is everybody's."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != 0:
+        raise keepalived.DumpError("%s isn't a plain file of root's" % path)
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def _dump(request: Callable[[int], bytes], seconds: float) -> List[netlink.Message]:

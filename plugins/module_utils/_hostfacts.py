@@ -43,6 +43,7 @@ _FAMILY_BY_ID = {
     "sles": "suse",
 }
 _VERSION = re.compile(r"(?:\d+:)?(\d+(?:\.\d+)+)")
+_EXECUTION = re.compile(r"^Environment=KUBEHA_EXECUTION=(\S+)\s*$", re.MULTILINE)
 _TCP_LISTEN = "0A"
 
 
@@ -120,6 +121,12 @@ def describe_unit(properties: Mapping[str, str], now: float) -> Dict[str, Any]:
         "active_for": _seconds_ago(properties.get("ActiveEnterTimestampMonotonic"), now),
         "changed_for": _seconds_ago(properties.get("StateChangeTimestampMonotonic"), now),
     }
+
+
+def parse_execution(drop_in: str) -> Optional[str]:
+    """What a systemd drop-in of ours calls the settings that need a restart to take effect."""
+    match = _EXECUTION.search(drop_in)
+    return match.group(1) if match else None
 
 
 def parse_listeners(text: str, ports: Set[int]) -> List[Tuple[str, int]]:

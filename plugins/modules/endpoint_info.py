@@ -8,39 +8,291 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_info
 short_description: Read what a balancer of a Kubernetes API endpoint really does
-version_added: 1.0.0
-author: The kubeha.apiserver authors (@kubeha)
+version_added: 0.1.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
 description:
   - Reads addresses, packages, services, deployed files, and what HAProxy and keepalived are doing, in one quick call.
   - Needs nothing on the host but Python 3.9. Addresses come from the kernel by netlink, HAProxy's state from its
     stats socket.
   - Never fails because a host is odd. Where a part can't be read, RV(errors) says so and that part is empty.
+  - With O(wait) it returns as soon as the host does what the plan expects of it, or when the time is over. That it
+    doesn't is no failure of this module either; M(kubeha.apiserver.endpoint_verify) judges.
+  - In a play, its action plugin fills in O(host), O(expect) and the part of O(plan) that concerns the host.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
   - kubeha.apiserver._attributes.info_module
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: partial
+    details:
+      - What is expected of a host depends on the other members, and is worked out on the controller.
 options:
   plan:
     description:
-      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. With it the module knows VIPs and ports.
-      - Without it, the plan that is stored on the host is used.
+      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. With it the module knows VIPs, ports and backends.
+      - Without it, the plan that is stored on the host tells which addresses are VIPs.
     type: dict
   host:
-    description: The host's name in the plan. Only needed with O(wait).
+    description:
+      - The host's name in the plan. Needed for O(wait) and O(connect).
+      - In a play this is the name in the inventory unless it's set.
     type: str
+  wait:
+    description: Wait for at most this many seconds until the host does what O(plan) and O(expect) say.
+    type: float
+    default: 0
+  expect:
+    description:
+      - Whether this host holds the VIPs, by the endpoint's name. V(true), V(false), or V(null) where either is right.
+      - In a play this is worked out unless it's set. The most preferred member that has the endpoint deployed holds,
+        where failback is on.
+    type: dict
+  settle:
+    description:
+      - Seconds for which holding or not holding must have lasted to be believed.
+      - The default is one and a half times what a backup takes to miss its master. How long it lasted already, before
+        the module ran, counts.
+    type: float
+  connect:
+    description:
+      - Connect to each VIP from this host, by TCP and then with a TLS request for the health path, and to the API
+        servers that HAProxy doesn't see.
+    type: bool
+    default: false
+  connect_timeout:
+    description: Seconds until an attempt to connect is given up.
+    type: float
+    default: 1
+  keepalived_dump:
+    description:
+      - Ask keepalived for the state and the effective priority of its instances.
+      - It's asked by the signal that makes it write C(/tmp/keepalived.json), which Debian's and most other builds
+        do. It's sent only to a process that says it expects this signal.
+    type: bool
+    default: false
+  ports:
+    description: TCP ports to look for in RV(listeners), besides those of the plan.
+    type: list
+    elements: int
+    default: []
+seealso:
+  - module: kubeha.apiserver.endpoint_plan
+  - module: kubeha.apiserver.endpoint_verify
 """
 
 EXAMPLES = r"""
 - name: Read what this host does
   kubeha.apiserver.endpoint_info:
   register: info
+
+- name: Show who holds a VIP
+  ansible.builtin.debug:
+    msg: "{{ inventory_hostname }} holds {{ info.holds | join(', ') }}"
+  when: info.holds | length > 0
+
+- name: Wait until this host does what the plan says
+  kubeha.apiserver.endpoint_info:
+    plan: "{{ result.plan }}"
+    wait: 60
+    connect: true
+  register: info
 """
 
 RETURN = r"""
 interfaces:
-  description: Network interfaces, loopback included.
+  description: Network interfaces.
   returned: always
   type: list
   elements: dict
+  sample: [{name: eth0, index: 2, up: true, carrier: true, mtu: 1500, mac: "02:00:00:00:00:01", kind: device}]
+networks:
+  description:
+    - Addresses that others can reach, so without loopback and link-local ones.
+    - C(vip) marks addresses that the plan has as VIPs.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {interface: eth0, address: 198.51.100.11, prefix: 24, family: ipv4, scope: global, flags: [], vip: false}
+holds:
+  description: VIPs that are on this host's interfaces now.
+  returned: always
+  type: list
+  elements: str
+  sample: [198.51.100.100]
+held_for:
+  description: For how many seconds each of them has been there.
+  returned: always
+  type: dict
+  sample: {198.51.100.100: 86400.5}
+os:
+  description: What this host runs. C(family) is one of C(debian), C(redhat), C(suse) and C(other).
+  returned: always
+  type: dict
+  sample:
+    family: debian
+    distribution: debian
+    version: "12"
+    pkg_mgr: apt
+    systemd: true
+    selinux: absent
+    ipv6: true
+    python: 3.11.2
+    python_path: /usr/bin/python3
+users:
+  description: Which of the daemons' users exist.
+  returned: always
+  type: dict
+  sample: {haproxy: true, keepalived_script: false}
+selinux_booleans:
+  description: The booleans that matter, only where SELinux is enforcing.
+  returned: always
+  type: dict
+  sample: {haproxy_connect_any: true}
+packages:
+  description:
+    - Installed versions as the programs themselves tell them, or else the version that would be installed.
+  returned: always
+  type: dict
+  sample:
+    haproxy: {path: /usr/sbin/haproxy, installed: 2.6.12, candidate: null}
+    keepalived: {path: null, installed: null, candidate: 2.2.7}
+deployed:
+  description: The plan that is stored on the host, or why it can't be read.
+  returned: always
+  type: dict
+  sample: {plan: null, error: null}
+files:
+  description: SHA-256 of each of the collection's files that exists.
+  returned: always
+  type: dict
+  sample: {/etc/haproxy/haproxy.cfg: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}
+drifted:
+  description: Files that differ from what the last run left.
+  returned: always
+  type: list
+  elements: str
+config_owner:
+  description: Whose the daemons' configurations are, C(ours), C(package_default), C(foreign) or C(absent).
+  returned: always
+  type: dict
+  sample: {/etc/haproxy/haproxy.cfg: ours, /etc/keepalived/keepalived.conf: absent}
+services:
+  description: The units as systemd sees them. Times are seconds before now.
+  returned: always
+  type: dict
+  sample:
+    haproxy:
+      exists: true
+      active: active
+      sub: running
+      enabled: true
+      main_pid: 512
+      restarts: 0
+      active_for: 3600.25
+      changed_for: 3600.25
+running:
+  description: SHA-256 of the configuration that each daemon has loaded, where that's known.
+  returned: always
+  type: dict
+  sample: {haproxy: null, keepalived: null}
+reload_pending:
+  description: Whether an active daemon has loaded something else than the file that is deployed.
+  returned: always
+  type: dict
+  sample: {haproxy: false, keepalived: false}
+restart_pending:
+  description: Whether an active daemon was started before its program or its systemd drop-in was replaced.
+  returned: always
+  type: dict
+  sample: {haproxy: false, keepalived: false}
+haproxy:
+  description:
+    - What HAProxy says on its stats socket. Empty where there's no socket.
+    - C(hung) is true where it takes connections and doesn't answer; C(error) says what failed.
+  returned: always
+  type: dict
+  sample:
+    version: 2.6.12
+    uptime_s: 3600
+    pid: 514
+    hung: false
+    error: null
+    backends:
+      kube-apiserver:
+        - name: cp1
+          address: 198.51.100.11:6443
+          status: UP
+          check_status: L7OK
+          check_code: 200
+          last_chk: HTTP status check returned code <200>
+          sessions: 4
+          changed_for: 3590
+keepalived:
+  description:
+    - C(holders) is what keepalived's notify script noted, with its age in seconds.
+    - C(instances) is only there with O(keepalived_dump).
+  returned: always
+  type: dict
+  sample:
+    holders: {kube-apiserver-ipv4: {holds: true, age: 86400.5}}
+    instances:
+      kube-apiserver-ipv4: {state: master, priority: 150, effective_priority: 150, virtual_router_id: 100}
+    error: null
+listening:
+  description: Ports of the plan, and of O(ports), on which something listens.
+  returned: always
+  type: list
+  elements: int
+  sample: [6443, 8443]
+listeners:
+  description: The same with addresses.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{address: 0.0.0.0, port: 8443}]
+connect:
+  description:
+    - What happened when this host connected to each VIP. C(tcp) is one of C(ok), C(refused), C(timeout),
+      C(unreachable) and C(error). C(local) is true where this host itself holds the VIP.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - endpoint: kube-apiserver
+      address: 198.51.100.100
+      port: 8443
+      local: false
+      source: 198.51.100.12
+      tcp: ok
+      http_status: 200
+      millis: 3.2
+      error: null
+apiservers:
+  description: Whether something listens on the API servers that HAProxy doesn't see, as tried from this host.
+  returned: always
+  type: dict
+  sample: {"198.51.100.13:6443": false}
+met:
+  description: Whether the host does what the plan expects of it.
+  returned: when O(plan) and O(host) are known
+  type: bool
+unmet:
+  description: What it doesn't do yet.
+  returned: when O(plan) and O(host) are known
+  type: list
+  elements: str
+waited:
+  description: Seconds that this took.
+  returned: when O(plan) and O(host) are known
+  type: float
+errors:
+  description: Parts that couldn't be read, and why.
+  returned: always
+  type: dict
+  sample: {}
 """
 
 import json
@@ -51,7 +303,7 @@ import sys
 import time
 from functools import partial
 from hashlib import sha256
-from typing import Any, Callable, Dict, List, Mapping, Optional, Set
+from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -60,35 +312,39 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostfacts,
     _keepalived_state,
     _ownership,
+    _verdict,
 )
 
 PLAN_PATH = "/etc/kubeha/plan.json"
-HAPROXY_CONFIG = "/etc/haproxy/haproxy.cfg"
-KEEPALIVED_CONFIG = "/etc/keepalived/keepalived.conf"
 HAPROXY_SOCKET = "/var/lib/haproxy/kubeha.sock"
-HAPROXY_RUNNING = "/run/kubeha/haproxy/running"
-KEEPALIVED_RUNNING = "/run/kubeha/unit/keepalived.running"
-KEEPALIVED_STATE = "/run/kubeha/keepalived"
+HOLDER_FOLDER = "/run/kubeha/keepalived"
+HOLDER_PREFIX = "holder-"
+SELINUX_FOLDER = "/sys/fs/selinux"
+DAEMONS = ("haproxy", "keepalived")
+CONFIG = {"haproxy": "/etc/haproxy/haproxy.cfg", "keepalived": "/etc/keepalived/keepalived.conf"}
+RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/unit/keepalived.running"}
+EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
+DROP_IN = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name in DAEMONS}
 OUR_FILES = (
-    HAPROXY_CONFIG,
-    KEEPALIVED_CONFIG,
+    *CONFIG.values(),
+    *DROP_IN.values(),
     "/usr/libexec/keepalived/kubeha-check",
     "/usr/libexec/keepalived/kubeha-notify",
     "/usr/libexec/kubeha/unit-hook",
-    "/etc/systemd/system/haproxy.service.d/kubeha.conf",
-    "/etc/systemd/system/keepalived.service.d/kubeha.conf",
     "/etc/sysctl.d/90-kubeha.conf",
-    "/etc/tmpfiles.d/kubeha.conf",
     PLAN_PATH,
 )
-DAEMONS = ("haproxy", "keepalived")
-USERS = ("keepalived_script", "haproxy")
+USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
 PACKAGE_MANAGERS = ("apt-get", "dnf5", "dnf", "yum", "zypper")
 
 COMMAND_SECONDS = 5.0
 CANDIDATE_SECONDS = 20.0
-SOCKET_SECONDS = 1.0
+SOCKET_SECONDS = 0.5
+DUMP_SECONDS = 0.5
+PROBE_SECONDS = 0.3
+POLL_SECONDS = 0.1
+UNITS_SECONDS = 0.5
 
 
 def main() -> None:
@@ -96,60 +352,80 @@ def main() -> None:
         argument_spec={
             "plan": {"type": "dict"},
             "host": {"type": "str"},
+            "wait": {"type": "float", "default": 0},
+            "expect": {"type": "dict"},
+            "settle": {"type": "float"},
+            "connect": {"type": "bool", "default": False},
+            "connect_timeout": {"type": "float", "default": 1},
+            "keepalived_dump": {"type": "bool", "default": False},
+            "ports": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **Observer(module.params["plan"]).observe())
+    params = module.params
+    for name, holds in (params["expect"] or {}).items():
+        if holds not in (True, False, None):
+            module.fail_json(msg="expect: %s must be true, false or null, not %r" % (name, holds))
+    if params["wait"] > 0 and not (params["plan"] and params["host"]):
+        module.fail_json(msg="wait needs plan and host")
+    module.exit_json(changed=False, **Observer(params).result())
 
 
 class Observer:
     """Reads each part by itself, so that what can't be read hides nothing else."""
 
-    def __init__(self, plan: Optional[Dict[str, Any]]) -> None:
+    def __init__(self, params: Mapping[str, Any]) -> None:
         self.errors: Dict[str, str] = {}
-        self.plan = plan
+        self.params = params
+        self.still: Dict[str, Any] = self._still()
+        self.plan: Mapping[str, Any] = params["plan"] or self.still["deployed"]["plan"] or {}
+        self.ports = planned_ports(self.plan) | set(params["ports"])
+        # VIPs of the stored plan too: one that was given up should be gone.
+        self.vips = planned_vips(self.plan) | planned_vips(self.still["deployed"]["plan"] or {})
+        self.units: Dict[str, Any] = self.still.pop("units")
+        self.units_read = time.monotonic()
+        self.unchanged_since: Dict[str, Tuple[Tuple[str, ...], float]] = {}
 
-    def observe(self) -> Dict[str, Any]:
+    def result(self) -> Dict[str, Any]:
+        begun = time.monotonic()
+        while True:
+            info = self._observe()
+            if not (self.params["plan"] and self.params["host"]):
+                return self._finished(info)
+            unmet = self._unmet(info)
+            late = time.monotonic() - begun >= self.params["wait"]
+            if late or not unmet:
+                # From outside only when all else is right, or when nothing more will be.
+                info.update(self._connect(info))
+                unmet = self._unmet(info)
+            if late or not unmet:
+                return self._finished(dict(info, met=not unmet, unmet=unmet, waited=round(time.monotonic() - begun, 3)))
+            time.sleep(POLL_SECONDS)
+
+    def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
+        if self.params["keepalived_dump"]:
+            info["keepalived"].update(self._dump(info["services"]["keepalived"]["main_pid"]))
+        return dict(self.still, **info, errors=self.errors)
+
+    # What doesn't change while the module runs
+
+    def _still(self) -> Dict[str, Any]:
         # Commands are slow beside everything else, so all run at the same time.
         binaries = {name: _host_io.find_binary(name) for name in DAEMONS}
         system = self._try("os", describe_system, {"family": "other", "pkg_mgr": "", "systemd": False})
         said = _host_io.together(self._commands(binaries, system))
-        deployed = self._deployed()
         contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in OUR_FILES}
-        files = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
-        links = self._try("interfaces", _host_io.read_links, [])
-        addresses = self._try("networks", _host_io.read_addresses, [])
-        plan = self.plan or deployed["plan"] or {}
-        vips = planned_vips(plan)
-        networks = describe_networks(links, addresses, vips)
-        services = self._services(said)
-        running = self._running()
-        listeners = self._try("listening", partial(read_listeners, planned_ports(plan)), [])
+        shipped = _ownership.parse_shipped(self._output(said, "shipped"))
         return {
-            "interfaces": [describe_link(link) for link in links],
-            "networks": networks,
-            "holds": [network["address"] for network in networks if network["vip"]],
             "os": system,
             "users": {name: has_user(name) for name in USERS},
             "selinux_booleans": self._selinux_booleans(system),
             "packages": self._packages(binaries, said, system),
-            "deployed": deployed,
-            "files": files,
-            "config_owner": self._owners(contents, said),
-            "services": services,
-            "running": running,
-            "reload_pending": reload_pending(services, running, files),
-            "listening": sorted({port for _address, port in listeners}),
-            "listeners": [{"address": address, "port": port} for address, port in listeners],
-            "errors": self.errors,
+            "deployed": read_deployed(),
+            "files": {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None},
+            "config_owner": {path: _ownership.classify(path, contents[path], shipped) for path in CONFIG.values()},
+            "units": _hostfacts.parse_units(self._output(said, "units")),
         }
-
-    def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
-        try:
-            return read()
-        except Exception as error:  # pylint: disable=broad-except  # whatever is odd about a host, the rest is wanted
-            self.errors[part] = str(error) or type(error).__name__
-            return otherwise
 
     def _commands(
         self, binaries: Mapping[str, Optional[str]], system: Mapping[str, Any]
@@ -160,8 +436,7 @@ class Observer:
         if binaries["keepalived"]:
             argvs["keepalived"] = [binaries["keepalived"], "--version"]
         if system["systemd"]:
-            properties = ",".join(_hostfacts.UNIT_PROPERTIES)
-            argvs["units"] = ["systemctl", "show", "--property=" + properties] + [n + ".service" for n in DAEMONS]
+            argvs["units"] = units_command()
         installed = [name for name in DAEMONS if binaries[name]]
         shipped = _ownership.shipped_command(system["family"], installed)
         if installed and shipped:
@@ -180,8 +455,7 @@ class Observer:
         system: Mapping[str, Any],
     ) -> Dict[str, Any]:
         parsers = {"haproxy": _haproxy.parse_version, "keepalived": _keepalived_state.parse_version}
-        candidates = self._output(said, "candidates")
-        versions = _hostfacts.parse_candidates(system["pkg_mgr"], candidates)
+        versions = _hostfacts.parse_candidates(system["pkg_mgr"], self._output(said, "candidates"))
         return {
             name: {
                 "path": binaries[name],
@@ -191,6 +465,138 @@ class Observer:
             for name in DAEMONS
         }
 
+    def _selinux_booleans(self, system: Mapping[str, Any]) -> Dict[str, bool]:
+        if system.get("selinux") != "enforcing":
+            return {}
+        paths = {name: "%s/booleans/%s" % (SELINUX_FOLDER, name) for name in SELINUX_BOOLEANS}
+        texts = {name: self._try("selinux_booleans", partial(read_text, path), "") for name, path in paths.items()}
+        values = {name: _hostfacts.parse_selinux_boolean(text) for name, text in texts.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    # What does
+
+    def _observe(self) -> Dict[str, Any]:
+        links = self._try("interfaces", _host_io.read_links, [])
+        addresses = self._try("networks", _host_io.read_addresses, [])
+        networks = describe_networks(links, addresses, self.vips)
+        now = time.monotonic()
+        held = {
+            address.address: round(max(0.0, now - address.created), 3) if address.created is not None else 0.0
+            for address in addresses
+            if address.address in self.vips
+        }
+        services = self._services()
+        running = {name: self._try("running", partial(first_word, path), None) for name, path in RUNNING.items()}
+        listeners = self._try("listening", partial(read_listeners, self.ports), [])
+        return {
+            "interfaces": [describe_link(link) for link in links],
+            "networks": networks,
+            "holds": list(held),
+            "held_for": held,
+            "services": services,
+            "running": running,
+            "reload_pending": reload_pending(services, running, self.still["files"]),
+            "restart_pending": {
+                name: self._try("restart_pending", partial(restart_pending, name, services[name]), False)
+                for name in DAEMONS
+            },
+            "haproxy": ask_haproxy(),
+            "keepalived": {"holders": self._try("holders", read_holders, {}), "instances": {}, "error": None},
+            "listening": sorted({port for _address, port in listeners}),
+            "listeners": [{"address": address, "port": port} for address, port in listeners],
+            "connect": [],
+            "apiservers": {},
+        }
+
+    def _services(self) -> Dict[str, Any]:
+        if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:
+            said = {"units": _host_io.run(units_command(), COMMAND_SECONDS)}
+            self.units = _hostfacts.parse_units(self._output(said, "units"))
+            self.units_read = time.monotonic()
+        now = time.monotonic()
+        return {name: _hostfacts.describe_unit(self.units.get(name, {}), now) for name in DAEMONS}
+
+    def _connect(self, info: Mapping[str, Any]) -> Dict[str, Any]:
+        if not self.params["connect"]:
+            return {}
+        seconds = self.params["connect_timeout"]
+        mine = [item for item in self.plan["endpoints"] if self.params["host"] in _verdict.members_of(item)]
+        attempts: Dict[Any, Callable[[], Any]] = {
+            ("vip", item["name"], vip["address"]): partial(connect, item, vip["address"], info["holds"], seconds)
+            for item in mine
+            for vip in item["vips"]
+        }
+        for item in mine:
+            for backend in unseen_backends(item, info):
+                address, port = backend["address"], backend["port"]
+                key = ("apiserver", _verdict.address_port(address, port))
+                attempts[key] = partial(listens, address, port, min(seconds, PROBE_SECONDS))
+        done = _host_io.together(attempts)
+        return {
+            "connect": [result for key, result in done.items() if key[0] == "vip"],
+            "apiservers": {key[1]: result for key, result in done.items() if key[0] == "apiserver"},
+        }
+
+    def _dump(self, pid: Optional[int]) -> Dict[str, Any]:
+        if not pid:
+            return {"error": "not running"}
+        try:
+            return {"instances": _host_io.dump_keepalived(pid, DUMP_SECONDS)}
+        except (OSError, _host_io.Timeout, _keepalived_state.DumpError) as error:
+            return {"error": str(error)}
+
+    # Beside what is expected
+
+    def _unmet(self, info: Mapping[str, Any]) -> List[str]:
+        plan, host = self.plan, self.params["host"]
+        expect = self.params["expect"] or {}
+        # Read again only when all else is right: it's the only part that costs.
+        expected = {name: {host: holds} for name, holds in expect.items()}
+        unmet = _verdict.unmet(plan, host, dict(self.still, **info), expected)
+        lasting = self._lasting(info)
+        return unmet or (self._unsettled(lasting) if self.params["wait"] > 0 else [])
+
+    def _unsettled(self, lasting: Mapping[str, float]) -> List[str]:
+        settle = self.params["settle"]
+        if settle is None:
+            settle = _verdict.settle_seconds(self.plan, self.params["host"])
+        return [
+            "%s: for only %.1f s as it is, of %.1f s" % (name, seconds, settle)
+            for name, seconds in lasting.items()
+            if seconds < settle
+        ]
+
+    def _lasting(self, info: Mapping[str, Any]) -> Dict[str, float]:
+        """For how long each endpoint's VIPs have been here, or not here.
+
+        Seen by ourselves, or told by the kernel, which notes when an address came, or by the time of the last notify.
+        """
+        now = time.monotonic()
+        changed = info["services"]["keepalived"]["changed_for"]
+        lasting = {}
+        for endpoint in self.plan["endpoints"]:
+            if self.params["host"] not in _verdict.members_of(endpoint):
+                continue
+            name = endpoint["name"]
+            held = tuple(vip["address"] for vip in endpoint["vips"] if vip["address"] in info["holds"])
+            if self.unchanged_since.get(name, ((), -1.0))[0] != held or name not in self.unchanged_since:
+                self.unchanged_since[name] = (held, now)
+            told = [info["held_for"][address] for address in held]
+            if not held:
+                notes = info["keepalived"]["holders"]
+                names = [instance["name"] for instance in endpoint["instances"]]
+                told = [notes[note]["age"] if note in notes and not notes[note]["holds"] else 0.0 for note in names]
+                told.append(changed or 0.0)
+            lasting[name] = max(now - self.unchanged_since[name][1], min(told))
+        return lasting
+
+    def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return read()
+        except Exception as error:  # pylint: disable=broad-except  # whatever is odd about a host, the rest is wanted
+            self.errors[part] = str(error) or type(error).__name__
+            return otherwise
+
     def _output(self, said: Mapping[str, _host_io.Output], name: str) -> str:
         if name not in said:
             return ""
@@ -198,46 +604,11 @@ class Observer:
             self.errors[name] = said[name].error
         return said[name].text
 
-    def _deployed(self) -> Dict[str, Any]:
-        try:
-            content = _host_io.read_file(PLAN_PATH)
-            plan = None if content is None else json.loads(content)
-        except (OSError, ValueError) as error:
-            return {"plan": None, "error": "%s: %s" % (PLAN_PATH, error)}
-        if plan is not None and not (isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)):
-            return {"plan": None, "error": "%s isn't a plan" % PLAN_PATH}
-        return {"plan": plan, "error": None}
-
-    def _owners(self, contents: Mapping[str, Optional[bytes]], said: Mapping[str, _host_io.Output]) -> Dict[str, str]:
-        shipped = _ownership.parse_shipped(self._output(said, "shipped"))
-        return {path: _ownership.classify(path, contents[path], shipped) for path in (HAPROXY_CONFIG, KEEPALIVED_CONFIG)}
-
-    def _services(self, said: Mapping[str, _host_io.Output]) -> Dict[str, Any]:
-        units = _hostfacts.parse_units(self._output(said, "units"))
-        now = time.monotonic()
-        return {name: _hostfacts.describe_unit(units.get(name, {}), now) for name in DAEMONS}
-
-    def _running(self) -> Dict[str, Optional[str]]:
-        paths = {"haproxy": HAPROXY_RUNNING, "keepalived": KEEPALIVED_RUNNING}
-        return {name: self._try("running_" + name, partial(first_word, path), None) for name, path in paths.items()}
-
-    def _selinux_booleans(self, system: Mapping[str, Any]) -> Dict[str, bool]:
-        if system.get("selinux") != "enforcing":
-            return {}
-        found = {}
-        for name in SELINUX_BOOLEANS:
-            path = "/sys/fs/selinux/booleans/" + name
-            content = self._try("selinux_booleans", partial(_host_io.read_file, path), None)
-            value = _hostfacts.parse_selinux_boolean((content or b"").decode("ascii", "replace"))
-            if value is not None:
-                found[name] = value
-        return found
-
 
 def describe_system() -> Dict[str, Any]:
-    release = _host_io.read_file("/etc/os-release") or _host_io.read_file("/usr/lib/os-release") or b""
+    release = read_text("/etc/os-release") or read_text("/usr/lib/os-release")
     return dict(
-        _hostfacts.parse_os_release(release.decode("utf-8", "replace")),
+        _hostfacts.parse_os_release(release),
         pkg_mgr=find_package_manager(),
         systemd=os.path.isdir("/run/systemd/system"),
         selinux=selinux_mode(),
@@ -253,7 +624,7 @@ def find_package_manager() -> str:
 
 
 def selinux_mode() -> str:
-    enforce = _host_io.read_file("/sys/fs/selinux/enforce")
+    enforce = _host_io.read_file(SELINUX_FOLDER + "/enforce")
     if enforce is not None:
         return "enforcing" if enforce.strip() == b"1" else "permissive"
     return "disabled" if os.path.exists("/etc/selinux/config") else "absent"
@@ -265,6 +636,22 @@ def has_user(name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def read_deployed() -> Dict[str, Any]:
+    try:
+        content = _host_io.read_file(PLAN_PATH)
+        plan = None if content is None else json.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
+        return {"plan": None, "error": "%s: %s" % (PLAN_PATH, error)}
+    if plan is not None and not (isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)):
+        return {"plan": None, "error": "%s isn't a plan" % PLAN_PATH}
+    return {"plan": plan, "error": None}
+
+
+def units_command() -> List[str]:
+    properties = ",".join(_hostfacts.UNIT_PROPERTIES)
+    return ["systemctl", "show", "--property=" + properties] + [name + ".service" for name in DAEMONS]
 
 
 def describe_link(link: Any) -> Dict[str, Any]:
@@ -307,28 +694,94 @@ def planned_ports(plan: Mapping[str, Any]) -> Set[int]:
     }
 
 
-def read_listeners(ports: Set[int]) -> List[Any]:
-    found: List[Any] = []
+def read_listeners(ports: Set[int]) -> List[Tuple[str, int]]:
+    found: List[Tuple[str, int]] = []
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        content = _host_io.read_file(path) if ports else None
-        found.extend(_hostfacts.parse_listeners((content or b"").decode("ascii", "replace"), ports))
+        found.extend(_hostfacts.parse_listeners(read_text(path) if ports else "", ports))
     return found
 
 
-def first_word(path: str) -> Optional[str]:
-    words = (_host_io.read_file(path) or b"").decode("ascii", "replace").split()
-    return words[0] if words else None
+def read_holders() -> Dict[str, Any]:
+    try:
+        names = os.listdir(HOLDER_FOLDER)
+    except FileNotFoundError:
+        return {}
+    holders = {}
+    for name in sorted(names):
+        path = os.path.join(HOLDER_FOLDER, name)
+        if name.startswith(HOLDER_PREFIX):
+            age = max(0.0, time.time() - os.stat(path).st_mtime)
+            holders[name[len(HOLDER_PREFIX) :]] = {"holds": first_word(path) == "1", "age": round(age, 3)}
+    return holders
+
+
+def ask_haproxy() -> Dict[str, Any]:
+    if not os.path.exists(HAPROXY_SOCKET):
+        return {}
+    try:
+        answer = _host_io.ask_unix_socket(HAPROXY_SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
+        return dict(_haproxy.parse_state(answer.decode("utf-8", "replace")), hung=False, error=None)
+    except _host_io.Timeout as error:
+        return {"hung": True, "error": str(error)}
+    except (OSError, _haproxy.HaproxyError) as error:
+        return {"hung": False, "error": str(error)}
+
+
+def unseen_backends(endpoint: Mapping[str, Any], info: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+    """Backends that HAProxy doesn't report as up."""
+    servers = (info["haproxy"].get("backends") or {}).get(endpoint["name"], ())
+    up = {server["name"] for server in servers if _haproxy.is_up(server["status"])}
+    return [backend for backend in endpoint["backends"] if backend["name"] not in up]
+
+
+def connect(endpoint: Mapping[str, Any], address: str, holds: List[str], seconds: float) -> Dict[str, Any]:
+    check = (endpoint.get("haproxy") or {}).get("check") or {}
+    path = None if check.get("kind") == "tcp" else check.get("path", "/readyz")
+    attempt = _host_io.https_get(address, endpoint["port"], path, seconds)
+    return {
+        "endpoint": endpoint["name"],
+        "address": address,
+        "port": endpoint["port"],
+        "local": address in holds,
+        "source": attempt.source,
+        "tcp": attempt.tcp,
+        "http_status": attempt.status,
+        "millis": attempt.millis,
+        "error": attempt.error,
+    }
+
+
+def listens(address: str, port: int, seconds: float) -> bool:
+    return _host_io.https_get(address, port, None, seconds).tcp == "ok"
 
 
 def reload_pending(
     services: Mapping[str, Any], running: Mapping[str, Optional[str]], files: Mapping[str, str]
 ) -> Dict[str, bool]:
     """Whether a running daemon loaded something else than the file that is deployed now."""
-    paths = {"haproxy": HAPROXY_CONFIG, "keepalived": KEEPALIVED_CONFIG}
     return {
         name: services[name]["active"] == "active" and path in files and running[name] != files[path]
-        for name, path in paths.items()
+        for name, path in CONFIG.items()
     }
+
+
+def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
+    if service["active"] != "active" or not service["main_pid"]:
+        return False
+    if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
+        return True
+    wanted = _hostfacts.parse_execution(read_text(DROP_IN[name]))
+    started = _host_io.read_file(EXECUTION[name])
+    return wanted is not None and started is not None and started.decode("ascii", "replace").strip() != wanted
+
+
+def read_text(path: str) -> str:
+    return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
+
+
+def first_word(path: str) -> Optional[str]:
+    words = read_text(path).split()
+    return words[0] if words else None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,609 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Planned beside observed. Pure: a plan and what `endpoint_info` returned for each host in, findings and rows out.
+
+The same rules serve twice: a host waits until `unmet` is empty, then `judge` looks at all hosts together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
+
+Plan = Mapping[str, Any]
+Info = Mapping[str, Any]
+Expected = Dict[str, Dict[str, Optional[bool]]]
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+_SEVERITIES = (ERROR, WARNING, INFO)
+DAEMONS = ("haproxy", "keepalived")
+
+# code: (severity, fix)
+CODES: Dict[str, Tuple[str, str]] = {
+    "no_holder": (
+        ERROR,
+        "look at `journalctl -u keepalived` on the members: an instance in FAULT has a missing interface or a dead "
+        "HAProxy",
+    ),
+    "two_holders": (
+        ERROR,
+        "the members don't hear each other: let VRRP (IP protocol 112) pass between them, and see that no other "
+        "keepalived of the segment uses this virtual router ID",
+    ),
+    "wrong_holder": (ERROR, "mend what keeps the preferred host from holding, or run `site` again when it's well"),
+    "vips_split": (ERROR, "reload keepalived on the members: its sync group moves all addresses together"),
+    "vip_silent": (
+        ERROR,
+        "let the port pass the firewalls between these hosts, and see that no other machine uses the address",
+    ),
+    "vip_wrong_answer": (ERROR, "ask the API servers themselves, then see HAProxy's log on the holder"),
+    "vip_untried": (WARNING, "run `status`, which connects to the VIP from every member"),
+    "stale_vip": (ERROR, "restart keepalived there; it drops what it doesn't manage any more"),
+    "host_unreachable": (ERROR, "see that the host runs and that Ansible can log in"),
+    "not_observed": (INFO, "run without --limit to include it"),
+    "not_deployed": (ERROR, "run `site` for this host"),
+    "not_deployed_yet": (INFO, "its turn comes later, or run `site` for it"),
+    "bad_stored_plan": (WARNING, "run `site` for this host; it writes the plan again"),
+    "plan_differs": (ERROR, "run `site` without --limit"),
+    "plan_outdated": (WARNING, "run `site` without --limit"),
+    "service_down": (ERROR, "see `systemctl status` and the journal of the unit there"),
+    "service_disabled": (WARNING, "run `site`; a host that boots would not take part"),
+    "reload_pending": (ERROR, "run `site` again; it reloads what runs something else than what is deployed"),
+    "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
+    "restart_pending": (WARNING, "restart the service when it suits, backups first"),
+    "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
+    "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
+    "haproxy_hung": (ERROR, "restart haproxy there"),
+    "haproxy_silent": (ERROR, "see the journal of haproxy there; the stats socket should answer root"),
+    "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
+    "backend_missing": (ERROR, "run `site` for this host"),
+    "backend_unplanned": (ERROR, "run `site` for this host"),
+    "backend_down": (
+        ERROR,
+        "the port is open but the health check fails: ask the API server for its health path, and see that nothing "
+        "(SELinux, a proxy) stands between",
+    ),
+    "backend_silent": (WARNING, "start the API server, or take the host out of endpoint_apiserver_hosts"),
+    "backend_disabled": (WARNING, "somebody disabled it on the stats socket: enable it there, or reload haproxy"),
+    "no_apiserver": (INFO, "start one with kubeadm; the VIP is ready for it"),
+    "anonymous_denied": (
+        WARNING,
+        "the API server answers 401, so it's alive but its readiness is unknown: allow anonymous requests to its "
+        "health paths",
+    ),
+}
+
+# Where every difference from the plan counts, as in `status`, these count too.
+_STRICT = frozenset(["backend_silent", "file_drifted", "service_disabled", "plan_outdated"])
+
+# HAProxy's own words for "nothing listens there".
+_UNREACHED = frozenset(["L4CON", "L4TOUT"])
+
+
+@dataclass(frozen=True)
+class Finding:
+    code: str
+    severity: str
+    message: str
+    fix: str
+    host: Optional[str] = None
+    endpoint: Optional[str] = None
+
+    def to_dict(self) -> Dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the judge can't see from the observations.
+
+    `applied` are hosts that this run has just deployed to. `partial` is a run that leaves members out; then those may
+    be behind. `strict` is for those who want every difference to count. `accept` are codes to live with.
+    """
+
+    applied: FrozenSet[str] = frozenset()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    partial: bool = False
+    strict: bool = False
+    accept: FrozenSet[str] = frozenset()
+
+
+def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] = None) -> Dict[str, Any]:
+    """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP) and holders."""
+    scope = scope or Scope()
+    findings: List[Finding] = []
+    rows: List[Dict[str, Any]] = []
+    endpoint_rows: List[Dict[str, Any]] = []
+    holders: Dict[str, Dict[str, List[str]]] = {}
+    members = list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in members_of(endpoint)))
+    for host in members:
+        findings.extend(_presence(plan, host, observations, scope))
+        if host in observations:
+            findings.extend(_host_findings(plan, host, observations[host]))
+    for endpoint in plan["endpoints"]:
+        deployed = deployed_members(endpoint, observations, scope.applied)
+        holders[endpoint["name"]] = _holders(endpoint, observations)
+        for host in deployed:
+            if host in observations:
+                findings.extend(_endpoint_findings(endpoint, host, observations[host]))
+        findings.extend(_holding(endpoint, observations, deployed))
+        findings.extend(_answers(endpoint, observations, deployed))
+    findings = _weigh(findings, scope)
+    for endpoint in plan["endpoints"]:
+        rows.extend(_row(endpoint, host, observations, scope, findings) for host in members_of(endpoint))
+        endpoint_rows.extend(_endpoint_row(endpoint, vip, observations) for vip in endpoint["vips"])
+    return {
+        "ok": not any(finding.severity == ERROR for finding in findings),
+        "findings": [finding.to_dict() for finding in findings],
+        "rows": rows,
+        "endpoints": endpoint_rows,
+        "holders": holders,
+    }
+
+
+def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
+    """What this host doesn't do yet, in words; it sees nothing but itself."""
+    findings = _host_findings(plan, host, info)
+    texts: List[str] = []
+    for endpoint in plan["endpoints"]:
+        if host not in members_of(endpoint):
+            continue
+        findings.extend(_endpoint_findings(endpoint, host, info))
+        findings.extend(_silent(endpoint, host, info))
+        wanted = expected.get(endpoint["name"], {}).get(host)
+        held = [vip["address"] for vip in endpoint["vips"] if vip["address"] in info.get("holds", ())]
+        missing = [vip["address"] for vip in endpoint["vips"] if vip["address"] not in held]
+        if wanted is True and missing:
+            texts.append("%s: it should hold %s" % (endpoint["name"], _listed(missing)))
+        elif wanted is False and held:
+            texts.append("%s: it should not hold %s" % (endpoint["name"], _listed(held)))
+        elif held and missing:
+            texts.append("%s: it holds %s without %s" % (endpoint["name"], _listed(held), _listed(missing)))
+    return texts + [finding.message for finding in findings if finding.severity == ERROR]
+
+
+def expected_holders(plan: Plan, deployed: Iterable[str], unknown: Iterable[str] = ()) -> Expected:
+    """{endpoint: {host: it holds the VIP: True, False, or None where either is right}} for deployed members.
+
+    `unknown` are members that may be deployed and running for all that is known, as under --limit.
+    """
+    known, maybe = set(deployed), set(unknown)
+    expected: Expected = {}
+    for endpoint in plan["endpoints"]:
+        ranked = members_of(endpoint)
+        here = [host for host in ranked if host in known]
+        perhaps = [host for host in ranked if host in maybe and host not in known]
+        expected[endpoint["name"]] = {}
+        for host in here:
+            outranked = any(ranked.index(other) < ranked.index(host) for other in perhaps)
+            if len(here) == 1 and not perhaps:
+                holds: Optional[bool] = True
+            elif not endpoint["failback"]:
+                holds = None
+            elif host != here[0]:
+                holds = False
+            else:
+                holds = None if outranked else True
+            expected[endpoint["name"]][host] = holds
+    return expected
+
+
+def deployed_members(endpoint: Plan, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
+    """Members that have this endpoint: this run gave it to them, or their stored plan says so."""
+    fresh = set(applied)
+    return [
+        host
+        for host in members_of(endpoint)
+        if host in fresh or _stored_endpoint(endpoint, observations.get(host, {})) is not None
+    ]
+
+
+def members_of(endpoint: Plan) -> List[str]:
+    """Hosts of all instances, the preferred one first."""
+    priorities: Dict[str, int] = {}
+    for instance in endpoint["instances"]:
+        for member in instance["members"]:
+            priorities[member["host"]] = max(member["priority"], priorities.get(member["host"], 0))
+    return sorted(priorities, key=lambda host: -priorities[host])
+
+
+def settle_seconds(plan: Plan, host: str) -> float:
+    """How long a host's state has to last to be believed: longer than it takes a backup to miss its master."""
+    timers = [
+        instance["advert_interval"] * ((instance.get("down_timer_adverts") or 3) + 1)
+        for endpoint in plan["endpoints"]
+        if host in members_of(endpoint)
+        for instance in endpoint["instances"]
+    ]
+    return round(1.5 * max(timers), 3) if timers else 0.0
+
+
+# Whether a host is there at all
+
+
+def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Scope) -> List[Finding]:
+    if host in scope.unreachable:
+        return [_finding("host_unreachable", "it can't be reached: %s" % scope.unreachable[host], host)]
+    if host not in observations:
+        return [_finding("not_observed", "it is no part of this run", host)]
+    info = observations[host]
+    stored = info.get("deployed") or {}
+    findings = []
+    if stored.get("error"):
+        findings.append(_finding("bad_stored_plan", "its stored plan can't be read: %s" % stored["error"], host))
+    for endpoint in plan["endpoints"]:
+        if host not in members_of(endpoint):
+            continue
+        theirs = _stored_endpoint(endpoint, info)
+        if theirs is None and not stored.get("error"):
+            code = "not_deployed_yet" if scope.partial and host not in scope.applied else "not_deployed"
+            findings.append(_finding(code, "it has no stored plan of this endpoint", host, endpoint))
+        elif theirs is not None and theirs != endpoint:
+            code = "plan_outdated" if scope.partial and host not in scope.applied else "plan_differs"
+            text = "its stored plan differs in %s" % _listed(_differing_keys(endpoint, theirs))
+            findings.append(_finding(code, text, host, endpoint))
+    return findings
+
+
+def _stored_endpoint(endpoint: Plan, info: Info) -> Optional[Plan]:
+    plan = (info.get("deployed") or {}).get("plan") or {}
+    return next((item for item in plan.get("endpoints", ()) if item.get("name") == endpoint["name"]), None)
+
+
+def _differing_keys(ours: Plan, theirs: Plan) -> List[str]:
+    return sorted(key for key in set(ours) | set(theirs) if ours.get(key) != theirs.get(key))
+
+
+# One host by itself
+
+
+def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
+    mine = [endpoint for endpoint in plan["endpoints"] if host in members_of(endpoint)]
+    if not any(_stored_endpoint(endpoint, info) for endpoint in mine):
+        return []
+    findings = _stale_vips(mine, host, info)
+    if any(endpoint["mode"] == "service" for endpoint in mine):
+        findings.extend(_daemons(mine, host, info))
+    for path in info.get("drifted") or ():
+        findings.append(_finding("file_drifted", "%s was changed since it was deployed" % path, host))
+    return findings
+
+
+def _stale_vips(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
+    planned = {vip["address"] for endpoint in mine for vip in endpoint["vips"]}
+    stale = [address for address in info.get("holds", ()) if address not in planned]
+    return [_finding("stale_vip", "it still holds %s, which isn't planned" % address, host) for address in stale]
+
+
+def _daemons(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
+    findings: List[Finding] = []
+    for name in DAEMONS:
+        service = (info.get("services") or {}).get(name) or {}
+        if service.get("active") not in ("active", "reloading"):
+            state = service.get("active") or "not known to systemd"
+            findings.append(_finding("service_down", "%s is %s" % (name, state), host))
+            continue
+        if not service.get("enabled"):
+            findings.append(_finding("service_disabled", "%s isn't started at boot" % name, host))
+        findings.extend(_loaded(name, host, info))
+        findings.extend(_version(name, mine, host, info))
+    if (info.get("services") or {}).get("haproxy", {}).get("active") == "active":
+        haproxy = info.get("haproxy") or {}
+        if haproxy.get("hung"):
+            findings.append(_finding("haproxy_hung", "HAProxy doesn't answer: %s" % haproxy.get("error"), host))
+        elif haproxy.get("error"):
+            findings.append(_finding("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
+    return findings
+
+
+def _loaded(name: str, host: str, info: Info) -> List[Finding]:
+    if not (info.get("reload_pending") or {}).get(name):
+        return []
+    if (info.get("running") or {}).get(name) is None:
+        return [_finding("running_unknown", "nothing says which configuration %s has loaded" % name, host)]
+    return [_finding("reload_pending", "%s runs another configuration than the deployed one" % name, host)]
+
+
+def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
+    installed = ((info.get("packages") or {}).get(name) or {}).get("installed")
+    planned = max((endpoint["versions"][name] for endpoint in mine), key=_version_key)
+    findings = []
+    if installed and _version_key(installed) < _version_key(planned):
+        text = "%s %s is installed, the plan was made for %s" % (name, installed, planned)
+        findings.append(_finding("version_older", text, host))
+    running = (info.get(name) or {}).get("version")
+    if installed and running and running != installed:
+        text = "%s %s runs, %s is installed" % (name, running, installed)
+        findings.append(_finding("restart_pending", text, host))
+    return findings
+
+
+def _version_key(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+# One host's part of one endpoint
+
+
+def _endpoint_findings(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+    findings = []
+    instances = (info.get("keepalived") or {}).get("instances") or {}
+    for instance in endpoint["instances"]:
+        if (instances.get(instance["name"]) or {}).get("state") == "fault":
+            findings.append(_finding("keepalived_fault", "%s is in FAULT" % instance["name"], host, endpoint))
+    seen = (info.get("haproxy") or {}).get("backends")
+    return findings if seen is None else findings + _backends(endpoint, host, info)
+
+
+def _backends(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+    servers = _servers(endpoint, info)
+    findings = []
+    silent = []
+    for backend in endpoint["backends"]:
+        server = servers.pop(backend["name"], None)
+        if server is None:
+            text = "HAProxy has no server %s" % backend["name"]
+            findings.append(_finding("backend_missing", text, host, endpoint))
+        elif is_up(server["status"]):
+            if server.get("check_code") == 401:
+                text = "%s answers 401 to HAProxy's check" % backend["name"]
+                findings.append(_finding("anonymous_denied", text, host, endpoint))
+        elif server["status"].startswith(("MAINT", "DRAIN")):
+            text = "HAProxy has %s in %s" % (backend["name"], server["status"])
+            findings.append(_finding("backend_disabled", text, host, endpoint))
+        elif _listens(backend, server, info):
+            text = "HAProxy finds %s %s: %s" % (backend["name"], server["status"], _check_text(server))
+            findings.append(_finding("backend_down", text, host, endpoint))
+        else:
+            silent.append(backend["name"])
+    for name in sorted(servers):
+        text = "HAProxy has a server %s, which isn't planned" % name
+        findings.append(_finding("backend_unplanned", text, host, endpoint))
+    if silent and len(silent) == len(endpoint["backends"]):
+        findings.append(_finding("no_apiserver", "no API server listens yet", host, endpoint))
+    else:
+        for name in silent:
+            text = "nothing listens on API server %s" % name
+            findings.append(_finding("backend_silent", text, host, endpoint))
+    return findings
+
+
+def _servers(endpoint: Plan, info: Info) -> Dict[str, Mapping[str, Any]]:
+    backends = (info.get("haproxy") or {}).get("backends") or {}
+    return {server["name"]: server for server in backends.get(endpoint["name"], ())}
+
+
+def _listens(backend: Plan, server: Mapping[str, Any], info: Info) -> bool:
+    """By this host's own attempt, or where it made none, by what HAProxy's check met."""
+    tried = (info.get("apiservers") or {}).get(address_port(backend["address"], backend["port"]))
+    if tried is None:
+        return server.get("check_status") not in _UNREACHED
+    return bool(tried)
+
+
+def _check_text(server: Mapping[str, Any]) -> str:
+    code = server.get("check_code")
+    parts = [server.get("check_status") or "no check yet", "" if code is None else str(code), server.get("last_chk")]
+    return " ".join(part for part in parts if part)
+
+
+def address_port(address: str, port: int) -> str:
+    return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+
+
+# All hosts together
+
+
+def _holders(endpoint: Plan, observations: Mapping[str, Info]) -> Dict[str, List[str]]:
+    return {
+        vip["address"]: [host for host, info in observations.items() if vip["address"] in info.get("holds", ())]
+        for vip in endpoint["vips"]
+    }
+
+
+def _holding(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
+    if not deployed:
+        return []
+    findings: List[Finding] = []
+    holders = _holders(endpoint, observations)
+    unseen = [host for host in members_of(endpoint) if host not in observations]
+    seen = [host for host in deployed if host in observations]
+    expected = expected_holders({"endpoints": [endpoint]}, seen, unseen)[endpoint["name"]]
+    for address, hosts in holders.items():
+        if len(hosts) > 1:
+            findings.append(_finding("two_holders", "%s is held by %s" % (address, _listed(hosts)), None, endpoint))
+        elif not hosts and not (unseen and _answering(endpoint, address, observations)):
+            findings.append(_finding("no_holder", "nobody holds %s" % address, None, endpoint))
+    if len({tuple(hosts) for hosts in holders.values()}) > 1 and all(holders.values()):
+        text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
+        findings.append(_finding("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
+    for host, wanted in expected.items():
+        elsewhere = sorted({other for hosts in holders.values() for other in hosts if other != host})
+        missing = [address for address, hosts in holders.items() if host not in hosts and hosts]
+        if wanted is True and missing and elsewhere:
+            text = "%s holds %s instead of %s" % (_listed(elsewhere), _listed(missing), host)
+            reason = _why_not(endpoint, observations[host])
+            findings.append(_finding("wrong_holder", text + (": " + reason if reason else ""), host, endpoint))
+    return findings
+
+
+def _why_not(endpoint: Plan, info: Info) -> str:
+    """The likeliest reason that a preferred host doesn't hold."""
+    services = info.get("services") or {}
+    down = [name for name in DAEMONS if services.get(name) and services[name].get("active") != "active"]
+    haproxy = info.get("haproxy") or {}
+    if down:
+        return "%s is down there" % _listed(down)
+    if haproxy.get("hung"):
+        return "HAProxy hangs there"
+    servers = _servers(endpoint, info)
+    if servers and not any(is_up(server["status"]) for server in servers.values()):
+        return "HAProxy there sees no API server"
+    left = endpoint["failback_delay"] - (haproxy.get("uptime_s") or 0)
+    if haproxy.get("uptime_s") is not None and left > 0:
+        return "HAProxy there was started %d s ago, it takes the VIP back in %d s" % (haproxy["uptime_s"], left)
+    return ""
+
+
+def _answers(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
+    if not deployed:
+        return []
+    findings: List[Finding] = []
+    for host in members_of(endpoint):
+        if host in observations:
+            findings.extend(_silent(endpoint, host, observations[host]))
+    for vip in endpoint["vips"]:
+        if not any(_attempts(endpoint, info, vip["address"]) for info in observations.values()):
+            text = "nobody has connected to %s" % address_port(vip["address"], endpoint["port"])
+            findings.append(_finding("vip_untried", text, None, endpoint))
+    return findings
+
+
+def _silent(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+    """The VIP as seen from this host."""
+    findings = []
+    check = (endpoint.get("haproxy") or {}).get("check") or {}
+    for attempt in _attempts(endpoint, info):
+        where = address_port(attempt["address"], attempt["port"])
+        if attempt["tcp"] != "ok":
+            text = "%s doesn't answer from here: %s" % (where, attempt.get("error") or attempt["tcp"])
+            findings.append(_finding("vip_silent", text, host, endpoint))
+        elif check.get("kind") != "tcp" and _api_is_up(endpoint, info):
+            status = attempt.get("http_status")
+            if status not in (check.get("accept") or [200]):
+                said = "HTTP %d" % status if status else attempt.get("error") or "nothing"
+                text = "%s accepts connections, and API servers are up, but the answer is: %s" % (where, said)
+                findings.append(_finding("vip_wrong_answer", text, host, endpoint))
+    return findings
+
+
+def _api_is_up(endpoint: Plan, info: Info) -> bool:
+    return any(is_up(server["status"]) for server in _servers(endpoint, info).values())
+
+
+def _attempts(endpoint: Plan, info: Info, address: Optional[str] = None) -> List[Mapping[str, Any]]:
+    return [
+        attempt
+        for attempt in info.get("connect") or ()
+        if attempt["endpoint"] == endpoint["name"] and address in (None, attempt["address"])
+    ]
+
+
+def _answering(endpoint: Plan, address: str, observations: Mapping[str, Info]) -> List[Tuple[str, Mapping[str, Any]]]:
+    return [
+        (host, attempt)
+        for host, info in observations.items()
+        for attempt in _attempts(endpoint, info, address)
+        if attempt["tcp"] == "ok"
+    ]
+
+
+# What people see
+
+
+def _row(
+    endpoint: Plan, host: str, observations: Mapping[str, Info], scope: Scope, findings: Sequence[Finding]
+) -> Dict[str, Any]:
+    info = observations.get(host, {})
+    member = next(m for i in endpoint["instances"] for m in i["members"] if m["host"] == host)
+    priorities = {
+        (state or {}).get("effective_priority")
+        for state in ((info.get("keepalived") or {}).get("instances") or {}).values()
+    }
+    servers = list(_servers(endpoint, info).values())
+    mine = [f for f in findings if f.host == host and f.endpoint in (None, endpoint["name"])]
+    mine.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
+    return {
+        "endpoint": endpoint["name"],
+        "host": host,
+        "planned": member["state"],
+        "planned_priority": member["priority"],
+        "observed": _observed(endpoint, host, info, scope),
+        "effective_priority": priorities.pop() if len(priorities) == 1 else None,
+        "haproxy": _haproxy_text(info),
+        "backends_up": sum(is_up(server["status"]) for server in servers) if servers else None,
+        "backends": len(endpoint["backends"]),
+        "note": mine[0].message if mine else "",
+        "findings": [finding.code for finding in mine],
+    }
+
+
+def _observed(endpoint: Plan, host: str, info: Info, scope: Scope) -> str:
+    if host in scope.unreachable:
+        return "unreachable"
+    if not info:
+        return "not observed"
+    vips = [vip["address"] for vip in endpoint["vips"]]
+    held = sum(address in info.get("holds", ()) for address in vips)
+    if held:
+        return "holds" if held == len(vips) else "holds %d of %d" % (held, len(vips))
+    if _stored_endpoint(endpoint, info) is None:
+        return "not deployed"
+    services = info.get("services") or {}
+    if endpoint["mode"] == "service" and (services.get("keepalived") or {}).get("active") != "active":
+        return "down"
+    instances = (info.get("keepalived") or {}).get("instances") or {}
+    states = {(instances.get(instance["name"]) or {}).get("state") for instance in endpoint["instances"]}
+    if "fault" in states or _haproxy_text(info) in ("down", "hung"):
+        return "fault"
+    return "backup"
+
+
+def _haproxy_text(info: Info) -> str:
+    service = (info.get("services") or {}).get("haproxy") or {}
+    haproxy = info.get("haproxy") or {}
+    if not info:
+        return ""
+    if service.get("exists") and service.get("active") not in ("active", "reloading"):
+        return "down"
+    if haproxy.get("hung"):
+        return "hung"
+    return haproxy.get("version") or ((info.get("packages") or {}).get("haproxy") or {}).get("installed") or ""
+
+
+def _endpoint_row(endpoint: Plan, vip: Mapping[str, Any], observations: Mapping[str, Info]) -> Dict[str, Any]:
+    holders = _holders(endpoint, observations)[vip["address"]]
+    # From outside counts more than from the holder itself.
+    tried = sorted(
+        (bool(attempt.get("local")), attempt["millis"], host, attempt)
+        for host, attempt in _answering(endpoint, vip["address"], observations)
+    )
+    best = tried[0] if tried else None
+    return {
+        "endpoint": endpoint["name"],
+        "address": vip["address"],
+        "port": endpoint["port"],
+        "holders": holders,
+        "answers": best is not None,
+        "answered_to": best[2] if best else None,
+        "millis": best[1] if best else None,
+        "http_status": best[3].get("http_status") if best else None,
+    }
+
+
+def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
+    weighed = []
+    for finding in dict.fromkeys(findings):
+        severity = finding.severity
+        if scope.strict and finding.code in _STRICT:
+            severity = ERROR
+        if finding.code in scope.accept:
+            severity = INFO
+        weighed.append(
+            Finding(finding.code, severity, finding.message, finding.fix, finding.host, finding.endpoint)
+        )
+    return sorted(weighed, key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def _finding(code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None) -> Finding:
+    severity, fix = CODES[code]
+    return Finding(code, severity, message, fix, host, None if endpoint is None else endpoint["name"])
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items)
