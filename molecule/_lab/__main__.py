@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import os
 import pathlib
 import sys
+import textwrap
 
-from . import image
+from . import image, plot
+from .faults import FAULTS
 from .lab import Lab, down, names
+from .measure import measure
 from .podman import LabError, any_container
 
 
@@ -42,10 +47,22 @@ def main() -> int:
     command.add_argument("host")
     command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND")
 
-    command = commands.add_parser("fault", help="break a host, or mend it")
+    command = commands.add_parser("fault", help="break something on a host, or mend it")
     command.add_argument("lab")
     command.add_argument("host")
-    command.add_argument("fault", choices=("kill", "boot", "freeze", "thaw"))
+    command.add_argument("fault", choices=sorted(FAULTS))
+    command.add_argument("--mend", action="store_true", help="undo it")
+
+    command = commands.add_parser("measure", help="break something on the VIP's holder while a client measures")
+    command.add_argument("lab")
+    command.add_argument("fault", choices=sorted(FAULTS))
+    command.add_argument("--vip", required=True)
+    command.add_argument("--port", type=int, required=True)
+    command.add_argument("--seconds", type=float, default=6)
+    command.add_argument("--client", default="client")
+    command.add_argument("--svg", type=pathlib.Path, help="write a picture to this file")
+    command.add_argument("--json", type=pathlib.Path, help="write all that was measured to this file")
+    command.add_argument("--no-mend", action="store_true", help="leave it broken")
 
     command = commands.add_parser("apiserver", help="how the API server's stand-in on a host behaves")
     command.add_argument("lab")
@@ -114,7 +131,44 @@ def command_exec(arguments: argparse.Namespace) -> int:
 
 
 def command_fault(arguments: argparse.Namespace) -> int:
-    getattr(Lab(arguments.lab), arguments.fault)(arguments.host)
+    fault = FAULTS[arguments.fault]
+    (fault.mend if arguments.mend else fault.inject)(Lab(arguments.lab), arguments.host)
+    return 0
+
+
+def command_measure(arguments: argparse.Namespace) -> int:
+    lab = Lab(arguments.lab)
+    fault = FAULTS[arguments.fault]
+    holders = lab.holders(arguments.vip)
+    if len(holders) != 1:
+        raise LabError(f"{arguments.vip} is held by {' and '.join(holders) or 'no host'}; exactly one should")
+    holder = holders[0]
+    result = measure(
+        lab,
+        arguments.vip,
+        arguments.port,
+        fault,
+        holder,
+        seconds=arguments.seconds,
+        client=arguments.client,
+        mend=not arguments.no_mend,
+    )
+    watched = [host for host in lab.hosts if host != arguments.client]
+    after = result.holders(arguments.seconds)
+    title = f"{fault.text} on {holder}, which held {arguments.vip}"
+    if arguments.svg:
+        arguments.svg.write_text(plot.svg(result, watched, title), encoding="utf-8")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(dataclasses.asdict(result), indent=1), encoding="utf-8")
+    meter = result.meter
+    print(f"\n  {title}\n")
+    print(textwrap.indent(plot.terminal(result, watched), "  "))
+    print(
+        f"\n  Longest outage that the client saw: {meter['longest_outage_ms']} ms; "
+        f"{meter['failures']} of {meter['attempts']} connections failed "
+        f"(a new one each 10 ms, 250 ms for each).\n"
+        f"  Before: {', '.join(result.holders(result.fault))}. After: {', '.join(after) or 'nobody'}."
+    )
     return 0
 
 
@@ -142,6 +196,7 @@ COMMANDS = {
     "fault": command_fault,
     "apiserver": command_apiserver,
     "holders": command_holders,
+    "measure": command_measure,
 }
 
 if __name__ == "__main__":

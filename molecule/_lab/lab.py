@@ -172,16 +172,22 @@ class Lab:
 
     @contextlib.contextmanager
     def background(self, host: str, *command: str) -> Iterator[subprocess.Popen[str]]:
-        """A command whose output is read while it runs; it is ended with the block."""
+        """A command whose output is read while it runs; it must end when its input does, which is with the block."""
         process = subprocess.Popen(
             ["podman", "exec", "--interactive", self.container(host), *command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
         )  # fmt: skip
         try:
             yield process
         finally:
-            process.terminate()
-            process.wait()
+            # Ending podman would leave the command running; these end with their input.
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     # What can happen to a host
 

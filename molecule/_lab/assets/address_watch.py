@@ -7,13 +7,14 @@
     address_watch.py ADDRESS...
 
 Prints one JSON line per change: {"clock": CLOCK_MONOTONIC, "address": …, "held": true or false}, and one per address
-at the start. All containers share one kernel and so one clock.
+at the start. Ends when its input does. All containers share one kernel and so one clock.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
+import select
 import socket
 import struct
 import sys
@@ -38,6 +39,9 @@ def main() -> None:
     for address in watched:
         tell(address, address in held)
     while True:
+        readable = select.select([changes, sys.stdin], [], [])[0]
+        if sys.stdin in readable:
+            return
         for kind, address in parse(changes.recv(65536)):
             if address in watched and (kind == RTM_NEWADDR) != (address in held):
                 held.symmetric_difference_update({address})

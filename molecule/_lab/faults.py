@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong on a host, and how it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .lab import Lab
+
+
+@dataclass(frozen=True)
+class Fault:
+    text: str
+    inject: Callable[[Lab, str], object]
+    mend: Callable[[Lab, str], object]
+    silences: bool = False
+    """Nothing on the host acts any more, so nothing there can say that it lost an address."""
+
+
+def systemctl(*arguments: str) -> Callable[[Lab, str], object]:
+    return lambda lab, host: lab.run(host, "systemctl", *arguments)
+
+
+def nothing(lab: Lab, host: str) -> None:
+    """It mends itself."""
+
+
+def everywhere(*arguments: str) -> Callable[[Lab, str], object]:
+    def act(lab: Lab, host: str) -> None:
+        for name in lab.hosts:
+            if lab.info(name)["apiserver"]:
+                lab.run(name, "systemctl", *arguments)
+
+    return act
+
+
+FAULTS = {
+    "keepalived-stop": Fault(
+        "keepalived stopped", systemctl("stop", "keepalived"), systemctl("start", "keepalived")
+    ),
+    "keepalived-kill": Fault(
+        "keepalived SIGKILL, all its processes", systemctl("kill", "--signal=KILL", "keepalived"), nothing
+    ),
+    "keepalived-kill-main": Fault(
+        "keepalived SIGKILL, its main process",
+        systemctl("kill", "--signal=KILL", "--kill-who=main", "keepalived"),
+        nothing,
+    ),
+    "keepalived-reload": Fault("keepalived reloaded", systemctl("reload", "keepalived"), nothing),
+    "haproxy-stop": Fault("HAProxy stopped", systemctl("stop", "haproxy"), systemctl("start", "haproxy")),
+    "haproxy-kill": Fault(
+        "HAProxy SIGKILL, all its processes", systemctl("kill", "--signal=KILL", "haproxy"), nothing
+    ),
+    "haproxy-hang": Fault(
+        "HAProxy SIGSTOP", systemctl("kill", "--signal=STOP", "haproxy"), systemctl("kill", "--signal=CONT", "haproxy")
+    ),
+    "haproxy-reload": Fault("HAProxy reloaded", systemctl("reload", "haproxy"), nothing),
+    "apiserver-stop": Fault(
+        "API server stopped", systemctl("stop", "api-stand-in"), systemctl("start", "api-stand-in")
+    ),
+    "apiserver-kill": Fault(
+        "API server SIGKILL", systemctl("kill", "--signal=KILL", "api-stand-in"), systemctl("restart", "api-stand-in")
+    ),
+    "apiservers-stop": Fault(
+        "all API servers stopped", everywhere("stop", "api-stand-in"), everywhere("start", "api-stand-in")
+    ),
+    "host-freeze": Fault("host frozen", Lab.freeze, Lab.thaw, silences=True),
+    "host-kill": Fault("host lost power", Lab.kill, Lab.boot, silences=True),
+}
