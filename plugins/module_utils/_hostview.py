@@ -64,7 +64,7 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
             _file("haproxy", HAPROXY_CONFIG, "haproxy/templates/haproxy.cfg.j2", "haproxy", guarded=True),
         ]
     if "keepalived" in roles:
-        secret = any(endpoint["auth"] != "none" for endpoint in endpoints)
+        secret = bool(secret_endpoints(plan, host))
         files += [
             _file("keepalived", CHECK, "keepalived/files/kubeha-check", "script", mode="0755"),
             _file("keepalived", NOTIFY, "keepalived/files/kubeha-notify", "script", mode="0755"),
@@ -94,6 +94,11 @@ def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
 def placeholder(endpoint_name: str) -> str:
     """Stands for an endpoint's VRRP password in a rendered file; no name that a plan allows contains these signs."""
     return "<<kubeha secret of %s>>" % endpoint_name
+
+
+def secret_endpoints(plan: Mapping[str, Any], host: str) -> List[str]:
+    """Names of the endpoints whose password is in this host's files."""
+    return [endpoint["name"] for endpoint in _balanced_by(plan, host) if endpoint["auth"] != "none"]
 
 
 def _balanced_by(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
@@ -236,9 +241,12 @@ def _check(check: Mapping[str, Any]) -> List[str]:
 
 def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, Any]:
     execution = [
+        # The process that speaks VRRP reports its state too, not only the one that watches it.
+        "NotifyAccess=all",
         "OOMScoreAdjust=-500",
         "ProtectHome=yes",
-        "ProtectSystem=full",
+        # Not "full": 2.3 names its routing protocol in /etc/iproute2.
+        "ProtectSystem=yes",
         "ProtectKernelModules=yes",
         "ProtectControlGroups=yes",
         "LockPersonality=yes",
@@ -250,21 +258,22 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, 
     return {
         "config": KEEPALIVED_CONFIG,
         "script_user": SCRIPT_USER,
-        "globals": _globals(endpoints),
+        "globals": _globals(),
         "notify": NOTIFY,
         "scripts": [script for bundle in bundles for script in bundle["scripts"]],
         "files": [{"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}]
         + [entry for bundle in bundles for entry in bundle["files"]],
         "groups": [bundle["group"] for bundle in bundles if bundle["group"]],
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
-        "holders": [holder for bundle in bundles for holder in bundle["holders"]],
+        # Written by the script user, and made by root before keepalived starts.
+        "state_files": ["since"] + [name for bundle in bundles for name in bundle["state_files"]],
         "restart_sec": "%dms" % restart_ms,
         "execution": execution,
         "execution_id": _digest(execution),
     }
 
 
-def _globals(endpoints: Sequence[Mapping[str, Any]]) -> List[str]:
+def _globals() -> List[str]:
     return [
         "vrrp_version 3",
         # An interface that isn't there yet is waited for, not an error.
@@ -273,6 +282,12 @@ def _globals(endpoints: Sequence[Mapping[str, Any]]) -> List[str]:
         "vrrp_garp_master_refresh 60",
         # After two hosts held the VIP, the one that keeps it announces it again.
         "vrrp_higher_prio_send_advert true",
+        # On a starved host keepalived makes itself a real-time process as soon as an advert is late, where it may; it
+        # says nothing where it needn't. The limit is for one stretch of work, and a large fleet's takes longer than
+        # the 10 ms that it would be killed for by default.
+        "max_auto_priority 50",
+        "min_auto_priority_delay 100000",
+        "vrrp_rlimit_rttime 500000",
     ]
 
 
@@ -294,14 +309,14 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     mine = [(instance, _member(instance, host)) for instance in endpoint["instances"]]
     instances = [(instance, member) for instance, member in mine if member]
     holder = group or instances[0][0]["name"]
-    scripts = [_script(endpoint, check) for check in endpoint["checks"]]
+    scripts = [_script(endpoint, check, holder) for check in endpoint["checks"]]
     files = []
     if endpoint["settle_weight"]:
         scripts.append({
             "name": "%s-settled" % endpoint["name"],
-            "command": "%s settled %s %s" % (CHECK, _number(endpoint["failback_delay"]), holder),
+            "command": "%s settled %d %s" % (CHECK, math.ceil(endpoint["failback_delay"]), holder),
             "weight": endpoint["settle_weight"],
-            "timing": ["interval 1", "timeout 1", "fall 1", "rise 1", "init_fail"],
+            "timing": ["interval 1", "timeout 1", "fall 1", "rise 1"],
         })
     if endpoint["holder_bonus"]:
         files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
@@ -315,7 +330,8 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     return {
         "scripts": scripts,
         "files": files,
-        "holders": [instance["name"] for instance, dummy in instances] + ([group] if group else []),
+        "state_files": ["holder-%s" % name for name in [instance["name"] for instance, dummy in instances]
+                        + ([group] if group else [])] + ["ready-%s" % holder],
         "group": {"name": group, "instances": [instance["name"] for instance, dummy in instances], "track": track}
         if group else None,
         "instances": [_instance(endpoint, instance, member, None if group else track)
@@ -323,21 +339,30 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     }
 
 
-def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any]) -> Dict[str, Any]:
+def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any], holder: str) -> Dict[str, Any]:
     health = endpoint["haproxy"]["health"]
     mode, path = ("live", health["live_path"]) if check["kind"] == "local" else ("ready", health["ready_path"])
     # The script gives up a little before keepalived kills it: then it can say what it saw.
     limit = _number(round(check["timeout"] * 0.8, 3))
-    timing = ["%s %s" % (key, _number(check[key])) for key in ("interval", "timeout", "fall", "rise")]
-    if check["weight"]:
-        # What hasn't been seen to work doesn't outbid anybody.
-        timing.append("init_fail")
+    command = "%s %s %s %d %s %s" % (CHECK, mode, health["address"], health["port"], path, limit)
+    if mode == "ready":
+        command += " %d %s" % (_patience(endpoint, check), holder)
     return {
         "name": check["name"],
-        "command": "%s %s %s %d %s %s" % (CHECK, mode, health["address"], health["port"], path, limit),
+        "command": command,
         "weight": check["weight"],
-        "timing": timing,
+        "timing": ["%s %s" % (key, _number(check[key])) for key in ("interval", "timeout", "fall", "rise")],
     }
+
+
+def _patience(endpoint: Mapping[str, Any], check: Mapping[str, Any]) -> int:
+    """Seconds by which hosts may differ in when they notice that all API servers are gone, or back.
+
+    The holder says that they're gone this much later than the others, and the others say so much later that they're
+    back: so the VIP stays where it is.
+    """
+    takeover = max(_takeover_ms(instance) for instance in endpoint["instances"]) / 1000
+    return int(math.ceil(takeover + check["interval"] + endpoint["haproxy"]["inter_ms"] / 1000))
 
 
 def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any],
@@ -362,8 +387,9 @@ def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: 
         # The interface may be up before it has its address: wait for it instead of failing to send.
         options.append("track_src_ip")
     if unicast:
-        options.append("check_unicast_src")
-    ttl = " min_ttl 255 max_ttl 255" if _at_least(version, (2, 2, 4)) else ""
+        # keepalived sends IPv6 with the system's hop limit unless told, and the others want to see 255.
+        options += ["unicast_ttl 255", "check_unicast_src"]
+    ttl = " min_ttl 255 max_ttl 255" if _at_least(version, (2, 2)) else ""
     return {
         "name": instance["name"],
         "options": options,

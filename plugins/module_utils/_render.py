@@ -12,7 +12,7 @@ controllers render the same plan to the same bytes.
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from . import _hostview
 
@@ -53,12 +53,17 @@ def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
         raise RenderError("%s: %s" % (template, error)) from error
 
 
-def secret_placeholders(plan: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str]:
-    """{placeholder: secret} for those endpoints of the plan that have one."""
-    return {
-        _hostview.placeholder(endpoint["name"]): secrets[endpoint["name"]]
-        for endpoint in plan["endpoints"] if endpoint["auth"] != "none" and endpoint["name"] in secrets
-    }
+def secret_placeholders(plan: Mapping[str, Any], host: str,
+                        passwords: Callable[[], Mapping[str, str]]) -> Dict[str, str]:
+    """{placeholder: secret} for every secret in this host's files; `passwords` is asked only where there is one."""
+    names = _hostview.secret_endpoints(plan, host)
+    if not names:
+        return {}
+    known = passwords()
+    missing = [name for name in names if not known.get(name)]
+    if missing:
+        raise RenderError("endpoint_auth_password is missing for %s" % ", ".join(missing))
+    return {_hostview.placeholder(name): known[name] for name in names}
 
 
 def _environment(templates_dir: str) -> Any:

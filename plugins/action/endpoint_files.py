@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._secrets import secrets_of
+
+TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
+
+
+class ActionModule(ActionBase):
+    """Render this host's files on the controller, and have the module put them into place."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        super().run(tmp, task_vars)
+        dummy, args = self.validate_argument_spec(argument_spec={
+            "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
+            "plan": {"type": "dict", "required": True},
+            "adopt": {"type": "bool", "default": False},
+            "secrets": {"type": "dict", "no_log": True},
+        })
+        plan = plain(args["plan"])
+        host = plain(task_vars["inventory_hostname"])
+        try:
+            files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))
+            given = plain(args["secrets"])
+            marks = _render.secret_placeholders(plan, host, lambda: given or secrets_of(task_vars, self._templar))
+        except _render.RenderError as error:
+            raise AnsibleActionFail(str(error)) from error
+        result: dict[str, t.Any] = self._execute_module(
+            module_name="kubeha.apiserver.endpoint_files",
+            module_args={"role": args["role"], "adopt": args["adopt"], "files": files, "secrets": marks},
+            task_vars=task_vars,
+        )
+        # Whole files make no readable report; the diff shows them where it's wanted.
+        result.get("invocation", {}).get("module_args", {}).pop("files", None)
+        return result

@@ -1,0 +1,671 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_files
+short_description: Put one daemon's files of an API endpoint into place on a host
+version_added: 0.1.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
+description:
+  - Renders the host's files from the plan on the controller, and compares them with the host's.
+  - Validates every file that changes with the real binary (C(haproxy -c), C(keepalived -t), C(bash -n)) before
+    anything is replaced. Where one isn't valid, nothing changes.
+  - Replaces each file by an atomic rename, and removes files that an earlier plan put there and this one doesn't have.
+  - Refuses to replace a configuration that somebody else wrote, unless told to by O(adopt); it's kept then.
+  - Reloads and restarts nothing. Its result says what is needed, also for what an earlier run left undone.
+extends_documentation_fragment:
+  - kubeha.apiserver._attributes
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: partial
+    details:
+      - Files are rendered on the controller, compared and written on the host.
+  check_mode:
+    support: full
+    details:
+      - What changes is validated too, where the binary is there already.
+  diff_mode:
+    support: full
+    details:
+      - Secrets are masked, and a configuration that somebody else wrote isn't shown.
+  idempotent:
+    support: full
+options:
+  role:
+    description: Whose files.
+    type: str
+    choices: [haproxy, keepalived]
+    required: true
+  plan:
+    description:
+      - The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan).
+      - Required in a play. Only the action plugin on the controller reads it; a host gets finished files.
+    type: dict
+  adopt:
+    description:
+      - Take over a configuration that somebody else wrote.
+      - The original is kept below C(/var/lib/kubeha/adopted).
+    type: bool
+    default: false
+  secrets:
+    description:
+      - VRRP passwords by the endpoint's name.
+      - In a play they're read from O(kubeha.apiserver.endpoint_plan#module:intent)'s variables unless they're set.
+    type: dict
+  files:
+    description:
+      - What the action plugin rendered. Not for plays.
+    type: list
+    elements: dict
+seealso:
+  - module: kubeha.apiserver.endpoint_plan
+  - module: kubeha.apiserver.endpoint_render
+"""
+
+EXAMPLES = r"""
+- name: Plan
+  kubeha.apiserver.endpoint_plan:
+  run_once: true
+  register: result
+
+- name: Put HAProxy's files into place
+  kubeha.apiserver.endpoint_files:
+    role: haproxy
+    plan: "{{ result.plan }}"
+  register: files
+
+- name: Load what is in place
+  ansible.builtin.systemd_service:
+    name: haproxy
+    state: reloaded
+  when: files.pending_reload
+"""
+
+RETURN = r"""
+changed_files:
+  description: Files that were, or in check mode would be, written or brought to the right owner and mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/haproxy/haproxy.cfg]
+removed_files:
+  description: Files of an earlier plan that were or would be removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+adopted_files:
+  description: Files of somebody else that were or would be taken over.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+validated:
+  description:
+    - Whether all that changes was validated. V(false) only in check mode, where the daemon isn't installed yet.
+    - V(true) where nothing changes.
+  returned: success
+  type: bool
+not_validated:
+  description: What couldn't be validated, and why.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+active:
+  description: Whether the daemon's service is running.
+  returned: success
+  type: bool
+pending_reload:
+  description: Whether the running daemon has loaded another configuration than the one that is in place now.
+  returned: success
+  type: bool
+needs_restart:
+  description:
+    - Whether the daemon runs with limits or a sandbox other than those that are in place now. No reload changes them.
+  returned: success
+  type: bool
+daemon_reload_needed:
+  description: Whether systemd hasn't read the daemon's drop-in yet.
+  returned: success
+  type: bool
+sysctls_changed:
+  description: Kernel settings that were or would be changed.
+  returned: success
+  type: list
+  elements: str
+  sample: [net.ipv4.ip_nonlocal_bind]
+validation:
+  description: What the binaries said of files that aren't valid.
+  returned: when a file isn't valid
+  type: list
+  elements: dict
+  sample:
+    - path: /etc/haproxy/haproxy.cfg
+      command: haproxy -c -f /etc/haproxy/haproxy.cfg
+      findings: ["[ALERT] parsing [/etc/haproxy/haproxy.cfg:12]: unknown keyword"]
+"""
+
+import grp
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _host_io,
+    _hostfacts,
+    _hostview,
+    _keepalived,
+    _ownership,
+)
+
+STATE = "/var/lib/kubeha"
+STATE_LIST = STATE + "/files-%s.json"
+ADOPTED = STATE + "/adopted"
+PREVIOUS = STATE + "/previous"
+CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
+RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/unit/keepalived.running"}
+EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
+COMMAND_SECONDS = 30.0
+HIDDEN = "(hidden)"
+
+# What carries a secret in keepalived's configuration.
+_SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)(.*\S)\s*$", re.MULTILINE)
+
+
+@dataclass
+class File:
+    """One planned file beside what is on the host."""
+
+    path: str
+    kind: str
+    owner: str
+    group: str
+    mode: int
+    guarded: bool
+    secret: bool
+    content: bytes
+    shown: str
+    present: Optional[bytes] = None
+    status: Optional[os.stat_result] = None
+    ownership: str = _ownership.ABSENT
+
+    @property
+    def same_content(self) -> bool:
+        return self.status is not None and self.present == self.content
+
+    @property
+    def same_attributes(self) -> bool:
+        status = self.status
+        return (status is not None and stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) == self.mode
+                and (status.st_uid, status.st_gid) == (uid(self.owner), gid(self.group)))
+
+    @property
+    def changed(self) -> bool:
+        return not (self.same_content and self.same_attributes)
+
+
+@dataclass
+class Found:
+    """What is on the host, and what would have to be done."""
+
+    files: List[File]
+    stale: List[str]
+    sysctls: Dict[str, str]
+    listed: List[str]
+    invalid: List[Dict[str, Any]] = field(default_factory=list)
+    not_validated: List[str] = field(default_factory=list)
+
+    @property
+    def changed_files(self) -> List[File]:
+        return [file for file in self.files if file.changed]
+
+    @property
+    def adopted(self) -> List[File]:
+        return [file for file in self.changed_files if file.guarded and file.ownership == _ownership.FOREIGN]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
+            "plan": {"type": "dict"},
+            "adopt": {"type": "bool", "default": False},
+            "secrets": {"type": "dict", "no_log": True},
+            "files": {"type": "list", "elements": "dict"},
+        },
+        supports_check_mode=True,
+        no_log=True,  # no copy of every file in the host's log
+    )
+    if module.params["files"] is None:
+        module.fail_json(msg="endpoint_files is used in plays, where its action plugin renders the files")
+    try:
+        Deployment(module).run()
+    except OSError as error:
+        module.fail_json(msg="Files can't be put into place: %s. Each file is either the old one or the new one."
+                             % error)
+
+
+class Deployment:
+    """Compare, validate, then swap."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.role: str = module.params["role"]
+        self.secrets: Dict[str, str] = module.params["secrets"] or {}
+
+    def run(self) -> None:
+        found = self._look()
+        self._refuse_foreign(found)
+        self._validate(found)
+        if found.invalid:
+            self.module.fail_json(msg=invalid_message(found.invalid), validation=found.invalid)
+        if found.not_validated and not self.module.check_mode:
+            self.module.fail_json(msg="Nothing was changed, because it can't be validated: %s"
+                                      % "; ".join(found.not_validated))
+        result = self._result(found)
+        if not self.module.check_mode:
+            self._swap(found)
+        self.module.exit_json(**result)
+
+    # Compare
+
+    def _look(self) -> Found:
+        files = [self._read(entry) for entry in self.module.params["files"]]
+        self._classify([file for file in files if file.guarded])
+        listed = read_list(self.role)
+        planned = {file.path for file in files}
+        others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
+        stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)]
+        return Found(files, stale, wanted_sysctls(files), listed)
+
+    def _read(self, entry: Mapping[str, Any]) -> File:
+        text, shown = entry["content"], entry["content"]
+        for mark, secret in self.secrets.items():
+            text = text.replace(mark, secret)
+            shown = shown.replace(mark, HIDDEN)
+        file = File(path=entry["path"], kind=entry["kind"], owner=entry["owner"], group=entry["group"],
+                    mode=int(entry["mode"], 8), guarded=entry["guarded"], secret=entry["secret"],
+                    content=text.encode("utf-8"), shown=shown)
+        try:
+            file.status = os.lstat(file.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return file
+        if stat.S_ISDIR(file.status.st_mode):
+            self.module.fail_json(msg="%s is a folder. Move it away: a file has to be there." % file.path)
+        file.present = _host_io.read_file(file.path)
+        return file
+
+    def _classify(self, files: List[File]) -> None:
+        """Whose they are. The package manager is asked only where it can tell something."""
+        for file in files:
+            file.ownership = _ownership.classify(file.path, file.present, {})
+        unknown = [file for file in files if file.ownership == _ownership.FOREIGN]
+        if not unknown:
+            return
+        family = _hostfacts.parse_os_release((_host_io.read_file("/etc/os-release") or b"").decode())["family"]
+        command = _ownership.shipped_command(family, [self.role])
+        shipped = _ownership.parse_shipped(_host_io.run(command, COMMAND_SECONDS).text) if command else {}
+        for file in unknown:
+            file.ownership = _ownership.classify(file.path, file.present, shipped)
+
+    def _refuse_foreign(self, found: Found) -> None:
+        if found.adopted and not self.module.params["adopt"]:
+            self.module.fail_json(
+                msg="%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to "
+                    "take this host's %s over; the original is kept in %s then."
+                    % (" and ".join(file.path for file in found.adopted), self.role, ADOPTED),
+                foreign_files=[file.path for file in found.adopted])
+
+    # Validate
+
+    def _validate(self, found: Found) -> None:
+        to_check = [file for file in found.files if not file.same_content]
+        if not to_check:
+            return
+        # Not in Ansible's own temporary folder: keepalived looks at its scripts as the user that will run them.
+        parent = existing_parent(STATE)
+        staging = tempfile.mkdtemp(prefix=".kubeha-staging-", dir=parent)
+        try:
+            os.chmod(staging, 0o755)
+            for file in found.files:
+                self._stage(file, staging)
+            for file in to_check:
+                self._validate_file(file, staging, found)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _stage(self, file: File, staging: str) -> None:
+        content = file.content
+        if file.kind == "keepalived":
+            # keepalived misses scripts and folders that aren't there; before the first run none of them are.
+            folders = [os.path.join(_hostview.RUN, name) for name in _hostview.ROLES]
+            scripts = [_hostview.CHECK, _hostview.NOTIFY]
+            for folder in folders:
+                make_folders(staging + folder)
+            missing = [path for path in folders + scripts if not os.path.exists(path)]
+            places = {path: staging + path for path in missing}
+            content = _keepalived.relocated(content.decode("utf-8"), places).encode("utf-8")
+        path = staging + file.path
+        make_folders(os.path.dirname(path))
+        write_new(path, content, file.mode, uid(file.owner), gid(file.group))
+
+    def _validate_file(self, file: File, staging: str, found: Found) -> None:
+        path = staging + file.path
+        if file.kind == "script":
+            self._judge(file, found, ["bash", "-n", path], staging, lambda code, text: lines(text) if code else [])
+        elif file.kind == "haproxy":
+            self._judge(file, found, ["haproxy", "-c", "-f", path], staging, haproxy_findings)
+        elif file.kind == "keepalived":
+            if not user_exists(_hostview.SCRIPT_USER):
+                found.not_validated.append("%s: there is no user %s yet" % (file.path, _hostview.SCRIPT_USER))
+                return
+            binary = _host_io.find_binary("keepalived")
+            command = _keepalived.test_command(binary, path) if binary else ["keepalived"]
+            self._judge(file, found, command, staging, _keepalived.findings)
+
+    def _judge(self, file: File, found: Found, command: List[str], staging: str, judge: Any) -> None:
+        binary = _host_io.find_binary(command[0])
+        if binary is None:
+            found.not_validated.append("%s: %s isn't installed" % (file.path, command[0]))
+            return
+        output = _host_io.run([binary] + command[1:], COMMAND_SECONDS)
+        if output.code is None:
+            said = [output.error]
+        else:
+            said = judge(output.code, output.text)
+        if said:
+            found.invalid.append({
+                "path": file.path,
+                "command": self._masked(" ".join(command)).replace(staging, ""),
+                "findings": [self._masked(line).replace(staging, "") for line in said],
+            })
+
+    def _masked(self, text: str) -> str:
+        for secret in self.secrets.values():
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    # Swap
+
+    def _swap(self, found: Found) -> None:
+        changed = found.changed_files
+        planned = [file.path for file in found.files]
+        make_folders(STATE)
+        # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
+        write_list(self.role, sorted(set(found.listed) | set(planned)))
+        if changed or found.stale:
+            self._keep_originals(found)
+            self._keep_previous(found)
+        for file in changed:
+            self._put(file)
+        for path in found.stale:
+            os.unlink(path)
+            sync_folder(os.path.dirname(path))
+        write_list(self.role, sorted(planned))
+        for name, value in found.sysctls.items():
+            self._set_sysctl(name, value)
+
+    def _keep_originals(self, found: Found) -> None:
+        """What was there before us, once and for good: what somebody wrote, and what a package shipped."""
+        for file in found.changed_files:
+            kept = ADOPTED + file.path
+            if (file.guarded and file.present is not None and file.ownership != _ownership.OURS
+                    and not os.path.lexists(kept)):
+                make_folders(os.path.dirname(kept), 0o700)
+                status = file.status
+                write_new(kept, file.present, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+    def _keep_previous(self, found: Found) -> None:
+        """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
+        config = next((file for file in found.files if file.path == CONFIG[self.role]), None)
+        if config is None or config.present is None or loaded_checksum(self.role) != checksum(config.present):
+            return
+        make_folders(PREVIOUS, 0o700)
+        folder = os.path.join(PREVIOUS, self.role)
+        fresh = tempfile.mkdtemp(prefix=".%s-" % self.role, dir=PREVIOUS)
+        for path in found.listed:
+            try:
+                status = os.lstat(path)
+            except FileNotFoundError:
+                continue
+            make_folders(os.path.dirname(fresh + path), 0o700)
+            write_new(fresh + path, _host_io.read_file(path) or b"", stat.S_IMODE(status.st_mode), status.st_uid,
+                      status.st_gid)
+        # An exchange of folders isn't atomic, but both are whole all the time.
+        old = fresh + ".old"
+        if os.path.lexists(folder):
+            os.rename(folder, old)
+        os.rename(fresh, folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _put(self, file: File) -> None:
+        folder = os.path.dirname(file.path)
+        make_folders(folder)
+        temporary = os.path.join(folder, ".%s.kubeha-%d" % (os.path.basename(file.path), os.getpid()))
+        try:
+            write_new(temporary, file.content, file.mode, uid(file.owner), gid(file.group))
+            if self.module.selinux_enabled():
+                context = self.module.selinux_default_context(file.path)
+                self.module.set_context_if_different(temporary, context, False)
+            os.rename(temporary, file.path)
+        except BaseException:
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+            raise
+        sync_folder(folder)
+
+    def _set_sysctl(self, name: str, value: str) -> None:
+        try:
+            with open(sysctl_path(name), "w", encoding="ascii") as stream:
+                stream.write(value)
+        except OSError as error:
+            self.module.fail_json(msg="the kernel setting %s can't be set to %s here: %s. In a container, whoever "
+                                      "starts it has to set it." % (name, value, error.strerror))
+
+    # Report
+
+    def _result(self, found: Found) -> Dict[str, Any]:
+        changed = [file.path for file in found.changed_files]
+        result: Dict[str, Any] = {
+            "changed": bool(changed or found.stale or found.sysctls),
+            "changed_files": changed,
+            "removed_files": found.stale,
+            "adopted_files": [file.path for file in found.adopted],
+            "validated": not found.not_validated,
+            "not_validated": found.not_validated,
+            "sysctls_changed": sorted(found.sysctls),
+        }
+        result.update(self._daemon(found))
+        if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
+            result["diff"] = list(self._diffs(found))
+        return result
+
+    def _daemon(self, found: Found) -> Dict[str, Any]:
+        """What the running daemon lacks once the planned files are in place."""
+        unit = systemd_unit(self.role)
+        active = unit.get("ActiveState") in ("active", "reloading")
+        contents = {file.path: file.content for file in found.files}
+        config = contents.get(CONFIG[self.role], b"")
+        path = _hostview.DROP_INS[self.role]
+        drop_in = contents.get(path, b"").decode("utf-8")
+        execution = (_host_io.read_file(EXECUTION[self.role]) or b"").decode("ascii", "replace").strip()
+        # systemd notices by itself that a drop-in has changed, but until 256 not that there is a new one.
+        known = (path in unit.get("DropInPaths", "").split()) == bool(drop_in)
+        changes = path in found.stale or any(file.path == path and not file.same_content for file in found.files)
+        return {
+            "active": active,
+            "pending_reload": active and loaded_checksum(self.role) != checksum(config),
+            "needs_restart": active and execution != (_hostfacts.parse_execution(drop_in) or ""),
+            "daemon_reload_needed": changes or not known or unit.get("NeedDaemonReload") == "yes",
+        }
+
+    def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
+        for file in found.changed_files:
+            before, after = shown_before(file), file.shown
+            if file.secret and not file.same_content and before == after:
+                after = after.replace(HIDDEN, HIDDEN + " changed")
+            header = "%s (%s %s:%s)"
+            yield {
+                "before_header": file.path if file.status is None else header % (
+                    file.path, oct(stat.S_IMODE(file.status.st_mode)), user_name(file.status.st_uid),
+                    group_name(file.status.st_gid)),
+                "after_header": header % (file.path, oct(file.mode), file.owner, file.group),
+                "before": before,
+                "after": after,
+            }
+        for path in found.stale:
+            yield {"before_header": path, "after_header": "%s (removed)" % path,
+                   "before": (_host_io.read_file(path) or b"").decode("utf-8", "replace"), "after": ""}
+
+
+def invalid_message(invalid: List[Dict[str, Any]]) -> str:
+    said = ["%s: %s" % (entry["path"], finding) for entry in invalid for finding in entry["findings"]]
+    return "Nothing was changed, because what was to be put into place isn't valid:\n%s" % "\n".join(said)
+
+
+def haproxy_findings(code: int, text: str) -> List[str]:
+    return [] if code == 0 else lines(text) or ["haproxy -c ended with %d" % code]
+
+
+def lines(text: str) -> List[str]:
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def shown_before(file: File) -> str:
+    """What was in place, as far as it's ours to show."""
+    if file.present is None:
+        return ""
+    if file.guarded and file.ownership == _ownership.FOREIGN:
+        return "(written by somebody else, not shown)\n"
+    text = file.present.decode("utf-8", "replace")
+    return _SECRET_LINE.sub(lambda match: match.group(1) + HIDDEN, text) if file.kind == "keepalived" else text
+
+
+def wanted_sysctls(files: List[File]) -> Dict[str, str]:
+    """Settings of the planned file that the kernel doesn't have yet."""
+    wanted = {}
+    for file in files:
+        if file.kind == "sysctl":
+            for line in file.content.decode("ascii").splitlines():
+                name, equals, value = line.partition("=")
+                if equals and not line.startswith("#"):
+                    wanted[name.strip()] = value.strip()
+    return {name: value for name, value in wanted.items()
+            if (_host_io.read_file(sysctl_path(name)) or b"").decode().strip() != value}
+
+
+def sysctl_path(name: str) -> str:
+    return "/proc/sys/" + name.replace(".", "/")
+
+
+def systemd_unit(role: str) -> Dict[str, str]:
+    output = _host_io.run(["systemctl", "show", "--property=ActiveState,NeedDaemonReload,DropInPaths", role + ".service"],
+                          COMMAND_SECONDS)
+    return dict(line.partition("=")[::2] for line in output.text.splitlines() if "=" in line)
+
+
+def loaded_checksum(role: str) -> Optional[str]:
+    return (_host_io.read_file(RUNNING[role]) or b"").decode("ascii", "replace").strip() or None
+
+
+def checksum(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def read_list(role: str) -> List[str]:
+    try:
+        return [path for path in json.loads(_host_io.read_file(STATE_LIST % role) or b"[]") if isinstance(path, str)]
+    except ValueError:
+        return []
+
+
+def write_list(role: str, paths: List[str]) -> None:
+    if paths == read_list(role):
+        return
+    path = STATE_LIST % role
+    write_new(path + ".new", (json.dumps(paths, indent=1) + "\n").encode(), 0o644, 0, 0)
+    os.rename(path + ".new", path)
+    sync_folder(STATE)
+
+
+def write_new(path: str, content: bytes, mode: int, owner: int, group: int) -> None:
+    """A whole file with its final owner and mode: never readable by more than those who may."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        os.fchown(descriptor, owner, group)
+        os.fchmod(descriptor, mode)
+        stream.flush()
+        os.fsync(descriptor)
+
+
+def make_folders(path: str, mode: int = 0o755) -> None:
+    if not os.path.isdir(path):
+        make_folders(os.path.dirname(path), mode)
+        os.mkdir(path, mode)
+        os.chmod(path, mode)
+
+
+def existing_parent(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def sync_folder(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def user_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def uid(name: str) -> int:
+    return pwd.getpwnam(name).pw_uid
+
+
+def gid(name: str) -> int:
+    return grp.getgrnam(name).gr_gid
+
+
+def user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+if __name__ == "__main__":
+    main()
