@@ -10,10 +10,11 @@ The same rules serve twice: a host waits until `unmet` is empty, then `judge` lo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
+from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
 Info = Mapping[str, Any]
@@ -102,11 +103,14 @@ class Finding:
 class Scope:
     """What the judge can't see from the observations.
 
-    `applied` are hosts that this run has just deployed to. `partial` is a run that leaves members out; then those may
-    be behind. `strict` is for those who want every difference to count. `accept` are codes to live with.
+    `applied` are hosts that this run has just deployed to. Of members that aren't observed now, those in `elsewhere`
+    are known to have the endpoint, those in `absent` not to have it. `partial` is a run that leaves members out; then
+    those may be behind. `strict` is for those who want every difference to count. `accept` are codes to live with.
     """
 
     applied: FrozenSet[str] = frozenset()
+    elsewhere: FrozenSet[str] = frozenset()
+    absent: FrozenSet[str] = frozenset()
     unreachable: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
     strict: bool = False
@@ -126,12 +130,12 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
         if host in observations:
             findings.extend(_host_findings(plan, host, observations[host]))
     for endpoint in plan["endpoints"]:
-        deployed = deployed_members(endpoint, observations, scope.applied)
+        deployed = deployed_members(endpoint, observations, scope.applied | scope.elsewhere)
         holders[endpoint["name"]] = _holders(endpoint, observations)
         for host in deployed:
             if host in observations:
                 findings.extend(_endpoint_findings(endpoint, host, observations[host]))
-        findings.extend(_holding(endpoint, observations, deployed))
+        findings.extend(_holding(endpoint, observations, deployed, scope))
         findings.extend(_answers(endpoint, observations, deployed))
     findings = _weigh(findings, scope)
     for endpoint in plan["endpoints"]:
@@ -212,6 +216,15 @@ def members_of(endpoint: Plan) -> List[str]:
     return sorted(priorities, key=lambda host: -priorities[host])
 
 
+def stored_plan(observations: Mapping[str, Info]) -> Dict[str, Any]:
+    """The plan that hosts have stored: of each endpoint what most of its members have, the first of them at a tie."""
+    versions: Dict[str, List[Plan]] = {}
+    for info in observations.values():
+        for endpoint in ((info.get("deployed") or {}).get("plan") or {}).get("endpoints", ()):
+            versions.setdefault(endpoint["name"], []).append(endpoint)
+    return {"endpoints": [max(found, key=found.count) for found in versions.values()]}
+
+
 def settle_seconds(plan: Plan, host: str) -> float:
     """How long a host's state has to last to be believed: longer than it takes a backup to miss its master."""
     timers = [
@@ -230,7 +243,7 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
     if host in scope.unreachable:
         return [_finding("host_unreachable", "it can't be reached: %s" % scope.unreachable[host], host)]
     if host not in observations:
-        return [_finding("not_observed", "it is no part of this run", host)]
+        return [_finding("not_observed", "this run has not looked at it", host)]
     info = observations[host]
     stored = info.get("deployed") or {}
     findings = []
@@ -242,7 +255,7 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
         theirs = _stored_endpoint(endpoint, info)
         if theirs is None and not stored.get("error"):
             code = "not_deployed_yet" if scope.partial and host not in scope.applied else "not_deployed"
-            findings.append(_finding(code, "it has no stored plan of this endpoint", host, endpoint))
+            findings.append(_finding(code, "it doesn't have this endpoint", host, endpoint))
         elif theirs is not None and theirs != endpoint:
             code = "plan_outdated" if scope.partial and host not in scope.applied else "plan_differs"
             text = "its stored plan differs in %s" % _listed(_differing_keys(endpoint, theirs))
@@ -319,6 +332,9 @@ def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Fin
     running = (info.get(name) or {}).get("version")
     if installed and running and running != installed:
         text = "%s %s runs, %s is installed" % (name, running, installed)
+        findings.append(_finding("restart_pending", text, host))
+    elif (info.get("restart_pending") or {}).get(name):
+        text = "%s was started before its program or its systemd drop-in was replaced" % name
         findings.append(_finding("restart_pending", text, host))
     return findings
 
@@ -406,14 +422,14 @@ def _holders(endpoint: Plan, observations: Mapping[str, Info]) -> Dict[str, List
     }
 
 
-def _holding(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
+def _holding(
+    endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str], scope: Scope
+) -> List[Finding]:
     if not deployed:
         return []
     findings: List[Finding] = []
     holders = _holders(endpoint, observations)
-    unseen = [host for host in members_of(endpoint) if host not in observations]
-    seen = [host for host in deployed if host in observations]
-    expected = expected_holders({"endpoints": [endpoint]}, seen, unseen)[endpoint["name"]]
+    unseen = [host for host in members_of(endpoint) if host not in observations and host not in scope.absent]
     for address, hosts in holders.items():
         if len(hosts) > 1:
             findings.append(_finding("two_holders", "%s is held by %s" % (address, _listed(hosts)), None, endpoint))
@@ -422,13 +438,15 @@ def _holding(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequenc
     if len({tuple(hosts) for hosts in holders.values()}) > 1 and all(holders.values()):
         text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
         findings.append(_finding("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
-    for host, wanted in expected.items():
-        elsewhere = sorted({other for hosts in holders.values() for other in hosts if other != host})
-        missing = [address for address, hosts in holders.items() if host not in hosts and hosts]
-        if wanted is True and missing and elsewhere:
-            text = "%s holds %s instead of %s" % (_listed(elsewhere), _listed(missing), host)
-            reason = _why_not(endpoint, observations[host])
-            findings.append(_finding("wrong_holder", text + (": " + reason if reason else ""), host, endpoint))
+    unknown = [host for host in unseen if host not in deployed]
+    expected = expected_holders({"endpoints": [endpoint]}, deployed, unknown)[endpoint["name"]]
+    wanted = next((host for host, holds in expected.items() if holds), None)
+    for address, hosts in holders.items():
+        if wanted is not None and hosts and wanted not in hosts:
+            text = "%s is held by %s instead of %s" % (address, _listed(hosts), wanted)
+            reason = _why_not(endpoint, observations.get(wanted, {}))
+            text += ": " + reason if reason else ""
+            findings.append(_finding("wrong_holder", text, wanted, endpoint))
     return findings
 
 
@@ -586,6 +604,46 @@ def _endpoint_row(endpoint: Plan, vip: Mapping[str, Any], observations: Mapping[
     }
 
 
+def text(verdict: Mapping[str, Any]) -> str:
+    """The whole verdict as people read it."""
+    rows = [
+        (
+            row["endpoint"],
+            row["host"],
+            "%s %d" % (row["planned"], row["planned_priority"]),
+            row["observed"] + ("" if row["effective_priority"] is None else " %d" % row["effective_priority"]),
+            row["haproxy"],
+            "" if row["backends_up"] is None else "%d of %d" % (row["backends_up"], row["backends"]),
+            row["note"],
+        )
+        for row in verdict["rows"]
+    ]
+    parts = ["\n".join(_endpoint_line(row) for row in verdict["endpoints"])]
+    parts.append(table(("ENDPOINT", "HOST", "PLANNED", "OBSERVED", "HAPROXY", "API SERVERS", "NOTE"), rows))
+    if verdict["findings"]:
+        parts.append(findings_text(verdict["findings"]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def findings_text(findings: Sequence[Mapping[str, Any]]) -> str:
+    lines = []
+    for finding in findings:
+        where = ", ".join(part for part in (finding["endpoint"], finding["host"]) if part)
+        lines.append("%s %s: %s%s" % (finding["severity"].upper(), finding["code"], where and where + ": ", finding["message"]))
+        if finding["severity"] != INFO:
+            lines.append("    %s" % finding["fix"])
+    return "\n".join(lines)
+
+
+def _endpoint_line(row: Mapping[str, Any]) -> str:
+    where = address_port(row["address"], row["port"])
+    holder = "held by %s" % _listed(row["holders"]) if row["holders"] else "held by nobody that was seen"
+    if not row["answers"]:
+        return "%s %s %s, doesn't answer" % (row["endpoint"], where, holder)
+    said = "" if row["http_status"] is None else "HTTP %d " % row["http_status"]
+    return "%s %s %s, answers %s %sin %g ms" % (row["endpoint"], where, holder, row["answered_to"], said, row["millis"])
+
+
 def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
     weighed = []
     for finding in dict.fromkeys(findings):
@@ -594,9 +652,7 @@ def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
             severity = ERROR
         if finding.code in scope.accept:
             severity = INFO
-        weighed.append(
-            Finding(finding.code, severity, finding.message, finding.fix, finding.host, finding.endpoint)
-        )
+        weighed.append(replace(finding, severity=severity))
     return sorted(weighed, key=lambda finding: _SEVERITIES.index(finding.severity))
 
 

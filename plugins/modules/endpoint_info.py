@@ -18,7 +18,7 @@ description:
   - Never fails because a host is odd. Where a part can't be read, RV(errors) says so and that part is empty.
   - With O(wait) it returns as soon as the host does what the plan expects of it, or when the time is over. That it
     doesn't is no failure of this module either; M(kubeha.apiserver.endpoint_verify) judges.
-  - In a play, its action plugin fills in O(host), O(expect) and the part of O(plan) that concerns the host.
+  - In a play, its action plugin fills in O(host) and O(expect), and cuts O(plan) down to what concerns the host.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
   - kubeha.apiserver._attributes.info_module
@@ -32,12 +32,11 @@ options:
   plan:
     description:
       - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. With it the module knows VIPs, ports and backends.
-      - Without it, the plan that is stored on the host tells which addresses are VIPs.
+      - Without it, the plan that is stored on the host serves, and nothing is waited for.
     type: dict
   host:
     description:
-      - The host's name in the plan. Needed for O(wait) and O(connect).
-      - In a play this is the name in the inventory unless it's set.
+      - The host's name in the plan. The default is its name in the inventory.
     type: str
   wait:
     description: Wait for at most this many seconds until the host does what O(plan) and O(expect) say.
@@ -391,7 +390,7 @@ class Observer:
         while True:
             info = self._observe()
             if not (self.params["plan"] and self.params["host"]):
-                return self._finished(info)
+                return self._finished(dict(info, **self._connect(info)))
             unmet = self._unmet(info)
             late = time.monotonic() - begun >= self.params["wait"]
             if late or not unmet:
@@ -517,10 +516,11 @@ class Observer:
         return {name: _hostfacts.describe_unit(self.units.get(name, {}), now) for name in DAEMONS}
 
     def _connect(self, info: Mapping[str, Any]) -> Dict[str, Any]:
-        if not self.params["connect"]:
+        """Try the VIPs, and what HAProxy doesn't see."""
+        if not self.params["connect"] or not self.params["host"]:
             return {}
         seconds = self.params["connect_timeout"]
-        mine = [item for item in self.plan["endpoints"] if self.params["host"] in _verdict.members_of(item)]
+        mine = [item for item in self.plan.get("endpoints", ()) if self.params["host"] in _verdict.members_of(item)]
         attempts: Dict[Any, Callable[[], Any]] = {
             ("vip", item["name"], vip["address"]): partial(connect, item, vip["address"], info["holds"], seconds)
             for item in mine
@@ -548,11 +548,9 @@ class Observer:
     # Beside what is expected
 
     def _unmet(self, info: Mapping[str, Any]) -> List[str]:
-        plan, host = self.plan, self.params["host"]
-        expect = self.params["expect"] or {}
-        # Read again only when all else is right: it's the only part that costs.
-        expected = {name: {host: holds} for name, holds in expect.items()}
-        unmet = _verdict.unmet(plan, host, dict(self.still, **info), expected)
+        host = self.params["host"]
+        expected = {name: {host: holds} for name, holds in (self.params["expect"] or {}).items()}
+        unmet = _verdict.unmet(self.plan, host, dict(self.still, **info), expected)
         lasting = self._lasting(info)
         return unmet or (self._unsettled(lasting) if self.params["wait"] > 0 else [])
 

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
+    OBSERVED,
+    Observed,
+    read_observations,
+    scope_of,
+)
+
+
+class ActionModule(ActionBase):
+    """Judge what the members do, all of them together: on the controller, no host contacted."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result["changed"] = False
+        dummy, args = self.validate_argument_spec(argument_spec={
+            "plan": {"type": "dict"},
+            "observations": {"type": "dict"},
+            "variable": {"type": "str", "default": OBSERVED},
+            "others": {"type": "dict"},
+            "strict": {"type": "bool", "default": False},
+            "accept": {"type": "list", "elements": "str", "default": []},
+            "fail": {"type": "bool", "default": True},
+            "show": {"type": "bool", "default": False},
+            "file": {"type": "path"},
+        })
+        observed = self._observed(args, task_vars)
+        plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
+        if not isinstance(plan.get("endpoints"), list):
+            result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
+            return result
+        if not plan["endpoints"]:
+            result.update(failed=True, problems=[], msg=_nothing_stored(observed))
+            return result
+        scope = dataclasses.replace(
+            scope_of(plan, observed, task_vars), strict=args["strict"], accept=frozenset(args["accept"]))
+        if not args["plan"]:
+            # Nothing was deployed just now, and nobody was left out on purpose.
+            scope = dataclasses.replace(scope, applied=frozenset(), partial=False)
+        verdict = _verdict.judge(plan, observed.fresh, scope)
+        table = _verdict.text(verdict)
+        problems = [finding for finding in verdict["findings"] if finding["severity"] == _verdict.ERROR]
+        result.update(verdict, table=table, problems=problems)
+        self._deliver(verdict, table, args["file"], args["show"])
+        if problems and args["fail"]:
+            result.update(failed=True, msg=_message(verdict["findings"]))
+        return result
+
+    def _observed(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Observed:
+        if args["observations"] is not None:
+            return Observed(plain(args["observations"]), {}, {})
+        return read_observations(task_vars, args["variable"], args["others"])
+
+    def _deliver(self, verdict: dict[str, t.Any], table: str, file: str | None, show: bool) -> None:
+        if show:
+            Display().display(table + "\n")
+        if file:
+            target = pathlib.Path(self._loader.path_dwim(file))
+            scratch = target.with_name(target.name + ".new")
+            scratch.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
+            scratch.replace(target)
+
+
+def _message(findings: list[dict[str, t.Any]]) -> str:
+    return "What the hosts do is not what was planned:\n%s" % _verdict.findings_text(findings)
+
+
+def _nothing_stored(observed: Observed) -> str:
+    lines = ["No member has a stored plan: nothing is deployed, or none of them could be asked."]
+    lines += ["%s: %s" % item for item in sorted(observed.unreachable.items())]
+    lines += ["%s: %s" % (host, info["deployed"]["error"]) for host, info in sorted(observed.fresh.items())
+              if (info.get("deployed") or {}).get("error")]
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What this run knows of the members: who was observed, who has the endpoint, who is left out."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+
+OBSERVED = "__endpoint_info"
+OTHERS = "__endpoint_others"
+
+
+class Observed(t.NamedTuple):
+    """Observations by host; `fresh` ones were made at this point of the run, `earlier` ones may be outdated."""
+
+    fresh: dict[str, t.Any]
+    earlier: dict[str, t.Any]
+    unreachable: dict[str, str]
+
+
+def read_observations(task_vars: Mapping[str, t.Any], variable: str = OBSERVED, others: t.Any = None) -> Observed:
+    """What hosts registered under `variable`, and what a loop over hosts outside of this batch registered."""
+    batch = set(_names(task_vars.get("ansible_play_batch")))
+    fresh: dict[str, t.Any] = {}
+    earlier: dict[str, t.Any] = {}
+    unreachable: dict[str, str] = {}
+    hostvars = task_vars["hostvars"]
+    for host in hostvars:
+        info = hostvars.raw_get(host).get(variable)
+        if _is_observation(info):
+            (fresh if host in batch else earlier)[str(host)] = plain(info)
+        elif host in batch and isinstance(info, Mapping) and (info.get("unreachable") or info.get("failed")):
+            unreachable[str(host)] = _first_line(info.get("msg"))
+    if others is None:
+        others = task_vars.get(OTHERS)
+    for item in others.get("results", []) if isinstance(others, Mapping) else []:
+        if _is_observation(item):
+            fresh[str(item["item"])] = plain(item)
+    return Observed(fresh, earlier, unreachable)
+
+
+def scope_of(plan: Mapping[str, t.Any], observed: Observed, task_vars: Mapping[str, t.Any]) -> _verdict.Scope:
+    """Which members this run deploys to, and what is known of the others."""
+    members = {host for endpoint in plan["endpoints"] for host in _verdict.members_of(endpoint)}
+    applied = members.intersection(_names(task_vars.get("ansible_play_batch")))
+    others = {host: info for host, info in observed.earlier.items() if host in members - applied}
+    elsewhere = {host for endpoint in plan["endpoints"] for host in _verdict.deployed_members(endpoint, others)}
+    return _verdict.Scope(
+        applied=frozenset(applied),
+        elsewhere=frozenset(elsewhere),
+        absent=frozenset(set(others) - elsewhere),
+        unreachable={host: text for host, text in observed.unreachable.items() if host in members},
+        partial=bool(members - applied),
+    )
+
+
+def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.Any]) -> dict[str, bool | None]:
+    """Whether `host` is to hold each endpoint's VIPs once this batch is done."""
+    observed = read_observations(task_vars)
+    scope = scope_of(plan, observed, task_vars)
+    expected: dict[str, bool | None] = {}
+    for endpoint in plan["endpoints"]:
+        deployed = _verdict.deployed_members(endpoint, observed.earlier, scope.applied)
+        unknown = [name for name in _verdict.members_of(endpoint) if name not in deployed and name not in scope.absent]
+        holds = _verdict.expected_holders({"endpoints": [endpoint]}, deployed, unknown)[endpoint["name"]]
+        if host in holds:
+            expected[endpoint["name"]] = holds[host]
+    return expected
+
+
+def plan_of_host(plan: Mapping[str, t.Any], host: str) -> dict[str, t.Any]:
+    """Only the endpoints that `host` is a member of: a plan may be of thousands of hosts."""
+    return dict(plan, endpoints=[item for item in plan["endpoints"] if host in _verdict.members_of(item)])
+
+
+def _is_observation(info: t.Any) -> bool:
+    return isinstance(info, Mapping) and "networks" in info and not info.get("failed") and not info.get("unreachable")
+
+
+def _names(value: t.Any) -> list[str]:
+    return [str(name) for name in value or ()]
+
+
+def _first_line(value: t.Any) -> str:
+    return str(value or "no reason was given").strip().split("\n", 1)[0][:300]
