@@ -15,7 +15,7 @@ import textwrap
 
 from . import image, plot
 from .faults import FAULTS
-from .lab import Lab, down, names
+from .lab import Lab, clean, down, names
 from .measure import measure
 from .podman import LabError, any_container
 
@@ -39,6 +39,8 @@ def main() -> int:
 
     command = commands.add_parser("down", help="remove labs")
     command.add_argument("labs", nargs="*", metavar="LAB", help="all, where none is named")
+
+    commands.add_parser("clean", help="remove all labs and all images")
 
     commands.add_parser("list", help="labs and their hosts")
 
@@ -108,6 +110,11 @@ def command_up(arguments: argparse.Namespace) -> int:
 def command_down(arguments: argparse.Namespace) -> int:
     for name in arguments.labs or names():
         down(name)
+    return 0
+
+
+def command_clean(arguments: argparse.Namespace) -> int:
+    clean()
     return 0
 
 
@@ -191,6 +198,7 @@ COMMANDS = {
     "run": command_run,
     "up": command_up,
     "down": command_down,
+    "clean": command_clean,
     "list": command_list,
     "exec": command_exec,
     "fault": command_fault,

@@ -244,6 +244,22 @@ def down(name: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
+def clean() -> None:
+    """Remove every lab and every image of ours, known by their label."""
+    for name in names():
+        down(name)
+    # What a lab left behind whose directory is gone.
+    for kind, command in (
+        ("container", ["rm", "--force", "--time=0", "--volumes"]),
+        ("network", ["network", "rm", "--force"]),
+        ("image", ["rmi", "--force"]),
+    ):
+        found = labelled(kind)
+        if found:
+            say(f"removing {kind}s: {', '.join(found)}")
+            podman(*command, *found)
+
+
 def network_name(lab: str, network: str) -> str:
     return f"kubeha-{lab}-{network}"
 
