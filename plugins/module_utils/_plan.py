@@ -1,0 +1,459 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Turn intent into a plan: every value that any file of any host will contain, or all reasons why not."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from collections.abc import Mapping
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _vrid as vrid
+from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import (
+    FAMILIES,
+    IPV6,
+    Address,
+    require_netaddr,
+    unusable_kind,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import (
+    HIDDEN,
+    At,
+    Findings,
+    PlanError,
+    listed,
+    printable,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils._groups import Groups
+from ansible_collections.kubeha.apiserver.plugins.module_utils._placement import (
+    Instance,
+    Surroundings,
+    find_backends,
+    place,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils._ports import Ports, plan_ports
+from ansible_collections.kubeha.apiserver.plugins.module_utils._priorities import Ranks, rank
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import (
+    INTENT_KEYS,
+    Globals,
+    Host,
+    Spec,
+    literal,
+    read_hosts,
+    read_intent,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, read_stored
+from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Timing, fit
+from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_host_name
+from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (
+    AUTH_HMAC,
+    FLOOR,
+    HAPROXY,
+    KEEPALIVED,
+    Version,
+    version_text,
+)
+
+__all__ = ["INTENT_KEYS", "SCHEMA", "PlanError", "compute_plan"]
+
+SCHEMA = 1
+MAX_AUTH_PASS = 8  # RFC 2338 section 5.3.10
+
+
+def compute_plan(
+        intent: Mapping[str, t.Any], hosts: Mapping[str, t.Any], deployed: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Compute the plan for all endpoints.
+
+    ``intent`` holds the public variables as YAML gave them: those of role endpoint without their prefix, `INTENT_KEYS`
+    names them. ``hosts`` holds what is said and known of each host, ``deployed`` the plans that hosts have stored; see
+    docs/architecture.md for all three and for the result, which consists of Python's plain types only.
+
+    The same arguments give the same plan. There's no I/O. Time and memory grow linearly with the number of hosts.
+
+    Raises PlanError with every problem found; ImportError where netaddr is missing.
+    """
+    require_netaddr()
+    findings = Findings()
+    specs, common = read_intent(findings, intent)
+    known = read_hosts(findings, hosts, specs)
+    stored = read_stored(findings, deployed)
+
+    _check_names(findings, specs)
+    _check_members(findings, specs)
+    _check_auth(findings, specs)
+    _check_shared_hosts(findings, specs)
+    vips = _check_vips(findings, specs, known, hosts, stored)
+
+    around = Surroundings(findings, known, common.sayings, stored, vips)
+    instances = [place(around, spec) for spec in specs]
+    backends = [find_backends(around, spec, instances[index]) for index, spec in enumerate(specs)]
+    ranks = [_rank(around, spec) for spec in specs]
+    vrids = _assign_vrids(findings, stored, instances)
+    versions = _oldest_versions(findings, specs, known, common)
+    timings = [_fit_timing(findings, spec, versions[index]) for index, spec in enumerate(specs)]
+    ports = plan_ports(findings, specs, common.health_port, stored)
+
+    if findings.problems:
+        raise PlanError(findings.problems)
+    return {
+        "schema": SCHEMA,
+        "warnings": findings.warnings,
+        "endpoints": [
+            _endpoint(_Planned(spec, common, instances[index], backends[index], t.cast(Ranks, ranks[index]), vrids,
+                               versions[index], t.cast(Timing, timings[index]), ports[index]))
+            for index, spec in enumerate(specs)],
+    }
+
+
+# Judging values beside each other
+
+def _check_names(findings: Findings, specs: list[Spec]) -> None:
+    """Endpoints have names of their own, and none has the name of another one's instance."""
+    owners: dict[str, Spec] = {}
+    for spec in specs:
+        if "name" in spec.refused:
+            continue
+        for name in (spec.name, *("{0}-{1}".format(spec.name, family) for family in FAMILIES)):
+            other = owners.setdefault(name, spec)
+            if other is not spec:
+                At(findings, spec.variable("name")).problem("name_duplicate", spec.name, other=other.where.rstrip("."))
+                break
+
+
+def _check_members(findings: Findings, specs: list[Spec]) -> None:
+    """Each endpoint has balancers and API servers, each of them once, with names that can be written into files."""
+    for spec in specs:
+        if not spec.lb_hosts and "lb_hosts" not in spec.written | spec.inherited:
+            spec.lb_hosts = spec.apiserver_hosts
+        for key, group in (("lb_hosts", "kube_lb or kube_control_plane"), ("apiserver_hosts", "kube_control_plane")):
+            at, names = At(findings, spec.origin(key)), getattr(spec, key)
+            if not names and key not in spec.refused:
+                at.problem("hosts_missing", group=group)
+            unique = list(dict.fromkeys(names))
+            if len(unique) < len(names):
+                for name, count in Counter(names).items():
+                    if count > 1:
+                        at.problem("host_duplicate", name)
+                setattr(spec, key, unique)
+            for name in unique:
+                if not safe_host_name(name):
+                    at.problem("host_name_unsafe", name)
+        if len(spec.lb_hosts) == 1:
+            findings.warn("balancer_alone", endpoint=spec.name, host=spec.lb_hosts[0])
+
+
+def _check_auth(findings: Findings, specs: list[Spec]) -> None:
+    """A password is there where one is needed, and is one that VRRP can carry."""
+    for spec in specs:
+        at = At(findings, spec.origin("auth_password"))
+        if spec.auth == "none":
+            if spec.auth_password and "auth_password" in spec.written and "auth" not in spec.refused:
+                at.problem("auth_password_unused", HIDDEN)
+            continue
+        if spec.auth_password is None and "auth_password" not in spec.refused:
+            at.problem("auth_password_missing", auth=spec.auth)
+        if spec.auth == "hmac":
+            findings.warn("hmac_untried")
+            continue
+        if spec.auth_password and len(spec.auth_password) > MAX_AUTH_PASS:
+            at.problem("auth_password_invalid", HIDDEN, expected="at most 8 characters with endpoint_auth: pass",
+                       found="; VRRP would cut it off", fix="choose one of 8 characters")
+        if IPV6 in spec.families:
+            At(findings, spec.origin("auth")).problem("auth_pass_ipv6", spec.auth)
+
+
+def _check_shared_hosts(findings: Findings, specs: list[Spec]) -> None:
+    """Endpoints that share a balancer agree on what exists once there."""
+    first: dict[str, Spec] = {}
+    for spec in specs:
+        for host in spec.lb_hosts:
+            other = first.setdefault(host, spec)
+            if other.mode != spec.mode:
+                At(findings, spec.origin("mode")).problem(
+                    "modes_mixed", spec.mode, host=host, other=other.name, mode=other.mode)
+                break
+            if spec.mode == "static_pod" and other.manifest_dir != spec.manifest_dir:
+                At(findings, spec.origin("manifest_dir")).problem(
+                    "manifest_dirs_mixed", spec.manifest_dir, host=host, other=other.name, directory=other.manifest_dir)
+                break
+
+
+def _check_vips(findings: Findings, specs: list[Spec], known: dict[str, Host], hosts: t.Any,
+                stored: Stored) -> dict[Address, str]:
+    """Each VIP is one that can move, once. Returns all of them and the endpoints that they belong to."""
+    vips: dict[Address, str] = {}
+    for spec in specs:
+        at = At(findings, spec.variable("vip"))
+        if not spec.vip and "vip" not in spec.refused:
+            at.problem("vip_missing")
+        kinds = {vip: unusable_kind(vip.address) for vip in spec.vip}
+        for vip, kind in kinds.items():
+            if kind:
+                at.problem("vip_kind", str(vip), kind=kind)
+        spec.vip = [vip for vip in spec.vip if not kinds[vip]]
+        for vip in spec.vip:
+            if vip.address in vips:
+                at.problem("vip_duplicate", str(vip), other=vips[vip.address])
+            vips[vip.address] = spec.name
+            _check_cluster_networks(at, spec, vip.address)
+    owners = _owners(vips, known, hosts, stored)
+    for spec in specs:
+        for vip in spec.vip:
+            if vip.address in owners:
+                At(findings, spec.variable("vip")).problem(
+                    "vip_is_host_address", str(vip), host=printable(owners[vip.address], 60))
+    return vips
+
+
+def _check_cluster_networks(at: At, spec: Spec, vip: Address) -> None:
+    for key in ("pod_subnets", "service_subnets"):
+        for subnet in getattr(spec, key):
+            if subnet.holds(vip):
+                at.problem("vip_in_cluster_network", str(vip), subnet=subnet, variable=spec.origin(key))
+
+
+def _owners(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any, stored: Stored) -> dict[Address, str]:
+    """VIPs that are a host's own address, and the host.
+
+    The inventory says so, or the host has no other address there. A host that has another one just holds the VIP.
+    """
+    found: dict[Address, str] = {}
+    for name, value in hosts.items() if isinstance(hosts, Mapping) else ():
+        host = known.get(name) if isinstance(name, str) else None
+        own = host.inventory_address if host else literal(value.get("inventory_address")) if isinstance(
+            value, Mapping) else None
+        if own in vips:
+            found.setdefault(t.cast(Address, own), str(name))
+    for name, host in known.items():
+        for network in host.networks:
+            if network.address in vips and network.address not in stored.vips and not any(
+                    other.interface == network.interface and other.subnet.holds(network.address)
+                    and other.address not in vips for other in host.networks):
+                found.setdefault(network.address, name)
+    return found
+
+
+# Computing what isn't written
+
+def _rank(around: Surroundings, spec: Spec) -> Ranks | None:
+    names = [name for name in spec.lb_hosts if name in around.hosts]
+    if not names:
+        return None
+    said = {name: around.said_priority(spec, name) for name in names}
+    explicit = {name: priority for name, priority in said.items() if priority}
+    return rank(around.findings, spec.origin("lb_hosts"), names, explicit, spec.failback)
+
+
+def _assign_vrids(findings: Findings, stored: Stored, instances: list[list[Instance]]) -> dict[str, int]:
+    """Virtual router IDs by instance."""
+    claims = [_claim(findings, stored, instance) for group in instances for instance in group]
+    return vrid.assign(findings, claims)
+
+
+def _claim(findings: Findings, stored: Stored, instance: Instance) -> vrid.Claim:
+    spec, family = instance.spec, instance.family
+    variable = spec.variable("virtual_router_id")
+    for other in spec.virtual_router_id:
+        if len(spec.virtual_router_id) == 1 and other not in spec.families:
+            At(findings, variable).problem("vrid_family_missing", spec.virtual_router_id, family=other)
+    deployed = (record.vrids[family] for record in stored.records(spec) if family in record.vrids)
+    return vrid.Claim(
+        name=instance.name,
+        vip=spec.vips(family)[0].address,
+        subnet=instance.subnet,
+        links=frozenset((member.host, member.interface) for member in instance.members),
+        written=spec.virtual_router_id.get(family),
+        deployed=next(deployed, None),
+        where=variable,
+        pin="{0}" if len(spec.families) == 1 else "{{{{{0}: {{0}}}}}}".format(family))
+
+
+class _Oldest(t.NamedTuple):
+    """The oldest version of a daemon among balancers that belong together, and who has it."""
+
+    version: Version
+    host: str
+
+
+def _oldest_versions(
+        findings: Findings, specs: list[Spec], known: dict[str, Host], common: Globals) -> list[dict[str, _Oldest]]:
+    """The oldest versions that matter to each endpoint.
+
+    One process on a host serves all of its endpoints, so endpoints that share balancers, directly or through others,
+    are planned for the same versions.
+    """
+    groups: Groups[str] = Groups()
+    for index, spec in enumerate(specs):
+        groups.join(index, spec.lb_hosts)
+    oldest: dict[tuple[int, str], _Oldest] = {}
+    for daemon in (KEEPALIVED, HAPROXY):
+        unknown: dict[str, None] = {}
+        default = common.versions.get(daemon)
+        for index, spec in enumerate(specs):
+            for host in spec.lb_hosts:
+                version = (known[host].versions.get(daemon) if host in known else None) or default
+                if version is None:
+                    unknown[host] = None
+                found = _Oldest(version or FLOOR[daemon], host)
+                key = groups.of(index), daemon
+                oldest[key] = min(oldest.get(key, found), found, key=lambda item: item.version)
+        if unknown:
+            findings.warn("version_unknown", daemon=daemon, hosts=listed(unknown), floor=version_text(FLOOR[daemon]))
+    nothing = {daemon: _Oldest(FLOOR[daemon], "no host") for daemon in (KEEPALIVED, HAPROXY)}
+    return [{daemon: oldest.get((groups.of(index), daemon), nothing[daemon]) for daemon in nothing}
+            for index in range(len(specs))]
+
+
+def _fit_timing(findings: Findings, spec: Spec, versions: dict[str, _Oldest]) -> Timing | None:
+    keepalived = versions[KEEPALIVED]
+    if spec.auth == "hmac" and keepalived.version < AUTH_HMAC:
+        At(findings, spec.origin("auth")).problem(
+            "auth_needs_version", spec.auth, needed=version_text(AUTH_HMAC), host=keepalived.host,
+            found=version_text(keepalived.version))
+    return fit(At(findings, spec.origin("timing")), spec.timing, _vrrp_version(spec), keepalived.version,
+               keepalived.host)
+
+
+def _vrrp_version(spec: Spec) -> int:
+    """VRRP version 3 unless a password is sent in the clear, which only version 2 can (RFC 9568 section 9)."""
+    return 2 if spec.auth == "pass" else 3
+
+
+# Writing it down
+
+class _Planned(t.NamedTuple):
+    """All that was decided about one endpoint."""
+
+    spec: Spec
+    common: Globals
+    instances: list[Instance]
+    backends: list[tuple[str, Address]]
+    ranks: Ranks
+    vrids: dict[str, int]
+    versions: dict[str, _Oldest]
+    timing: Timing
+    ports: Ports
+
+
+def _endpoint(planned: _Planned) -> dict[str, t.Any]:
+    spec, timing, ranks, port = planned.spec, planned.timing, planned.ranks, planned.ports.port
+    instances = {instance.family: instance for instance in planned.instances}
+    static_pod = spec.mode == "static_pod"
+    return {
+        "name": spec.name,
+        "mode": spec.mode,
+        "port": port,
+        "apiserver_port": spec.apiserver_port,
+        "stacked": planned.ports.stacked,
+        "dns_name": spec.dns_name,
+        "control_plane_endpoint": _control_plane_endpoint(spec, port),
+        "vips": [{"address": str(address), "prefix": instances[address.family].vip_prefix(address),
+                  "family": address.family} for address, dummy in spec.vip],
+        "failback": spec.failback,
+        "failback_delay": spec.failback_delay,
+        "holder_bonus": ranks.bonus,
+        "settle_weight": ranks.settle if spec.failback_delay else 0,
+        "transport": spec.vrrp_transport,
+        "auth": spec.auth,
+        "sync_group": spec.name if len(instances) > 1 else None,
+        "timing": {"profile": spec.timing.name, "advert_interval": timing.advert_interval,
+                   "down_timer_adverts": timing.down_timer_adverts},
+        "versions": {daemon: version_text(oldest.version) for daemon, oldest in planned.versions.items()},
+        "instances": [_instance(planned, instance) for instance in planned.instances],
+        "checks": _checks(planned),
+        "haproxy": _haproxy(planned),
+        "backends": [{"name": host, "address": str(address), "port": spec.apiserver_port}
+                     for host, address in planned.backends],
+        "manage_firewall": spec.manage_firewall,
+        "manage_network": spec.manage_network,
+        "adopt": spec.adopt,
+        "accept_findings": spec.accept_findings,
+        "manifest_dir": spec.manifest_dir if static_pod else None,
+        "images": {daemon: dict(image) for daemon, image in planned.common.images.items()} if static_pod else None,
+    }
+
+
+def _control_plane_endpoint(spec: Spec, port: int) -> str:
+    """What kubeadm's --control-plane-endpoint wants."""
+    address = spec.vip[0].address
+    host = spec.dns_name or ("[{0}]" if address.family == IPV6 else "{0}").format(address)
+    return "{0}:{1}".format(host, port)
+
+
+def _instance(planned: _Planned, instance: Instance) -> dict[str, t.Any]:
+    spec, timing = planned.spec, planned.timing
+    addresses = [str(member.address) for member in instance.members]
+    preferred = planned.ranks.preferred if spec.failback else None
+    return {
+        "name": instance.name,
+        "family": instance.family,
+        "virtual_router_id": planned.vrids[instance.name],
+        "vrrp_version": _vrrp_version(spec),
+        "advert_interval": timing.advert_interval,
+        "down_timer_adverts": timing.down_timer_adverts,
+        "vips": [{"address": str(vip.address), "prefix": instance.vip_prefix(vip.address)}
+                 for vip in spec.vips(instance.family)],
+        "members": [{
+            "host": member.host,
+            "state": "MASTER" if member.host == preferred else "BACKUP",
+            "priority": planned.ranks.priorities[member.host],
+            "interface": member.interface,
+            "address": addresses[index],
+            "prefix": instance.subnet.prefix,
+            "peers": addresses[:index] + addresses[index + 1:],
+        } for index, member in enumerate(instance.members)],
+    }
+
+
+def _checks(planned: _Planned) -> list[dict[str, t.Any]]:
+    """keepalived's checks: without weight, failing is FAULT; with one, it costs priority."""
+    name, timing = planned.spec.name, planned.timing
+    return [
+        {"name": name + "-local", "kind": "local", "weight": 0, "interval": timing.local_interval,
+         "timeout": timing.local_timeout, "fall": timing.local_fall, "rise": timing.local_rise},
+        {"name": name + "-apiservers", "kind": "apiservers", "weight": planned.ranks.weight,
+         "interval": timing.check_interval, "timeout": timing.check_timeout, "fall": timing.check_fall,
+         "rise": timing.check_rise},
+    ]
+
+
+def _haproxy(planned: _Planned) -> dict[str, t.Any]:
+    spec, timing = planned.spec, planned.timing
+    return {
+        "binds": planned.ports.binds(spec),
+        "nonlocal_bind": planned.ports.shared,
+        "health": {"address": "127.0.0.1", "port": planned.common.health_port, "live_path": "/livez",
+                   "ready_path": "/readyz/" + spec.name},
+        "maxconn": planned.common.maxconn,
+        "check": _CHECKS[spec.health_check](spec.health_path),
+        "inter_ms": _ms(timing.inter),
+        "fastinter_ms": _ms(timing.fastinter),
+        "downinter_ms": _ms(timing.downinter),
+        "check_timeout_ms": _ms(timing.timeout_check),
+        "fall": timing.fall,
+        "rise": timing.rise,
+        "slowstart_ms": _ms(timing.slowstart),
+        "connect_timeout_ms": _ms(timing.timeout_connect),
+        "queue_timeout_ms": _ms(timing.timeout_queue),
+        "client_timeout_ms": _ms(timing.timeout_client),
+        "server_timeout_ms": _ms(timing.timeout_server),
+        "tunnel_timeout_ms": _ms(timing.timeout_tunnel),
+        "client_fin_ms": _ms(timing.timeout_client_fin),
+        "server_fin_ms": _ms(timing.timeout_server_fin),
+        "hard_stop_after": timing.hard_stop_after,
+    }
+
+
+_CHECKS: dict[str, t.Callable[[str], dict[str, t.Any]]] = {
+    # 401 is what a healthy API server says where anonymous requests are off (--anonymous-auth=false).
+    "https": lambda path: {"kind": "https", "path": path, "accept": [200, 401]},
+    "https_strict": lambda path: {"kind": "https", "path": path, "accept": [200]},
+    "tcp": lambda path: {"kind": "tcp", "path": None, "accept": []},
+}
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

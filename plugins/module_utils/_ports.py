@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Ports: which one each endpoint gets, what HAProxy binds, and that nothing collides on any host."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored
+
+DEDICATED_PORT = 6443
+STACKED_PORT = 8443
+
+# What kubeadm starts beside an API server (kubernetes.io, "Ports and Protocols", and the components' health ports).
+_KUBERNETES = {
+    2379: "etcd", 2380: "etcd", 2381: "etcd", 10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet",
+    10256: "kube-proxy", 10257: "kube-controller-manager", 10259: "kube-scheduler",
+}
+_ALTERNATIVES = (8443, 6443, 9443, 16443, 7443)
+
+
+class Ports(t.NamedTuple):
+    """What one endpoint listens on."""
+
+    port: int
+    stacked: bool                       # an API server runs on one of its balancers
+    shared: bool                        # another endpoint has the same port on one of its balancers
+
+    def binds(self, spec: Spec) -> list[dict[str, t.Any]]:
+        """HAProxy's listeners: every address of the VIPs' families, or just the VIPs where a port is shared."""
+        if self.shared:
+            return [{"address": str(vip.address), "port": self.port, "family": vip.address.family} for vip in spec.vip]
+        return [{"address": "*", "port": self.port, "family": family} for family in spec.families]
+
+
+def plan_ports(findings: Findings, specs: list[Spec], health_port: int, stored: Stored) -> list[Ports]:
+    """Give each endpoint its port and refuse what collides."""
+    apiservers = _apiserver_ports(specs)
+    stacked = [any(host in apiservers for host in spec.lb_hosts) for spec in specs]
+    ports = [_port(findings, spec, stacked[index], stored) for index, spec in enumerate(specs)]
+    for spec, port in zip(specs, ports):
+        _refuse_collisions(findings, spec, port, health_port, apiservers)
+    shared = _shared(specs, ports)
+    return [Ports(port, stacked[index], index in shared) for index, port in enumerate(ports)]
+
+
+def _apiserver_ports(specs: list[Spec]) -> dict[str, dict[int, str]]:
+    """The ports of API servers on each host, and the endpoint that each belongs to."""
+    found: dict[str, dict[int, str]] = {}
+    for spec in specs:
+        for host in spec.apiserver_hosts:
+            found.setdefault(host, {}).setdefault(spec.apiserver_port, spec.name)
+    return found
+
+
+def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
+    if spec.port is not None:
+        return spec.port
+    default = STACKED_PORT if stacked else DEDICATED_PORT
+    deployed = next((record.port for record in stored.records(spec)), default)
+    if deployed != default and "port" not in spec.refused:
+        variable = spec.variable("port")
+        At(findings, variable).problem("port_would_change", deployed=deployed, default=default, variable=variable)
+    return default
+
+
+def _refuse_collisions(
+        findings: Findings, spec: Spec, port: int, health_port: int, apiservers: dict[str, dict[int, str]]) -> None:
+    at, variable = At(findings, spec.origin("port")), spec.variable("port")
+    if port == health_port:
+        at.problem("port_taken_by_health", port)
+    for host in spec.lb_hosts:
+        taken = apiservers.get(host)
+        if taken is None:
+            continue
+        free = next(number for number in _ALTERNATIVES if number not in taken and number not in (port, health_port))
+        if port in taken:
+            at.problem("port_taken_by_apiserver", port, host=host, endpoint=taken[port], variable=variable, free=free)
+        elif port in _KUBERNETES:
+            at.problem("port_taken_by_kubernetes", port, host=host, service=_KUBERNETES[port], free=free)
+        else:
+            _refuse_health_port(findings, health_port, host, taken, free)
+            continue
+        break  # the other hosts would say the same
+
+
+def _refuse_health_port(findings: Findings, port: int, host: str, taken: dict[int, str], free: int) -> None:
+    at = At(findings, "haproxy_health_port")
+    if port in taken:
+        at.problem("port_taken_by_apiserver", port, host=host, endpoint=taken[port], variable=at.where, free=free)
+    elif port in _KUBERNETES:
+        at.problem("port_taken_by_kubernetes", port, host=host, service=_KUBERNETES[port], free=free)
+
+
+def _shared(specs: list[Spec], ports: list[int]) -> set[int]:
+    """The endpoints that share their port with another one on some balancer."""
+    first: dict[tuple[str, int], int] = {}
+    shared: set[int] = set()
+    for index, spec in enumerate(specs):
+        for host in spec.lb_hosts:
+            other = first.setdefault((host, ports[index]), index)
+            if other != index:
+                shared |= {other, index}
+    return shared

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Plans that hosts have stored: what is deployed, as far as reachable members can tell.
+
+A stored plan comes from a file on a host, so nothing in it is trusted: a plan that doesn't look like one is ignored
+with a warning, and every value that gets into a new plan passes the same checks as a user's.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import BITS, FAMILIES, Address, Located
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, printable
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
+from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
+
+
+class StoredMember(t.NamedTuple):
+    """A balancer's place, as stored."""
+
+    interface: str
+    located: Located
+
+
+@dataclass
+class Record:
+    """One endpoint, as one host has stored it."""
+
+    host: str
+    name: str
+    port: int
+    vips: frozenset[Address]
+    vrids: dict[str, int]                               # by family
+    members: dict[tuple[str, str], StoredMember]        # by host and family
+    backends: dict[str, Address]                        # by host
+
+
+class Stored:
+    """All records, to be found by endpoint."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.vips: set[Address] = set()
+        self._by_name: dict[str, list[Record]] = {}
+        self._by_vip: dict[Address, list[Record]] = {}
+        for record in records:
+            self._by_name.setdefault(record.name, []).append(record)
+            for vip in record.vips:
+                self._by_vip.setdefault(vip, []).append(record)
+            self.vips |= record.vips
+
+    def records(self, spec: Spec) -> list[Record]:
+        """What hosts have stored of an endpoint: of its name or, if it was renamed, of its VIPs.
+
+        The balancers' own come first, in the order of preference.
+        """
+        found = self._by_name.get(spec.name) or [
+            record for vip in spec.vip for record in self._by_vip.get(vip.address, ())]
+        if len(found) < 2:
+            return found
+        order = {name: index for index, name in enumerate(spec.lb_hosts)}
+        return sorted(found, key=lambda record: order.get(record.host, len(order)))
+
+
+def read_stored(findings: Findings, deployed: t.Any) -> Stored:
+    """Read the plans that hosts have stored; unreadable ones are ignored with a warning."""
+    if deployed is None:
+        return Stored([])
+    if not isinstance(deployed, Mapping):
+        findings.warn("deployed_unreadable", host="the hosts", reason="not a mapping of hosts")
+        return Stored([])
+    records: list[Record] = []
+    for host, plan in deployed.items():
+        if plan is None:
+            continue
+        try:
+            records += [_record(str(host), endpoint) for endpoint in _list(_mapping(plan), "endpoints")]
+        except _Unreadable as error:
+            findings.warn("deployed_unreadable", host=printable(str(host), 60), reason=error)
+    return Stored(records)
+
+
+class _Unreadable(Exception):
+    pass
+
+
+def _record(host: str, endpoint: t.Any) -> Record:
+    endpoint = _mapping(endpoint)
+    vrids: dict[str, int] = {}
+    members: dict[tuple[str, str], StoredMember] = {}
+    for instance in _list(endpoint, "instances"):
+        instance = _mapping(instance)
+        family = instance.get("family")
+        if family not in FAMILIES:
+            raise _Unreadable("an instance has no known family")
+        vrids[family] = _integer(instance, "virtual_router_id", 1, 255)
+        for member in _list(instance, "members"):
+            members[_text(_mapping(member), "host"), family] = _member(member, family)
+    return Record(
+        host=host,
+        name=_text(endpoint, "name"),
+        port=_integer(endpoint, "port", 1, 65535),
+        vips=frozenset(_address(_mapping(vip)) for vip in _list(endpoint, "vips")),
+        vrids=vrids,
+        members=members,
+        backends={_text(_mapping(item), "name"): _address(item) for item in _list(endpoint, "backends")})
+
+
+def _member(member: Mapping[t.Any, t.Any], family: str) -> StoredMember:
+    address, interface = _address(member), _text(member, "interface")
+    if address.family != family or not safe_interface(interface):
+        raise _Unreadable("a member's address or interface isn't usable")
+    return StoredMember(interface, Located(address, _integer(member, "prefix", 0, BITS[family])))
+
+
+def _mapping(value: t.Any) -> Mapping[t.Any, t.Any]:
+    if not isinstance(value, Mapping):
+        raise _Unreadable("something in it isn't a mapping")
+    return value
+
+
+def _list(value: Mapping[t.Any, t.Any], key: str) -> list[t.Any]:
+    found = value.get(key)
+    if not isinstance(found, list):
+        raise _Unreadable("{0} isn't a list".format(key))
+    return found
+
+
+def _text(value: Mapping[t.Any, t.Any], key: str) -> str:
+    found = value.get(key)
+    if not isinstance(found, str):
+        raise _Unreadable("{0} isn't a text".format(key))
+    return str.__str__(found)
+
+
+def _integer(value: Mapping[t.Any, t.Any], key: str, low: int, high: int) -> int:
+    found = value.get(key)
+    if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
+        raise _Unreadable("{0} isn't a number from {1} to {2}".format(key, low, high))
+    return int(found)
+
+
+def _address(value: Mapping[t.Any, t.Any]) -> Address:
+    found = literal(value.get("address"))
+    if found is None:
+        raise _Unreadable("an address isn't one")
+    return found
