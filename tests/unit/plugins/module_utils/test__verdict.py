@@ -1,0 +1,425 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict as verdict
+from hypothesis import given
+from hypothesis import strategies as st
+
+HOSTS = ["cp1", "cp2", "cp3"]
+VIP4, VIP6 = "198.51.100.100", "2001:db8::100"
+NAME = "kube-apiserver"
+SHA = {"haproxy": "a" * 64, "keepalived": "b" * 64}
+
+
+def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME):
+    vips = [{"address": VIP4, "prefix": 24, "family": "ipv4"}]
+    vips += [{"address": VIP6, "prefix": 64, "family": "ipv6"}] if dual else []
+    members = [
+        {"host": host, "state": "MASTER" if failback and n == 0 else "BACKUP", "priority": 150 - n}
+        for n, host in enumerate(hosts)
+    ]
+    return {
+        "endpoints": [
+            {
+                "name": name,
+                "mode": "service",
+                "port": 8443,
+                "vips": vips,
+                "failback": failback,
+                "failback_delay": 30,
+                "versions": {"keepalived": "2.2.7", "haproxy": "2.6.12"},
+                "instances": [
+                    {
+                        "name": "%s-%s" % (name, vip["family"]),
+                        "family": vip["family"],
+                        "advert_interval": 0.1,
+                        "down_timer_adverts": 10,
+                        "members": members,
+                    }
+                    for vip in vips
+                ],
+                "haproxy": {"check": {"kind": "https", "path": "/readyz", "accept": [200, 401]}},
+                "backends": [
+                    {"name": host, "address": "198.51.100.%d" % (11 + n), "port": 6443} for n, host in enumerate(hosts)
+                ],
+            }
+        ]
+    }
+
+
+def server(name, status="UP", check="L7OK", code=200):
+    return {
+        "name": name,
+        "address": "",
+        "status": status,
+        "check_status": check,
+        "check_code": code,
+        "last_chk": "",
+        "sessions": 0,
+        "changed_for": 9,
+    }
+
+
+def observe(plan, host, holder="cp1"):
+    """A host that does all that is planned."""
+    vips = [vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]]
+    service = {"exists": True, "active": "active", "sub": "running", "enabled": True}
+    return {
+        "deployed": {"plan": copy.deepcopy(plan), "error": None},
+        "holds": vips if host == holder else [],
+        "services": {"haproxy": dict(service), "keepalived": dict(service)},
+        "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
+        "running": dict(SHA),
+        "reload_pending": {"haproxy": False, "keepalived": False},
+        "restart_pending": {"haproxy": False, "keepalived": False},
+        "drifted": [],
+        "haproxy": {
+            "version": "2.6.12",
+            "uptime_s": 999,
+            "hung": False,
+            "error": None,
+            "backends": {
+                endpoint["name"]: [server(backend["name"]) for backend in endpoint["backends"]]
+                for endpoint in plan["endpoints"]
+            },
+        },
+        "keepalived": {"instances": {}},
+        "connect": [
+            {
+                "endpoint": endpoint["name"],
+                "address": vip["address"],
+                "port": endpoint["port"],
+                "local": host == holder,
+                "tcp": "ok",
+                "http_status": 200,
+                "millis": 3.2,
+                "error": None,
+            }
+            for endpoint in plan["endpoints"]
+            for vip in endpoint["vips"]
+        ],
+        "apiservers": {},
+    }
+
+
+def observe_all(plan, hosts=tuple(HOSTS), holder="cp1"):
+    return {host: observe(plan, host, holder) for host in hosts}
+
+
+def codes(result, severity=None):
+    return sorted(f["code"] for f in result["findings"] if severity in (None, f["severity"]))
+
+
+@pytest.mark.parametrize("dual", [False, True])
+@pytest.mark.parametrize("failback", [False, True])
+def test_all_is_well(dual, failback):
+    plan = make_plan(dual, failback)
+    result = verdict.judge(plan, observe_all(plan))
+    assert result["findings"] == []
+    assert result["ok"] is True
+    assert result["holders"][NAME][VIP4] == ["cp1"]
+    assert [row["observed"] for row in result["rows"]] == ["holds", "backup", "backup"]
+    assert [row["backends_up"] for row in result["rows"]] == [3, 3, 3]
+    assert [row["answered_to"] for row in result["endpoints"]] == ["cp2"] * (2 if dual else 1)
+
+
+def spoil(change, plan=None, scope=None, holder="cp1"):
+    """What the judge says once `change` has been made to what was observed."""
+    plan = plan or make_plan()
+    seen = observe_all(plan, holder=holder)
+    change(seen)
+    return verdict.judge(plan, seen, scope)
+
+
+def put(host, *path_and_value):
+    *path, last, value = path_and_value
+
+    def change(seen):
+        place = seen[host]
+        for key in path:
+            place = place[key]
+        place[last] = value
+
+    return change
+
+
+def every(*changes):
+    def change(seen):
+        for each in changes:
+            each(seen)
+
+    return change
+
+
+def everywhere(*path_and_value):
+    return every(*(put(host, *path_and_value) for host in HOSTS))
+
+
+def backend(host, number, status, check="", code=None):
+    return put(host, "haproxy", "backends", NAME, number, server("cp%d" % (number + 1), status, check, code))
+
+
+def attempt(host, **values):
+    def change(seen):
+        seen[host]["connect"][0].update(values)
+
+    return change
+
+
+def stored(host, key, value):
+    def change(seen):
+        seen[host]["deployed"]["plan"]["endpoints"][0][key] = value
+
+    return change
+
+
+def drop(host):
+    return lambda seen: seen.pop(host)
+
+
+DUAL = make_plan(dual=True)
+# (code, severity, host, what is changed, plan, scope)
+FINDING_DATA = [
+    ("no_holder", "error", None, put("cp1", "holds", []), None, None),
+    ("two_holders", "error", None, put("cp2", "holds", [VIP4]), None, None),
+    ("wrong_holder", "error", "cp1", every(put("cp1", "holds", []), put("cp2", "holds", [VIP4])), None, None),
+    ("vips_split", "error", None, every(put("cp1", "holds", [VIP4]), put("cp2", "holds", [VIP6])), DUAL, None),
+    ("vip_silent", "error", "cp2", attempt("cp2", tcp="timeout", error="no answer within 1 s"), None, None),
+    ("vip_wrong_answer", "error", "cp2", attempt("cp2", http_status=503), None, None),
+    ("vip_wrong_answer", "error", "cp2", attempt("cp2", http_status=None, error="reset"), None, None),
+    ("vip_untried", "warning", None, everywhere("connect", []), None, None),
+    ("stale_vip", "error", "cp2", put("cp2", "holds", ["198.51.100.99"]), None, None),
+    ("host_unreachable", "error", "cp3", drop("cp3"), None, verdict.Scope(unreachable={"cp3": "no route"})),
+    ("not_observed", "info", "cp3", drop("cp3"), None, None),
+    ("not_deployed", "error", "cp3", put("cp3", "deployed", "plan", None), None, None),
+    ("not_deployed_yet", "info", "cp3", put("cp3", "deployed", "plan", None), None, verdict.Scope(partial=True)),
+    ("bad_stored_plan", "warning", "cp3", put("cp3", "deployed", {"plan": None, "error": "EOF"}), None, None),
+    ("plan_differs", "error", "cp2", stored("cp2", "port", 6443), None, None),
+    ("plan_outdated", "warning", "cp2", stored("cp2", "port", 6443), None, verdict.Scope(partial=True)),
+    ("service_down", "error", "cp2", put("cp2", "services", "keepalived", "active", "failed"), None, None),
+    ("service_down", "error", "cp2", put("cp2", "services", {}), None, None),
+    ("service_disabled", "warning", "cp2", put("cp2", "services", "haproxy", "enabled", False), None, None),
+    ("reload_pending", "error", "cp2", put("cp2", "reload_pending", "haproxy", True), None, None),
+    (
+        "running_unknown",
+        "warning",
+        "cp2",
+        every(put("cp2", "reload_pending", "haproxy", True), put("cp2", "running", "haproxy", None)),
+        None,
+        None,
+    ),
+    ("restart_pending", "warning", "cp2", put("cp2", "restart_pending", "keepalived", True), None, None),
+    ("restart_pending", "warning", "cp2", put("cp2", "haproxy", "version", "2.6.11"), None, None),
+    ("version_older", "warning", "cp2", put("cp2", "packages", "keepalived", "installed", "2.1.5"), None, None),
+    ("file_drifted", "warning", "cp2", put("cp2", "drifted", ["/etc/haproxy/haproxy.cfg"]), None, None),
+    ("file_drifted", "error", "cp2", put("cp2", "drifted", ["/etc/x"]), None, verdict.Scope(strict=True)),
+    ("haproxy_hung", "error", "cp2", put("cp2", "haproxy", {"hung": True, "error": "no answer"}), None, None),
+    ("haproxy_silent", "error", "cp2", put("cp2", "haproxy", {"hung": False, "error": "refused"}), None, None),
+    (
+        "keepalived_fault",
+        "error",
+        "cp2",
+        put("cp2", "keepalived", "instances", {NAME + "-ipv4": {"state": "fault", "effective_priority": 0}}),
+        None,
+        None,
+    ),
+    ("backend_missing", "error", "cp2", put("cp2", "haproxy", "backends", NAME, [server("cp1"), server("cp2")]),
+     None, None),
+    ("backend_missing", "error", "cp2", put("cp2", "haproxy", "backends", {}), None, None),
+    (
+        "backend_unplanned",
+        "error",
+        "cp2",
+        put("cp2", "haproxy", "backends", NAME, [server(name) for name in [*HOSTS, "old"]]),
+        None,
+        None,
+    ),
+    ("backend_down", "error", "cp2", backend("cp2", 2, "DOWN", "L7STS", 500), None, None),
+    (
+        "backend_down",
+        "error",
+        "cp2",
+        every(backend("cp2", 2, "DOWN", "L4CON"), put("cp2", "apiservers", {"198.51.100.13:6443": True})),
+        None,
+        None,
+    ),
+    ("backend_silent", "warning", "cp2", backend("cp2", 2, "DOWN", "L4CON"), None, None),
+    ("backend_silent", "error", "cp2", backend("cp2", 2, "DOWN", "L4TOUT"), None, verdict.Scope(strict=True)),
+    (
+        "backend_silent",
+        "warning",
+        "cp2",
+        every(backend("cp2", 2, "DOWN", "L6RSP"), put("cp2", "apiservers", {"198.51.100.13:6443": False})),
+        None,
+        None,
+    ),
+    ("backend_disabled", "warning", "cp2", backend("cp2", 2, "MAINT"), None, None),
+    (
+        "no_apiserver",
+        "info",
+        "cp2",
+        every(*(backend("cp2", number, "DOWN", "L4CON") for number in range(3)), attempt("cp2", http_status=None)),
+        None,
+        None,
+    ),
+    ("anonymous_denied", "warning", "cp2", backend("cp2", 2, "UP", "L7OK", 401), None, None),
+]
+
+
+@pytest.mark.parametrize("code, severity, host, change, plan, scope", FINDING_DATA)
+def test_each_finding(code, severity, host, change, plan, scope):
+    result = spoil(change, plan, scope)
+    found = [f for f in result["findings"] if f["code"] == code]
+    assert {(f["severity"], f["host"]) for f in found} == {(severity, host)}
+    assert all(f["message"] and f["fix"] for f in found)
+    assert result["ok"] is (severity != "error")
+
+
+def test_every_code_has_a_test():
+    assert {data[0] for data in FINDING_DATA} == set(verdict.CODES)
+
+
+def test_accepted_codes_fail_nothing():
+    result = spoil(backend("cp2", 2, "DOWN", "L7STS", 500), scope=verdict.Scope(accept=frozenset(["backend_down"])))
+    assert codes(result, "info") == ["backend_down"]
+    assert result["ok"]
+
+
+def test_a_wrong_holder_comes_with_its_reason():
+    moved = every(put("cp1", "holds", []), put("cp2", "holds", [VIP4]))
+    stopped = spoil(every(moved, put("cp1", "services", "keepalived", "active", "inactive")))
+    assert "keepalived is down there" in message(stopped, "wrong_holder")
+    hung = spoil(every(moved, put("cp1", "haproxy", {"hung": True, "error": ""})))
+    assert "HAProxy hangs there" in message(hung, "wrong_holder")
+    blind = spoil(every(moved, *(backend("cp1", number, "DOWN", "L4CON") for number in range(3))))
+    assert "sees no API server" in message(blind, "wrong_holder")
+    fresh = spoil(every(moved, put("cp1", "haproxy", "uptime_s", 12)))
+    assert "takes the VIP back in 18 s" in message(fresh, "wrong_holder")
+
+
+def message(result, code):
+    return next(f["message"] for f in result["findings"] if f["code"] == code)
+
+
+def test_without_failback_anybody_may_hold():
+    plan = make_plan(failback=False)
+    assert verdict.judge(plan, observe_all(plan, holder="cp3"))["ok"]
+
+
+def test_members_that_are_not_deployed_yet_do_not_count():
+    plan = make_plan()
+    seen = observe_all(plan, holder="cp2")
+    seen["cp1"]["deployed"]["plan"] = None
+    seen["cp1"].update(services={}, haproxy={}, packages={})
+    result = verdict.judge(plan, seen, verdict.Scope(applied=frozenset(["cp2", "cp3"]), partial=True))
+    assert codes(result) == ["not_deployed_yet"]
+    # After the last batch the preferred one has to hold.
+    result = verdict.judge(plan, observe_all(plan, holder="cp2"), verdict.Scope(applied=frozenset(HOSTS)))
+    assert "wrong_holder" in codes(result)
+
+
+def test_a_member_that_was_not_looked_at_may_hold():
+    plan = make_plan()
+    seen = observe_all(plan, hosts=["cp2", "cp3"], holder="cp1")
+    assert codes(verdict.judge(plan, seen, verdict.Scope(partial=True)), "error") == []
+    for host in seen:
+        seen[host]["connect"][0].update(tcp="timeout")
+    assert "no_holder" in codes(verdict.judge(plan, seen, verdict.Scope(partial=True)))
+
+
+def test_a_preferred_member_that_is_deployed_elsewhere_should_hold():
+    plan = make_plan()
+    seen = observe_all(plan, hosts=["cp2", "cp3"], holder="cp2")
+    assert "wrong_holder" not in codes(verdict.judge(plan, seen))
+    scope = verdict.Scope(elsewhere=frozenset(["cp1"]))
+    assert "wrong_holder" in codes(verdict.judge(plan, seen, scope))
+    assert "wrong_holder" not in codes(verdict.judge(plan, seen, verdict.Scope(absent=frozenset(["cp1"]))))
+
+
+def test_stored_plan_is_what_most_members_have():
+    plan = make_plan()
+    seen = observe_all(plan)
+    seen["cp1"]["deployed"]["plan"]["endpoints"][0]["port"] = 1
+    assert verdict.stored_plan(seen) == plan
+    assert codes(verdict.judge(verdict.stored_plan(seen), seen)) == ["plan_differs"]
+    assert verdict.stored_plan({}) == {"endpoints": []}
+
+
+def test_row_texts():
+    dual = make_plan(dual=True)
+    half = spoil(put("cp1", "holds", [VIP4]), dual)
+    assert half["rows"][0]["observed"] == "holds 1 of 2"
+    down = spoil(put("cp2", "services", "keepalived", "active", "inactive"))
+    assert down["rows"][1]["observed"] == "down"
+    fault = spoil(put("cp2", "services", "haproxy", "active", "failed"))
+    assert (fault["rows"][1]["observed"], fault["rows"][1]["haproxy"]) == ("fault", "down")
+    gone = spoil(drop("cp3"), scope=verdict.Scope(unreachable={"cp3": "no route"}))
+    assert gone["rows"][2]["observed"] == "unreachable"
+    dumped = put("cp2", "keepalived", "instances", {NAME + "-ipv4": {"state": "backup", "effective_priority": 99}})
+    assert spoil(dumped)["rows"][1]["effective_priority"] == 99
+
+
+def test_text_shows_all():
+    text = verdict.text(spoil(backend("cp2", 2, "DOWN", "L7STS", 500)))
+    assert text.splitlines()[0] == "kube-apiserver 198.51.100.100:8443 held by cp1, answers cp2 HTTP 200 in 3.2 ms"
+    assert "ENDPOINT        HOST  PLANNED     OBSERVED  HAPROXY  API SERVERS  NOTE" in text
+    assert "kube-apiserver  cp2   BACKUP 149  backup    2.6.12   2 of 3" in text
+    assert "ERROR backend_down: kube-apiserver, cp2: HAProxy finds cp3 DOWN: L7STS 500" in text
+
+
+EXPECTED_DATA = [
+    # (failback, deployed, unknown, expected)
+    (True, HOSTS, [], {"cp1": True, "cp2": False, "cp3": False}),
+    (True, ["cp3", "cp2"], [], {"cp2": True, "cp3": False}),
+    (True, ["cp2", "cp3"], ["cp1"], {"cp2": None, "cp3": False}),
+    (True, ["cp1"], ["cp2", "cp3"], {"cp1": True}),
+    (True, ["cp1", "cp3"], ["cp2"], {"cp1": True, "cp3": False}),
+    (True, [], HOSTS, {}),
+    (False, HOSTS, [], {"cp1": None, "cp2": None, "cp3": None}),
+    (False, ["cp2"], [], {"cp2": True}),
+    (False, ["cp2"], ["cp1"], {"cp2": None}),
+]
+
+
+@pytest.mark.parametrize("failback, deployed, unknown, expected", EXPECTED_DATA)
+def test_expected_holders(failback, deployed, unknown, expected):
+    assert verdict.expected_holders(make_plan(failback=failback), deployed, unknown) == {NAME: expected}
+
+
+@given(st.sets(st.sampled_from(HOSTS)), st.sets(st.sampled_from(HOSTS)), st.booleans())
+def test_at_most_one_is_expected_to_hold(deployed, unknown, failback):
+    expected = verdict.expected_holders(make_plan(failback=failback), deployed, unknown)[NAME]
+    assert set(expected) == deployed
+    assert list(expected.values()).count(True) <= 1
+    if failback and deployed and True not in expected.values():
+        assert min(deployed | unknown) in unknown
+
+
+def test_unmet():
+    plan = make_plan(dual=True)
+    expected = {NAME: {"cp1": True, "cp2": False}}
+    assert verdict.unmet(plan, "cp1", observe(plan, "cp1"), expected) == []
+    assert verdict.unmet(plan, "cp2", observe(plan, "cp2"), expected) == []
+    assert "it should hold" in verdict.unmet(plan, "cp1", observe(plan, "cp1", holder="cp2"), expected)[0]
+    assert "it should not hold" in verdict.unmet(plan, "cp2", observe(plan, "cp2", holder="cp2"), expected)[0]
+    half = dict(observe(plan, "cp3"), holds=[VIP6])
+    assert verdict.unmet(plan, "cp3", half, {}) == ["%s: it holds %s without %s" % (NAME, VIP6, VIP4)]
+    down = observe(plan, "cp3")
+    down["services"]["haproxy"]["active"] = "failed"
+    assert verdict.unmet(plan, "cp3", down, {}) == ["haproxy is failed"]
+
+
+def test_settle_is_longer_than_a_takeover():
+    assert verdict.settle_seconds(make_plan(), "cp1") == 1.65
+    assert verdict.settle_seconds(make_plan(), "stranger") == 0.0
+
+
+def test_address_port():
+    assert verdict.address_port(VIP4, 1) == "198.51.100.100:1"
+    assert verdict.address_port(VIP6, 1) == "[2001:db8::100]:1"
