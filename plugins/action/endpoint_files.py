@@ -11,8 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._secrets import secrets_of
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 
@@ -38,7 +37,8 @@ class ActionModule(ActionBase):
         try:
             files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))
             given = plain(args["secrets"])
-            marks = _render.secret_placeholders(plan, host, lambda: given or secrets_of(task_vars, self._templar))
+            marks = _render.secret_placeholders(
+                plan, host, lambda: given or secrets(collect(task_vars, self._templar).intent))
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, t.Any] = self._execute_module(

@@ -72,7 +72,7 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
             _file("keepalived", KEEPALIVED_CONFIG, "keepalived/templates/keepalived.conf.j2", "keepalived",
                   mode="0600" if secret else "0640", guarded=True, secret=secret),
         ]
-    stored = dict(plan, endpoints=endpoints, warnings=[])
+    stored = {"schema": plan["schema"], "endpoints": endpoints}
     files.append(_file(COMMON, PLAN_FILE, None, "plan",
                        content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n"))
     return files
@@ -94,6 +94,12 @@ def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
 def placeholder(endpoint_name: str) -> str:
     """Stands for an endpoint's VRRP password in a rendered file; no name that a plan allows contains these signs."""
     return "<<kubeha secret of %s>>" % endpoint_name
+
+
+def balancers(plan: Mapping[str, Any]) -> List[str]:
+    """All hosts that get files, in the plan's order."""
+    return list(dict.fromkeys(member["host"] for endpoint in plan["endpoints"] if endpoint["mode"] == "service"
+                              for instance in endpoint["instances"] for member in instance["members"]))
 
 
 def secret_endpoints(plan: Mapping[str, Any], host: str) -> List[str]:

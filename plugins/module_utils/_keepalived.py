@@ -23,6 +23,8 @@ from typing import Dict, List
 # Ignoring a signal is inherited by what a shell executes.
 _IGNORING_SIGTERM = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"]
 
+_SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)\S.*$", re.MULTILINE)
+
 # What is said of a good configuration too.
 _HARMLESS = [
     # 2.1 wants this of routers that speak multicast; what counts is that all members agree on the addresses.
@@ -64,3 +66,8 @@ def relocated(text: str, places: Dict[str, str]) -> str:
     for place, elsewhere in places.items():
         text = re.sub(r'(?<=")' + re.escape(place) + r"(?=[/ \"])", lambda dummy, new=elsewhere: new, text)
     return text
+
+
+def masked(text: str, hidden: str) -> str:
+    """The configuration with `hidden` in place of each secret."""
+    return _SECRET_LINE.sub(lambda match: match.group(1) + hidden, text)

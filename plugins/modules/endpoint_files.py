@@ -156,13 +156,12 @@ import grp
 import json
 import os
 import pwd
-import re
 import shutil
 import stat
 import tempfile
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -182,9 +181,6 @@ RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/
 EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
 COMMAND_SECONDS = 30.0
 HIDDEN = "(hidden)"
-
-# What carries a secret in keepalived's configuration.
-_SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)(.*\S)\s*$", re.MULTILINE)
 
 
 @dataclass
@@ -553,7 +549,7 @@ def shown_before(file: File) -> str:
     if file.guarded and file.ownership == _ownership.FOREIGN:
         return "(written by somebody else, not shown)\n"
     text = file.present.decode("utf-8", "replace")
-    return _SECRET_LINE.sub(lambda match: match.group(1) + HIDDEN, text) if file.kind == "keepalived" else text
+    return _keepalived.masked(text, HIDDEN) if file.kind == "keepalived" else text
 
 
 def wanted_sysctls(files: List[File]) -> Dict[str, str]:

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived, _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
+
+TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
+# Lists what we wrote: so nothing else is ever removed.
+MANIFEST = ".kubeha-rendered.json"
+HIDDEN = "(hidden)"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One file of one host."""
+
+    host: str
+    path: str
+    content: str
+    mode: int
+    secret: bool
+
+    @property
+    def relative(self) -> str:
+        return self.host + self.path
+
+
+class ActionModule(ActionBase):
+    """Render all hosts' files into a folder on the controller."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        dummy, args = self.validate_argument_spec(argument_spec={
+            "plan": {"type": "dict", "required": True},
+            "dest": {"type": "path", "required": True},
+            "previous": {"type": "path"},
+            "secrets": {"type": "dict", "no_log": True},
+        })
+        dest = Path(args["dest"])
+        try:
+            files = self._files(plain(args["plan"]), plain(args["secrets"]), task_vars)
+            stale = _listed(dest) - {file.relative for file in files}
+            before = Path(args["previous"] or dest)
+            differences = _differences(before, files)
+            written = [file for file in files if not _is_same(dest, file)]
+            if not self._task.check_mode:
+                _write(dest, files, written, stale)
+        except (OSError, _render.RenderError) as error:
+            raise AnsibleActionFail("rendering into %s failed: %s" % (dest, error)) from error
+        result.update(
+            changed=bool(written or stale),
+            hosts=list(dict.fromkeys(file.host for file in files)),
+            files=len(files),
+            differences=[{"host": host, "path": path, "change": change} for host, path, change, dummy in differences],
+        )
+        if self._task.diff:
+            result["diff"] = [diff for dummy, dummy, dummy, diff in differences]
+        return result
+
+    def _files(self, plan: dict[str, t.Any], given: dict[str, str] | None, task_vars: dict[str, t.Any]
+               ) -> list[Rendered]:
+        known: dict[str, str] | None = given
+        files = []
+        for host in _hostview.balancers(plan):
+            marks: dict[str, str] = {}
+            names = _hostview.secret_endpoints(plan, host)
+            if names:
+                if known is None:
+                    known = secrets(collect(task_vars, self._templar).intent)
+                marks = {_hostview.placeholder(name): known[name] for name in names if known.get(name)}
+            for entry in _render.render_host(plan, host, TEMPLATES):
+                content = entry["content"]
+                for mark, secret in marks.items():
+                    content = content.replace(mark, secret)
+                files.append(Rendered(host, entry["path"], content, int(entry["mode"], 8), entry["secret"]))
+        return files
+
+
+def _differences(folder: Path, files: list[Rendered]) -> list[tuple[str, str, str, dict[str, str]]]:
+    """(host, path, change, what Ansible shows as a diff) for every file that isn't as in `folder`."""
+    found = []
+    for file in files:
+        there = folder / file.relative
+        after = _masked(file.content)
+        if not there.is_file():
+            found.append((file.host, file.path, "added", _diff(file.relative, "", after)))
+            continue
+        content = there.read_text(encoding="utf-8", errors="replace")
+        before = _masked(content)
+        if content != file.content:
+            if before == after:
+                after = after.replace(HIDDEN, HIDDEN + " changed")
+            found.append((file.host, file.path, "changed", _diff(file.relative, before, after)))
+        elif _mode(there) != file.mode:
+            found.append((file.host, file.path, "mode", _diff(
+                file.relative, "mode %s\n" % oct(_mode(there)), "mode %s\n" % oct(file.mode))))
+    for relative in sorted(_listed(folder) - {file.relative for file in files}):
+        there = folder / relative
+        if there.is_file():
+            host, dummy, path = relative.partition("/")
+            before = _masked(there.read_text(encoding="utf-8", errors="replace"))
+            found.append((host, "/" + path, "removed", _diff(relative, before, "")))
+    return found
+
+
+def _diff(relative: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": relative, "after_header": relative, "before": before, "after": after}
+
+
+def _masked(text: str) -> str:
+    return _keepalived.masked(text, HIDDEN)
+
+
+def _listed(folder: Path) -> set[str]:
+    try:
+        return {path for path in json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+                if isinstance(path, str) and not path.startswith("/") and ".." not in path.split("/")}
+    except FileNotFoundError:
+        return set()
+    except ValueError:
+        raise OSError("%s isn't readable as JSON. Remove the folder." % (folder / MANIFEST)) from None
+
+
+def _is_same(dest: Path, file: Rendered) -> bool:
+    there = dest / file.relative
+    return (there.is_file() and not there.is_symlink() and _mode(there) == file.mode
+            and there.read_bytes() == file.content.encode("utf-8"))
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _write(dest: Path, files: list[Rendered], written: list[Rendered], stale: set[str]) -> None:
+    dest.mkdir(parents=True, exist_ok=True)
+    if any(file.secret for file in files):
+        dest.chmod(0o700)
+    listed = _listed(dest)
+    planned = {file.relative for file in files}
+    if listed != planned:
+        _write_manifest(dest, listed | planned)
+    for file in written:
+        path = dest / file.relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(".%s.%d" % (path.name, os.getpid()))
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            stream.write(file.content)
+            os.fchmod(descriptor, file.mode)
+        temporary.rename(path)
+    for relative in stale:
+        path = dest / relative
+        path.unlink(missing_ok=True)
+        _remove_empty(path.parent, dest)
+    if listed != planned:
+        _write_manifest(dest, planned)
+
+
+def _write_manifest(dest: Path, paths: set[str]) -> None:
+    temporary = dest / (MANIFEST + ".new")
+    temporary.write_text(json.dumps(sorted(paths), indent=1) + "\n", encoding="utf-8")
+    temporary.rename(dest / MANIFEST)
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    while folder != top and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
