@@ -42,7 +42,8 @@ def main() -> int:
 
     commands.add_parser("clean", help="remove all labs and all images")
 
-    commands.add_parser("list", help="labs and their hosts")
+    command = commands.add_parser("list", help="labs and their hosts")
+    command.add_argument("labs", nargs="*", metavar="LAB")
 
     command = commands.add_parser("exec", help="run a command on a host")
     command.add_argument("lab")
@@ -119,9 +120,9 @@ def command_clean(arguments: argparse.Namespace) -> int:
 
 
 def command_list(arguments: argparse.Namespace) -> int:
-    for name in names():
+    for name in arguments.labs or names():
         lab = Lab(name)
-        print(f"{name}: ansible-playbook -i {lab.inventory}")
+        print(f"{name}: {lab.inventory}")
         for host in lab.hosts:
             info = lab.info(host)
             print(f"  {host:10} {' '.join(info['addresses']):40} {' '.join(info['groups'])}")

@@ -15,6 +15,7 @@
 #   need_apt PACKAGE...             Debian packages: installed when root, otherwise named
 #   need_command COMMAND PACKAGE    as need_apt, unless COMMAND is there already
 #   lab_packages                    all that podman and the image builds need
+#   enter_lab_network "$@"          where a normal user runs a script that talks to labs: start it anew inside
 
 set -euo pipefail
 export LC_ALL=C.UTF-8
@@ -172,4 +173,29 @@ _apt_install() {
 lab_packages() {
     need_apt podman netavark aardvark-dns runc iptables mmdebstrap debian-archive-keyring \
         python3-venv openssh-client openssl uidmap slirp4netns fuse-overlayfs
+}
+
+# The lab's networks are this machine's where root runs podman. A normal user's containers have networks in a
+# namespace of their own: there the whole script starts anew, so that SSH and the measurements reach them.
+enter_lab_network() {
+    [ "$(id -u)" -ne 0 ] || return 0
+    lab_packages
+    rootless_possible
+    say "Not root: going on inside of podman's network namespace"
+    exec podman unshare --rootless-netns "$0" "$@"
+}
+
+# Everything that is missing, at once.
+rootless_possible() {
+    local missing=() user
+    user=$(id -un)
+    [ -f /sys/fs/cgroup/cgroup.controllers ] ||
+        missing+=("systemd in a user's containers needs cgroups version 2, and this machine mounts version 1")
+    grep -qs "^$user:" /etc/subuid && grep -qs "^$user:" /etc/subgid ||
+        missing+=("$user has no subordinate ids: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user")
+    [ -r /dev/net/tun ] && [ -w /dev/net/tun ] || missing+=("/dev/net/tun is not open to $user: sudo chmod 0666 /dev/net/tun")
+    unshare --user --map-root-user true 2>/dev/null || missing+=("user namespaces are forbidden to $user")
+    [ ${#missing[@]} -eq 0 ] && return 0
+    printf '        - %s\n' "${missing[@]}" >&2
+    die "labs cannot run as $user for the reasons above; as root they can: sudo ./dev ..."
 }
