@@ -24,5 +24,7 @@ plan test_extra_vars.yml -e endpoint_port=9443 -e endpoint_failback=no -e endpoi
 # A secret is never shown, at whatever verbosity.
 plan test_secret.yml -vvvv >secret.log 2>&1
 test "$(grep -c 'Plan with a password that is too long' secret.log)" -ge 1
-! grep -q 'hunter2' secret.log
+if grep 'hunter2' secret.log; then
+    exit 1
+fi
 rm secret.log
