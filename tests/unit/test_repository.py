@@ -146,9 +146,10 @@ def test_what_decides_is_pure(path: Path) -> None:
     assert imports(path) & IMPURE_IMPORTS == set()
 
 
-@pytest.mark.parametrize("path", UTILS, ids=identify)
-def test_module_utils_have_unit_tests(path: Path) -> None:
-    assert (ROOT / "tests" / "unit" / "plugins" / "module_utils" / ("test_%s.py" % path.stem)).is_file()
+@pytest.mark.parametrize("name", [path.stem for path in UTILS])
+def test_module_utils_are_used_in_a_unit_test(name: str) -> None:
+    tests = [text for path, text in TEXTS.items() if path.startswith("tests/unit/plugins/")]
+    assert any(re.search(r"module_utils(\.| import .*\b)%s\b" % name, text) for text in tests)
 
 
 def test_hosts_need_nothing_but_the_standard_library() -> None:
