@@ -157,25 +157,24 @@ def command_measure(arguments: argparse.Namespace) -> int:
         arguments.port,
         fault,
         holder,
-        seconds=arguments.seconds,
+        broken=arguments.seconds - 1,
         client=arguments.client,
-        mend=not arguments.no_mend,
     )
+    if not arguments.no_mend:
+        fault.mend(lab, holder)
     watched = [host for host in lab.hosts if host != arguments.client]
-    after = result.holders(arguments.seconds)
     title = f"{fault.text} on {holder}, which held {arguments.vip}"
     if arguments.svg:
         arguments.svg.write_text(plot.svg(result, watched, title), encoding="utf-8")
     if arguments.json:
         arguments.json.write_text(json.dumps(dataclasses.asdict(result), indent=1), encoding="utf-8")
-    meter = result.meter
     print(f"\n  {title}\n")
     print(textwrap.indent(plot.terminal(result, watched), "  "))
     print(
-        f"\n  Longest outage that the client saw: {meter['longest_outage_ms']} ms; "
-        f"{meter['failures']} of {meter['attempts']} connections failed "
+        f"\n  Longest outage that the client saw: {result.outage_ms(0, result.end)} ms; "
+        f"{result.failures(0, result.end)} of {len(result.attempts)} connections failed "
         f"(a new one each 10 ms, 250 ms for each).\n"
-        f"  Before: {', '.join(result.holders(result.fault))}. After: {', '.join(after) or 'nobody'}."
+        f"  Before: {', '.join(result.holders(result.fault))}. After: {', '.join(result.holders(result.end)) or 'nobody'}."
     )
     return 0
 

@@ -18,6 +18,8 @@ class Fault:
     mend: Callable[[Lab, str], object]
     silences: bool = False
     """Nothing on the host acts any more, so nothing there can say that it lost an address."""
+    seconds: float = 4
+    """Long enough to see all of its consequences."""
 
 
 def systemctl(*arguments: str) -> Callable[[Lab, str], object]:
@@ -55,7 +57,10 @@ FAULTS = {
         "HAProxy SIGKILL, all its processes", systemctl("kill", "--signal=KILL", "haproxy"), nothing
     ),
     "haproxy-hang": Fault(
-        "HAProxy SIGSTOP", systemctl("kill", "--signal=STOP", "haproxy"), systemctl("kill", "--signal=CONT", "haproxy")
+        "HAProxy SIGSTOP",
+        systemctl("kill", "--signal=STOP", "haproxy"),
+        systemctl("kill", "--signal=CONT", "haproxy"),
+        seconds=8,
     ),
     "haproxy-reload": Fault("HAProxy reloaded", systemctl("reload", "haproxy"), nothing),
     "apiserver-stop": Fault(
@@ -65,8 +70,9 @@ FAULTS = {
         "API server SIGKILL", systemctl("kill", "--signal=KILL", "api-stand-in"), systemctl("restart", "api-stand-in")
     ),
     "apiservers-stop": Fault(
-        "all API servers stopped", everywhere("stop", "api-stand-in"), everywhere("start", "api-stand-in")
+        "all API servers stopped", everywhere("stop", "api-stand-in"), everywhere("start", "api-stand-in"),
+        seconds=12,
     ),
-    "host-freeze": Fault("host frozen", Lab.freeze, Lab.thaw, silences=True),
-    "host-kill": Fault("host lost power", Lab.kill, Lab.boot, silences=True),
+    "host-freeze": Fault("host frozen", Lab.freeze, Lab.thaw, silences=True, seconds=6),
+    "host-kill": Fault("host lost power", Lab.kill, Lab.boot, silences=True, seconds=6),
 }

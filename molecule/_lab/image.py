@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 
 from .podman import LABEL, LabError, any_container, podman, say
 
@@ -47,20 +48,21 @@ def exists(image: str) -> bool:
     return podman("image", "exists", image, check=False).returncode == 0
 
 
-def build(suite: str, image: str) -> None:
+def build(suite: str, image: str, packages: Iterable[str] = PACKAGES, hooks: Iterable[pathlib.Path] = (CUSTOMIZE,)) -> None:
+    """A suite's root file system with these packages, changed by these scripts, as an image of podman."""
     with tempfile.TemporaryDirectory(prefix="kubeha-image-", dir=large_directory()) as scratch:
         tarball = os.path.join(scratch, "root.tar")
         command = [
             "mmdebstrap",
             "--variant=minbase",
-            "--include=" + ",".join(PACKAGES),
+            "--include=" + ",".join(packages),
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
             # An older release's index has expired, and is as good as ever.
             '--aptopt=Acquire::Check-Valid-Until "false"',
             *(f'--aptopt={name} "{value}"' for name, value in proxies().items()),
             "--skip=cleanup/apt/lists",
-            f'--customize-hook={CUSTOMIZE} "$1"',
+            *(f'--customize-hook={hook} "$1"' for hook in hooks),
             suite,
             tarball,
             mirror(),

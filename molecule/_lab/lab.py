@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import image, topology
+from . import image, kubernetes, topology
 from .podman import LABEL, LabError, labelled, podman, say, system_container
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
@@ -43,7 +43,8 @@ class Lab:
     def up(cls, name: str, document: Any) -> Lab:
         """Start it from scratch, whatever there was under this name."""
         plan = topology.parse(document)
-        images = {suite: image.ensure(suite) for suite in sorted({host.suite for host in plan.hosts.values()})}
+        kinds = sorted({(host.kind, host.suite) for host in plan.hosts.values()})
+        images = {kind: kubernetes.ensure() if kind[0] in kubernetes.KINDS else image.ensure(kind[1]) for kind in kinds}
         down(name)
         say(f"starting lab '{name}': {', '.join(plan.hosts)}")
         directory = image.cache() / "lab" / name
@@ -69,7 +70,7 @@ class Lab:
             write_inventory(directory / "inventory.yml", topology.inventory(plan, subnets, connection(directory, control)))
             lab = cls(name)
             for host in plan.hosts.values():
-                lab.create(host, images[host.suite], subnets)
+                lab.create(host, images[host.kind, host.suite], subnets)
             lab.wait(plan.hosts)
         except BaseException:
             down(name)
@@ -80,13 +81,14 @@ class Lab:
         container = self.container(host.name)
         networks = []
         for network in host.networks:
-            options = [
+            addresses = [
                 f"{'ip' if family == 'ipv4' else 'ip6'}={topology.address(subnets, network, family, host.number)}"
                 for family in subnets[network]
             ]
-            networks.append(f"--network={network_name(self.name, network)}:{','.join(options)}")
+            networks.append(f"--network={network_name(self.name, network)}:{','.join(addresses)}")
+        options = kubernetes.container() if host.kind in kubernetes.KINDS else system_container()
         podman(
-            "create", *system_container(), f"--name={container}", f"--hostname={host.name}",
+            "create", *options, f"--name={container}", f"--hostname={host.name}",
             f"--label={LABEL}={self.name}", f"--volume={ASSETS}:/opt/lab:ro", "--no-hosts", *networks, name,
         )  # fmt: skip
         podman("cp", "-", f"{container}:/", data=self.files(host))
@@ -101,6 +103,8 @@ class Lab:
             "etc/ssh/ssh_host_ed25519_key": ((self.directory / f"host-{host.name}").read_text(encoding="utf-8"), 0o600),
         }
         links = {}
+        if host.kind == "kubelet":
+            files.update(kubernetes.standalone())
         if host.apiserver:
             unit = "etc/systemd/system/api-stand-in.service"
             files[unit] = ((ASSETS / "api-stand-in.service").read_text(encoding="utf-8"), 0o644)
@@ -184,7 +188,7 @@ class Lab:
             assert process.stdin is not None
             process.stdin.close()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=3)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
+import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .assets.meter import longest_outage
 from .faults import Fault
 from .lab import Lab
 from .podman import LabError
 
+# What a client waits for an answer before an attempt counts as failed, in seconds.
+LIMIT = 0.25
+
 
 @dataclass(frozen=True)
 class Change:
-    """The address came to a host or left it, in seconds since the client's first attempt."""
+    """The address came to a host or left it."""
 
     at: float
     host: str
@@ -29,11 +35,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Measurement:
-    meter: dict[str, Any]
-    """What meter.py says, see there."""
+    """All times are in seconds since the client's first attempt."""
+
+    attempts: list[tuple[float, float | None, str]]
+    """Start, latency or None where no answer came, and the host that answered or the error."""
     fault: float
-    """When the fault was injected, in seconds since the client's first attempt; the command returned at done."""
-    done: float
+    mended: float
+    """When the fault was injected, and when its undoing began; or the end of the measurement."""
+    end: float
     changes: list[Change]
 
     def holders(self, at: float) -> list[str]:
@@ -43,24 +52,46 @@ class Measurement:
                 state[change.host] = change.held
         return sorted(host for host, held in state.items() if held)
 
+    def between(self, begin: float, end: float) -> list[tuple[float, float | None, str]]:
+        """Attempts that started then; what took longer than the limit counts as failed."""
+        return [
+            (start, latency if latency is not None and latency <= LIMIT else None, text)
+            for start, latency, text in self.attempts
+            if begin <= start < end
+        ]
+
+    def failures(self, begin: float, end: float) -> int:
+        return sum(latency is None for dummy, latency, text in self.between(begin, end))
+
+    def outage(self, begin: float, end: float) -> tuple[float, float]:
+        return longest_outage(self.between(begin, end))
+
+    def outage_ms(self, begin: float, end: float) -> int:
+        first, last = self.outage(begin, end)
+        return round((last - first) * 1000)
+
+    def trouble(self, begin: float, end: float) -> float:
+        """Seconds from begin to the start of the last attempt that failed; 0 without failures."""
+        return max((start - begin for start, latency, text in self.between(begin, end) if latency is None), default=0.0)
+
     def two_holders(self) -> float:
-        """Seconds from when a second host had the address to when one was left; counts all such periods."""
-        total, since = 0.0, None
-        for at in sorted({change.at for change in self.changes}):
-            several = len(self.holders(at)) > 1
-            if several and since is None:
-                since = at
-            elif not several and since is not None:
-                total, since = total + at - since, None
-        return total + (self.changes[-1].at - since if since is not None else 0.0)
+        """Seconds for which more than one host had the address, in all."""
+        times = sorted({change.at for change in self.changes if change.at < self.end})
+        return sum(
+            following - at for at, following in zip(times, [*times[1:], self.end]) if len(self.holders(at)) > 1
+        )
 
     def takeover(self) -> float | None:
         """Seconds from the fault until another host had the address."""
         before = self.holders(self.fault)
-        for change in self.changes:
-            if change.at > self.fault and change.held and change.host not in before:
-                return change.at - self.fault
-        return None
+        return next(
+            (
+                change.at - self.fault
+                for change in self.changes
+                if self.fault < change.at < self.mended and change.held and change.host not in before
+            ),
+            None,
+        )
 
 
 def measure(
@@ -70,51 +101,102 @@ def measure(
     fault: Fault,
     host: str,
     *,
-    seconds: float = 6,
     before: float = 1,
+    broken: float = 5,
+    recovered: Callable[[], object] | None = None,
+    after: float = 1,
     client: str = "client",
-    meter: Sequence[str] = (),
-    mend: bool = True,
 ) -> Measurement:
-    """The client measures for so many seconds; `before` seconds after its start the fault happens to the host."""
+    """A client measures `before` the fault happens to the host, and for so long as it is `broken`.
+
+    With `recovered`, it goes on while the fault is mended, until that function returns, and `after` that.
+    """
     target = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    command = ["python3", "/opt/lab/meter.py", f"--target={target}", f"--seconds={seconds}", "--attempts"]
-    events: list[tuple[float, str, bool]] = []
+    command = ["python3", "/opt/lab/meter.py", f"--target={target}", "--limit=5", "--attempts"]
     with contextlib.ExitStack() as stack:
+        watch = Watch(lab, address, stack)
         for name in lab.hosts:
-            process = stack.enter_context(lab.background(name, "python3", "/opt/lab/address_watch.py", address))
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            if not first:
-                raise LabError(f"cannot watch addresses on {name}")
-            note(name, first, events)
-            reader = threading.Thread(target=read, args=(name, process.stdout, events), daemon=True)
-            reader.start()
-        running = stack.enter_context(lab.background(client, *command, *meter))
-        assert running.stdout is not None
-        line = running.stdout.readline()
+            watch.start(name)
+        meter = stack.enter_context(lab.background(client, *command))
+        assert meter.stdout is not None and meter.stdin is not None
+        line = meter.stdout.readline() if select.select([meter.stdout], [], [], 10)[0] else ""
         if '"started"' not in line:
-            raise LabError(f"no attempt to reach {target} succeeded: {line.strip()[:200]}")
+            raise LabError(f"no attempt to reach {target} succeeded")
         began = float(json.loads(line)["clock"])
         time.sleep(max(0.0, began + before - time.monotonic()))
         injected = time.monotonic()
         fault.inject(lab, host)
-        done = time.monotonic()
-        result = json.loads(running.stdout.read())
-        changes = [Change(at - began, name, held) for at, name, held in sorted(events)]
-        if mend:
+        if fault.silences:
+            # Nobody there can say so, but it answers for nothing any more.
+            watch.silence(host)
+        time.sleep(max(0.0, injected + broken - time.monotonic()))
+        mended = time.monotonic()
+        if recovered:
             fault.mend(lab, host)
-    if fault.silences:
-        changes = sorted([*changes, Change(done - began, host, False)], key=lambda change: change.at)
-    return Measurement(result, injected - began, done - began, changes)
+            watch.start(host)
+            recovered()
+            time.sleep(after)
+        end = time.monotonic()
+        meter.stdin.close()
+        result = json.loads(meter.stdout.read())
+        changes = [Change(at - began, name, held) for at, name, held in watch.changes]
+    attempts = [
+        (start / 1000, None if latency is None else latency / 1000, text) for start, latency, text in result["timeline"]
+    ]
+    return Measurement(attempts, injected - began, mended - began, end - began, changes)
 
 
-def read(host: str, stream: Any, events: list[tuple[float, str, bool]]) -> None:
-    for line in stream:
-        note(host, line, events)
+class Watch:
+    """Who has the address, and since when: changes are (CLOCK_MONOTONIC, host, held)."""
 
+    def __init__(self, lab: Lab, address: str, stack: contextlib.ExitStack) -> None:
+        self.lab = lab
+        self.address = address
+        self.stack = stack
+        self.running: dict[str, subprocess.Popen[str]] = {}
+        self.silent: set[str] = set()
+        self.held: dict[str, bool] = {}
+        self.recorded: list[tuple[float, str, bool]] = []
 
-def note(host: str, line: str, events: list[tuple[float, str, bool]]) -> None:
-    event = json.loads(line)
-    if event["held"] or any(name == host for at, name, held in events):
-        events.append((event["clock"], host, event["held"]))
+    @property
+    def changes(self) -> list[tuple[float, str, bool]]:
+        return sorted(self.recorded)
+
+    def start(self, host: str) -> None:
+        """Watch the host; one that was silenced speaks for itself again."""
+        if host in self.silent:
+            self.silent.discard(host)
+            self.note(time.monotonic(), host, self.held[host])
+        if host in self.running and self.running[host].poll() is None:
+            return
+        process = self.stack.enter_context(
+            self.lab.background(host, "python3", "/opt/lab/address_watch.py", self.address)
+        )
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        if not first:
+            raise LabError(f"cannot watch addresses on {host}")
+        self.tell(host, first)
+        self.running[host] = process
+        threading.Thread(target=self.read, args=(host, process.stdout), daemon=True).start()
+
+    def silence(self, host: str) -> None:
+        self.note(time.monotonic(), host, False)
+        self.silent.add(host)
+
+    def read(self, host: str, stream: Any) -> None:
+        with contextlib.suppress(ValueError):
+            for line in stream:
+                self.tell(host, line)
+        # The host is gone, and its address with it.
+        self.held[host] = False
+
+    def tell(self, host: str, line: str) -> None:
+        event = json.loads(line)
+        self.held[host] = event["held"]
+        if host not in self.silent:
+            self.note(event["clock"], host, event["held"])
+
+    def note(self, at: float, host: str, held: bool) -> None:
+        if held or any(name == host for dummy, name, state in self.recorded):
+            self.recorded.append((at, host, held))

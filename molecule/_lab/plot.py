@@ -19,25 +19,15 @@ class Slot(NamedTuple):
 
     attempts: int
     failures: int
-    slowest_ms: float
 
 
 def slots(measurement: Measurement, count: int) -> list[Slot]:
-    timeline = measurement.meter["timeline"]
-    width = duration(measurement) * 1000 / count
-    attempts, failures, slowest = [0] * count, [0] * count, [0.0] * count
-    for start, latency, dummy in timeline:
-        position = min(count - 1, int(start / width))
+    attempts, failures = [0] * count, [0] * count
+    for start, latency, dummy in measurement.between(0, measurement.end):
+        position = min(count - 1, int(start / measurement.end * count))
         attempts[position] += 1
-        if latency is None:
-            failures[position] += 1
-        else:
-            slowest[position] = max(slowest[position], latency)
-    return [Slot(*values) for values in zip(attempts, failures, slowest)]
-
-
-def duration(measurement: Measurement) -> float:
-    return max(0.1, float(measurement.meter["timeline"][-1][0]) / 1000)
+        failures[position] += latency is None
+    return [Slot(*values) for values in zip(attempts, failures)]
 
 
 def bar(share: float) -> str:
@@ -47,7 +37,7 @@ def bar(share: float) -> str:
 
 def terminal(measurement: Measurement, hosts: Sequence[str], columns: int = 72) -> str:
     parts = slots(measurement, columns)
-    seconds = duration(measurement)
+    seconds = measurement.end
     label = max([len("VIP on " + host) for host in hosts] + [len("answered")]) + 1
     lines = []
     marker = min(columns - 1, int(measurement.fault / seconds * columns))
@@ -75,7 +65,7 @@ def ruler(seconds: float, columns: int) -> str:
 
 def svg(measurement: Measurement, hosts: Sequence[str], title: str) -> str:
     left, width, row, gap, top = 110, 760, 26, 8, 64
-    seconds = duration(measurement)
+    seconds = measurement.end
     height = top + (len(hosts) + 1) * (row + gap) + 150
 
     def x(at: float) -> float:
@@ -99,29 +89,30 @@ def svg(measurement: Measurement, hosts: Sequence[str], title: str) -> str:
         y += row + gap
     out.append(f'<text x="{left - 12}" y="{y + 18}" text-anchor="end">client</text>')
     out.append(f'<rect x="{left}" y="{y}" width="{width}" height="{row}" fill="#dafbe1"/>')
-    outage = measurement.meter["outage"]
-    for start, latency, dummy in measurement.meter["timeline"]:
+    attempts = measurement.between(0, seconds)
+    for start, latency, dummy in attempts:
         if latency is None:
-            out.append(f'<rect x="{x(start / 1000):.1f}" y="{y}" width="1.5" height="{row}" fill="#cf222e"/>')
+            out.append(f'<rect x="{x(start):.1f}" y="{y}" width="1.5" height="{row}" fill="#cf222e"/>')
     y += row + gap + 16
-    # Latency of each attempt, on a scale that shows both a handshake and a retried SYN.
+    # How long each answer took.
     chart = 80
-    ceiling = max(50.0, float(measurement.meter["slowest_ms"]))
+    ceiling = max(50.0, *(latency * 1000 for start, latency, dummy in attempts if latency is not None))
     out.append(f'<text x="{left - 12}" y="{y + 12}" text-anchor="end">{ceiling:.0f} ms</text>')
     out.append(f'<text x="{left - 12}" y="{y + chart}" text-anchor="end">0 ms</text>')
-    for start, latency, dummy in measurement.meter["timeline"]:
+    for start, latency, dummy in attempts:
         if latency is not None:
-            dot = y + chart - chart * latency / ceiling
-            out.append(f'<circle cx="{x(start / 1000):.1f}" cy="{dot:.1f}" r="1.3" fill="#0969da"/>')
+            dot = y + chart - chart * latency * 1000 / ceiling
+            out.append(f'<circle cx="{x(start):.1f}" cy="{dot:.1f}" r="1.3" fill="#0969da"/>')
     out.append(f'<line x1="{left}" y1="{y + chart}" x2="{left + width}" y2="{y + chart}" stroke="#8c959f"/>')
     step = max(1, round(seconds / 12))
     for second in range(0, int(seconds) + 1, step):
         out.append(f'<text x="{x(second):.1f}" y="{y + chart + 18}" text-anchor="middle">{second} s</text>')
     at = x(measurement.fault)
+    first, last = measurement.outage(0, seconds)
     out.append(f'<line x1="{at:.1f}" y1="{top - 14}" x2="{at:.1f}" y2="{y + chart}" stroke="#cf222e" stroke-dasharray="4 3"/>')
     out.append(
         f'<text x="{at + 6:.1f}" y="{top - 6}" fill="#cf222e">fault; longest outage '
-        f"{measurement.meter['longest_outage_ms']} ms ({outage['from']:.2f} s to {outage['to']:.2f} s)</text>"
+        f"{(last - first) * 1000:.0f} ms ({first:.2f} s to {last:.2f} s)</text>"
     )
     out.append("</svg>")
     return "\n".join(out) + "\n"

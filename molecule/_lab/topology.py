@@ -10,6 +10,7 @@
       cp1:
         groups: [kube_control_plane]
         apiserver: true                   # runs the stand-in for kube-apiserver
+        kind: system                      # or kubernetes, kubelet: see kubernetes.py
         number: 11                        # last part of its addresses; counted from 11 where nothing is said
         networks: [lan]                   # the first network where nothing is said
         vars: {}
@@ -29,6 +30,7 @@ from typing import Any
 from .podman import LabError
 
 FAMILIES = ("ipv4", "ipv6")
+KINDS = ("system", "kubernetes", "kubelet")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Host:
     networks: tuple[str, ...]
     number: int
     apiserver: bool
+    kind: str
     vars: Mapping[str, Any]
 
 
@@ -67,7 +70,7 @@ def parse(document: Any) -> Topology:
             raise LabError(f"network {name}: families are {' and '.join(FAMILIES)}, not {families}")
         networks[name] = Network(name, families)
     hosts = {}
-    keys = {"suite", "groups", "networks", "number", "apiserver", "vars"}
+    keys = {"suite", "groups", "networks", "number", "apiserver", "kind", "vars"}
     for position, (name, value) in enumerate(_mapping("hosts", mapping.get("hosts")).items()):
         entry = _mapping(name, value, keys)
         host = Host(
@@ -77,11 +80,14 @@ def parse(document: Any) -> Topology:
             networks=tuple(entry.get("networks", list(networks)[:1])),
             number=entry.get("number", 11 + position),
             apiserver=entry.get("apiserver", False),
+            kind=entry.get("kind", "system"),
             vars=entry.get("vars", {}),
         )
         unknown = set(host.networks) - set(networks)
         if unknown:
             raise LabError(f"host {name}: there is no network {', '.join(sorted(unknown))}")
+        if host.kind not in KINDS:
+            raise LabError(f"host {name}: kind is one of {', '.join(KINDS)}, not {host.kind!r}")
         hosts[name] = host
     if not hosts:
         raise LabError("a topology needs hosts")

@@ -4,14 +4,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a client of the endpoint sees: a new TLS connection every few milliseconds, and what became of each.
 
-    meter.py --target ADDRESS:PORT --seconds 10 [--interval 0.01] [--limit 0.25] [--path /version] [--attempts]
+    meter.py --target ADDRESS:PORT [--seconds 10] [--interval 0.01] [--limit 0.25] [--path /version] [--attempts]
 
 An attempt is a TCP connection, a TLS handshake, one GET and its answer. It succeeds when an answer with a status
 below 500 has come within the limit, counted from the start of the attempt. Attempts start on a fixed beat whatever
 became of the earlier ones, so a slow answer delays nobody.
 
-A first line says {"event": "started", "clock": T} as soon as the first attempt has succeeded; send SIGTERM to end
-early. Then one JSON document:
+It measures for --seconds, or until its input ends. A first line says {"event": "started", "clock": T} as soon as the
+first attempt has succeeded. At the end comes one JSON document:
 
     attempts, failures      counts
     longest_outage_ms       the longest time from the start of a successful attempt to the start of the next one
@@ -19,7 +19,6 @@ early. Then one JSON document:
                             So one lost attempt at an interval of 10 ms is an outage of 20 ms.
     outage                  {"from", "to"}: that gap, in seconds since the first attempt
     slow                    successful attempts that took longer than --slow
-    slow_seconds            from the start of the first slow or failed attempt to the start of the last one
     slowest_ms              the longest successful attempt
     median_ms               of the successful ones
     errors                  how many failed for which reason
@@ -34,7 +33,6 @@ import argparse
 import asyncio
 import collections
 import json
-import signal
 import ssl
 import statistics
 import sys
@@ -49,7 +47,7 @@ CONTEXT.verify_mode = ssl.CERT_NONE
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", required=True, help="ADDRESS:PORT or [ADDRESS]:PORT")
-    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--interval", type=float, default=0.01)
     parser.add_argument("--limit", type=float, default=0.25)
     parser.add_argument("--slow", type=float, default=0.1)
@@ -74,14 +72,15 @@ class Meter:
         self.records: list[tuple[float, float | None, str]] = []
         self.announced = False
 
-    async def run(self, seconds: float, interval: float) -> None:
+    async def run(self, seconds: float | None, interval: float) -> None:
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, over.set)
+        if seconds is None:
+            loop.add_reader(sys.stdin, over.set)
         self.began = time.monotonic()
         tasks: set[asyncio.Task[None]] = set()
         number = 0
-        while number * interval < seconds and not over.is_set():
+        while not over.is_set() and (seconds is None or number * interval < seconds):
             task = loop.create_task(self.attempt())
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -132,14 +131,12 @@ class Meter:
         succeeded = [record for record in self.records if record[1] is not None]
         latencies = [latency for start, latency, host in self.records if latency is not None]
         outage = longest_outage(self.records)
-        troubled = [start for start, latency, host in self.records if latency is None or latency > slow]
         result: dict[str, Any] = {
             "attempts": len(self.records),
             "failures": len(self.records) - len(succeeded),
             "longest_outage_ms": round((outage[1] - outage[0]) * 1000),
             "outage": {"from": round(outage[0], 4), "to": round(outage[1], 4)},
             "slow": sum(latency > slow for latency in latencies),
-            "slow_seconds": round(troubled[-1] - troubled[0], 3) if troubled else 0.0,
             "slowest_ms": round(max(latencies, default=0.0) * 1000),
             "median_ms": round(statistics.median(latencies) * 1000, 1) if latencies else None,
             "errors": collections.Counter(error for start, latency, error in self.records if latency is None),
