@@ -130,6 +130,7 @@ def https_get(address: str, port: int, path: Optional[str], seconds: float) -> A
     try:
         with socket.create_connection((address, port), timeout=seconds) as plain:
             tcp, source = "ok", plain.getsockname()[0]
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             status = None if path is None else _https_status(plain, address, path, deadline)
             return Attempt(tcp, _millis(begun), source, status)
     except OSError as error:  # among them time-outs and what TLS complains about

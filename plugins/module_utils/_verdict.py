@@ -54,7 +54,7 @@ CODES: Dict[str, Tuple[str, str]] = {
     "plan_outdated": (WARNING, "run `site` without --limit"),
     "service_down": (ERROR, "see `systemctl status` and the journal of the unit there"),
     "service_disabled": (WARNING, "run `site`; a host that boots would not take part"),
-    "reload_pending": (ERROR, "run `site` again; it reloads what runs something else than what is deployed"),
+    "reload_pending": (ERROR, "run `site`; it reloads what runs something else than what is there"),
     "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
     "restart_pending": (WARNING, "restart the service when it suits, backups first"),
     "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
@@ -218,11 +218,13 @@ def members_of(endpoint: Plan) -> List[str]:
 
 def stored_plan(observations: Mapping[str, Info]) -> Dict[str, Any]:
     """The plan that hosts have stored: of each endpoint what most of its members have, the first of them at a tie."""
+    plans = [(info.get("deployed") or {}).get("plan") for info in observations.values()]
     versions: Dict[str, List[Plan]] = {}
-    for info in observations.values():
-        for endpoint in ((info.get("deployed") or {}).get("plan") or {}).get("endpoints", ()):
+    for plan in plans:
+        for endpoint in (plan or {}).get("endpoints", ()):
             versions.setdefault(endpoint["name"], []).append(endpoint)
-    return {"endpoints": [max(found, key=found.count) for found in versions.values()]}
+    first = next((plan for plan in plans if plan), {})
+    return dict(first, endpoints=[max(found, key=found.count) for found in versions.values()])
 
 
 def settle_seconds(plan: Plan, host: str) -> float:
@@ -283,7 +285,7 @@ def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
     if any(endpoint["mode"] == "service" for endpoint in mine):
         findings.extend(_daemons(mine, host, info))
     for path in info.get("drifted") or ():
-        findings.append(_finding("file_drifted", "%s was changed since it was deployed" % path, host))
+        findings.append(_finding("file_drifted", "%s isn't what the plan makes of it" % path, host))
     return findings
 
 
@@ -319,7 +321,7 @@ def _loaded(name: str, host: str, info: Info) -> List[Finding]:
         return []
     if (info.get("running") or {}).get(name) is None:
         return [_finding("running_unknown", "nothing says which configuration %s has loaded" % name, host)]
-    return [_finding("reload_pending", "%s runs another configuration than the deployed one" % name, host)]
+    return [_finding("reload_pending", "%s has loaded another configuration than the one that is there" % name, host)]
 
 
 def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
@@ -626,12 +628,17 @@ def text(verdict: Mapping[str, Any]) -> str:
 
 
 def findings_text(findings: Sequence[Mapping[str, Any]]) -> str:
-    lines = []
+    """One line for what several hosts have in common, and one for what to do about it."""
+    hosts: Dict[Tuple[str, ...], List[str]] = {}
     for finding in findings:
-        where = ", ".join(part for part in (finding["endpoint"], finding["host"]) if part)
-        lines.append("%s %s: %s%s" % (finding["severity"].upper(), finding["code"], where and where + ": ", finding["message"]))
-        if finding["severity"] != INFO:
-            lines.append("    %s" % finding["fix"])
+        key = (finding["severity"], finding["code"], finding["endpoint"] or "", finding["message"], finding["fix"])
+        hosts.setdefault(key, []).extend([finding["host"]] if finding["host"] else [])
+    lines = []
+    for (severity, code, endpoint, message, fix), names in hosts.items():
+        where = ", ".join(part for part in (endpoint, *names) if part)
+        lines.append("%s %s: %s%s" % (severity.upper(), code, where + ": " if where else "", message))
+        if severity != INFO:
+            lines.append("    %s" % fix)
     return "\n".join(lines)
 
 

@@ -168,11 +168,6 @@ files:
   returned: always
   type: dict
   sample: {/etc/haproxy/haproxy.cfg: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}
-drifted:
-  description: Files that differ from what the last run left.
-  returned: always
-  type: list
-  elements: str
 config_owner:
   description: Whose the daemons' configurations are, C(ours), C(package_default), C(foreign) or C(absent).
   returned: always
@@ -309,29 +304,27 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _haproxy,
     _host_io,
     _hostfacts,
+    _hostview,
     _keepalived_state,
     _ownership,
     _verdict,
 )
 
-PLAN_PATH = "/etc/kubeha/plan.json"
-HAPROXY_SOCKET = "/var/lib/haproxy/kubeha.sock"
 HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"
 SELINUX_FOLDER = "/sys/fs/selinux"
 DAEMONS = ("haproxy", "keepalived")
-CONFIG = {"haproxy": "/etc/haproxy/haproxy.cfg", "keepalived": "/etc/keepalived/keepalived.conf"}
+CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
 RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/unit/keepalived.running"}
 EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
-DROP_IN = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name in DAEMONS}
 OUR_FILES = (
     *CONFIG.values(),
-    *DROP_IN.values(),
-    "/usr/libexec/keepalived/kubeha-check",
-    "/usr/libexec/keepalived/kubeha-notify",
-    "/usr/libexec/kubeha/unit-hook",
-    "/etc/sysctl.d/90-kubeha.conf",
-    PLAN_PATH,
+    *_hostview.DROP_INS.values(),
+    _hostview.CHECK,
+    _hostview.NOTIFY,
+    _hostview.UNIT_HOOK,
+    _hostview.SYSCTL_FILE,
+    _hostview.PLAN_FILE,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
@@ -638,12 +631,12 @@ def has_user(name: str) -> bool:
 
 def read_deployed() -> Dict[str, Any]:
     try:
-        content = _host_io.read_file(PLAN_PATH)
+        content = _host_io.read_file(_hostview.PLAN_FILE)
         plan = None if content is None else json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
-        return {"plan": None, "error": "%s: %s" % (PLAN_PATH, error)}
+        return {"plan": None, "error": "%s: %s" % (_hostview.PLAN_FILE, error)}
     if plan is not None and not (isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)):
-        return {"plan": None, "error": "%s isn't a plan" % PLAN_PATH}
+        return {"plan": None, "error": "%s isn't a plan" % _hostview.PLAN_FILE}
     return {"plan": plan, "error": None}
 
 
@@ -714,10 +707,10 @@ def read_holders() -> Dict[str, Any]:
 
 
 def ask_haproxy() -> Dict[str, Any]:
-    if not os.path.exists(HAPROXY_SOCKET):
+    if not os.path.exists(_hostview.SOCKET):
         return {}
     try:
-        answer = _host_io.ask_unix_socket(HAPROXY_SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
+        answer = _host_io.ask_unix_socket(_hostview.SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
         return dict(_haproxy.parse_state(answer.decode("utf-8", "replace")), hung=False, error=None)
     except _host_io.Timeout as error:
         return {"hung": True, "error": str(error)}
@@ -768,7 +761,7 @@ def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
         return False
     if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
         return True
-    wanted = _hostfacts.parse_execution(read_text(DROP_IN[name]))
+    wanted = _hostfacts.parse_execution(read_text(_hostview.DROP_INS[name]))
     started = _host_io.read_file(EXECUTION[name])
     return wanted is not None and started is not None and started.decode("ascii", "replace").strip() != wanted
 

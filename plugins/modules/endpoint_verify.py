@@ -53,7 +53,7 @@ options:
     elements: str
     default: []
   fail:
-    description: Fail if something isn't as planned.
+    description: Fail if something isn't as planned. Then only RV(problems) is returned; the message says the rest.
     type: bool
     default: true
   show:
@@ -85,11 +85,11 @@ EXAMPLES = r"""
 RETURN = r"""
 ok:
   description: Whether everything is as planned.
-  returned: success or failure
+  returned: success
   type: bool
 findings:
   description: All that was noticed, the worst first.
-  returned: success or failure
+  returned: success
   type: list
   elements: dict
   contains:
@@ -121,7 +121,7 @@ problems:
   elements: dict
 rows:
   description: Planned beside observed, for each endpoint and member.
-  returned: success or failure
+  returned: success
   type: list
   elements: dict
   sample:
@@ -138,7 +138,7 @@ rows:
       findings: []
 endpoints:
   description: Each VIP, who holds it, and how it answered.
-  returned: success or failure
+  returned: success
   type: list
   elements: dict
   sample:
@@ -152,11 +152,11 @@ endpoints:
       http_status: 200
 holders:
   description: Hosts that hold each VIP, by endpoint and address.
-  returned: success or failure
+  returned: success
   type: dict
   sample: {kube-apiserver: {198.51.100.100: [cp1]}}
 table:
   description: The same for people.
-  returned: success or failure
+  returned: success
   type: str
 """
