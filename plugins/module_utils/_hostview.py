@@ -336,8 +336,9 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     return {
         "scripts": scripts,
         "files": files,
-        "state_files": ["holder-%s" % name for name in [instance["name"] for instance, dummy in instances]
-                        + ([group] if group else [])] + ["ready-%s" % holder],
+        "state_files": ["%s-%s" % (kind, name) for kind in ("holder", "order")
+                        for name in [instance["name"] for instance, dummy in instances] + ([group] if group else [])]
+        + ["ready-%s" % holder],
         "group": {"name": group, "instances": [instance["name"] for instance, dummy in instances], "track": track}
         if group else None,
         "instances": [_instance(endpoint, instance, member, None if group else track)

@@ -1,0 +1,308 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scripts that run on hosts, run for real: only their folders are others."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+SCRIPTS = {
+    "kubeha-check": ROLES / "keepalived/files/kubeha-check",
+    "kubeha-notify": ROLES / "keepalived/files/kubeha-notify",
+    "unit-hook": ROLES / "haproxy/files/unit-hook",
+}
+BASH = shutil.which("bash")
+pytestmark = pytest.mark.skipif(not BASH or not shutil.which("flock"), reason="bash and flock are needed")
+
+
+class Host:
+    """The folders that the scripts know, in a place of their own."""
+
+    def __init__(self, root):
+        self.root = root
+        self.run_folder = root / "run/kubeha"
+        self.state = self.run_folder / "keepalived"
+        self.haproxy = self.run_folder / "haproxy"
+        (root / "etc/haproxy").mkdir(parents=True)
+        (root / "etc/keepalived").mkdir()
+        self.state.mkdir(parents=True)
+        self.haproxy.mkdir()
+        self.scripts = {}
+        for name, source in SCRIPTS.items():
+            text = source.read_text(encoding="utf-8")
+            text = text.replace("/run/kubeha", str(self.run_folder)).replace("/etc/", "%s/etc/" % root)
+            text = text.replace("keepalived_script", getpass.getuser()).replace("sleep 0.3", "true")
+            self.scripts[name] = root / name
+            self.scripts[name].write_text(text, encoding="utf-8")
+
+    def start(self, name, *arguments, **environment):
+        return subprocess.Popen([BASH, str(self.scripts[name]), *map(str, arguments)],
+                                env=dict(os.environ, **environment))
+
+    def run(self, name, *arguments, **environment):
+        return self.start(name, *arguments, **environment).wait(timeout=20)
+
+    def read(self, path):
+        return (self.run_folder / path).read_text(encoding="utf-8").strip()
+
+
+@pytest.fixture(name="host")
+def fixture_host(tmp_path):
+    return Host(tmp_path)
+
+
+class Server:
+    """Answers each connection with the bytes that it has at the time; None is silence."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.asked = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        kept = []
+        while True:
+            try:
+                connection = self.socket.accept()[0]
+            except OSError:
+                return
+            asked = b""
+            while b"\r\n\r\n" not in asked:
+                asked += connection.recv(1000)
+            self.asked.append(asked)
+            if self.answer is None:
+                kept.append(connection)
+            else:
+                connection.sendall(self.answer)
+                connection.close()
+
+
+@pytest.fixture(name="server")
+def fixture_server():
+    server = Server(b"HTTP/1.1 200 OK\r\n\r\nok")
+    yield server
+    server.socket.close()
+
+
+def uptime():
+    return int(float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]))
+
+
+# kubeha-check live
+
+def live(host, server, seconds="0.8"):
+    return host.run("kubeha-check", "live", "127.0.0.1", server.port, "/livez", seconds)
+
+
+def test_live(host, server):
+    (host.state / "since").touch()
+    assert live(host, server) == 0
+    assert server.asked == [b"GET /livez HTTP/1.0\r\n\r\n"]
+    assert host.read("keepalived/since") == ""
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 503 no\r\n\r\n", b"HTTP/1.0 2000 x\r\n\r\n", b"", b"200\n", b"\n", None])
+def test_live_fails_and_settling_begins_anew(host, server, answer):
+    (host.state / "since").touch()
+    server.answer = answer
+    assert live(host, server, "0.2") == 1
+    assert uptime() - int(host.read("keepalived/since")) <= 2
+
+
+def test_live_fails_when_nobody_listens(host):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    assert host.run("kubeha-check", "live", "127.0.0.1", port, "/livez", "0.8") == 1
+
+
+def test_live_says_so_when_it_is_ended(host, server):
+    """keepalived ends a check that takes too long: that HAProxy hung is to be remembered."""
+    (host.state / "since").touch()
+    server.answer = None
+    process = host.start("kubeha-check", "live", "127.0.0.1", server.port, "/livez", "15")
+    while not server.asked:
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(timeout=5) == 1
+    assert uptime() - int(host.read("keepalived/since")) <= 2
+
+
+# kubeha-check ready
+
+def ready(host, server, patience):
+    return host.run("kubeha-check", "ready", "127.0.0.1", server.port, "/readyz/a", "0.8", patience, "a")
+
+
+@pytest.mark.parametrize("holds", ["0", "1", "", None])
+@pytest.mark.parametrize("answer, expected", [(b"HTTP/1.1 200 OK\r\n\r\n", 0), (b"HTTP/1.1 503 no\r\n\r\n", 1)])
+def test_what_is_seen_first_is_believed_at_once(host, server, answer, expected, holds):
+    (host.state / "ready-a").touch()
+    if holds is not None:
+        (host.state / "holder-a").write_text(holds + "\n")
+    server.answer = answer
+    assert ready(host, server, 100) == expected
+
+
+@pytest.mark.parametrize("before, answer", [("up", b"HTTP/1.1 503 no\r\n\r\n"), ("down", b"HTTP/1.1 200 OK\r\n\r\n")])
+def test_after_a_change_the_holder_says_yes_and_the_others_no(host, server, before, answer):
+    server.answer = answer
+    for holds, expected in (("1", 0), ("0", 1)):
+        (host.state / "holder-a").write_text(holds + "\n")
+        (host.state / "ready-a").write_text("%s %d\n" % (before, uptime() - 1000))
+        assert ready(host, server, 100) == expected
+        assert ready(host, server, 100) == expected
+        # When it has lasted, it's true for all.
+        (host.state / "ready-a").write_text("%s %d\n" % ("up" if before == "down" else "down", uptime() - 100))
+        assert ready(host, server, 100) == (0 if before == "down" else 1)
+
+
+def test_ready_without_its_file_tells_what_it_sees(host, server):
+    assert ready(host, server, 100) == 0
+    server.answer = b"HTTP/1.1 503 no\r\n\r\n"
+    assert ready(host, server, 100) == 1
+
+
+# kubeha-check settled
+
+@pytest.mark.parametrize("started, hung, expected", [
+    (None, None, 0),
+    (31, None, 0),
+    (29, None, 1),
+    (1000, 29, 1),
+    (1000, 31, 0),
+    (29, 1000, 1),
+    (0, None, 1),
+    (1000, "", 0),
+    (1000, "x", 0),
+])
+def test_settled(host, started, hung, expected):
+    for ago, file in ((started, host.haproxy / "since"), (hung, host.state / "since")):
+        if ago is not None:
+            file.write_text("%s\n" % (uptime() - ago if isinstance(ago, int) else ago))
+    (host.state / "holder-a").write_text("0\n")
+    assert host.run("kubeha-check", "settled", "30", "a") == expected
+
+
+def test_who_holds_is_settled(host):
+    (host.haproxy / "since").write_text("%d\n" % uptime())
+    (host.state / "holder-a").write_text("1\n")
+    (host.state / "holder-b").write_text("0\n")
+    assert host.run("kubeha-check", "settled", "30", "a") == 0
+    assert host.run("kubeha-check", "settled", "30", "b") == 1
+
+
+def test_unknown_mode(host):
+    assert host.run("kubeha-check", "other") == 2
+
+
+# kubeha-notify
+
+@pytest.mark.parametrize("state, expected", [("MASTER", "1"), ("BACKUP", "0"), ("FAULT", "0"), ("STOP", "0"),
+                                             ("DELETED", "0")])
+def test_notify(host, state, expected):
+    for name in ("holder-a", "order-a"):
+        (host.state / name).touch()
+    assert host.run("kubeha-notify", "INSTANCE", "a", state, "150") == 0
+    assert host.read("keepalived/holder-a") == expected
+
+
+def test_notify_makes_no_files(host):
+    assert host.run("kubeha-notify", "GROUP", "a", "MASTER", "150") == 0
+    assert list(host.state.iterdir()) == []
+
+
+def test_the_last_notification_wins(host):
+    """keepalived starts the next without waiting for the one before."""
+    for name in ("holder-a", "order-a"):
+        (host.state / name).touch()
+    # A script that is slow at the start, as on a busy host.
+    text = host.scripts["kubeha-notify"].read_text(encoding="utf-8")
+    slow = host.root / "slow"
+    slow.write_text(text.replace("#!/bin/bash", "#!/bin/bash\nsleep \"$SLOW\"", 1), encoding="utf-8")
+    host.scripts["slow"] = slow
+    for last, expected in (("BACKUP", "0"), ("MASTER", "1")):
+        first = "MASTER" if last == "BACKUP" else "BACKUP"
+        running = [host.start("slow", "INSTANCE", "a", first, "1", SLOW="0.5"),
+                   host.start("slow", "INSTANCE", "a", last, "1", SLOW="0")]
+        for process in running:
+            assert process.wait(timeout=10) == 0
+        assert host.read("keepalived/holder-a") == expected
+
+
+def test_an_old_number_is_no_later_one(host):
+    (host.state / "holder-a").touch()
+    (host.state / "order-a").write_text("%d %d\n" % (os.getpid() + 1000, uptime() - 60))
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    assert host.read("keepalived/holder-a") == "1"
+
+
+# unit-hook
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_haproxy_comes_and_goes(host):
+    config = host.root / "etc/haproxy/haproxy.cfg"
+    config.write_text("one\n")
+    assert host.run("unit-hook", "haproxy", "started", KUBEHA_EXECUTION="abc") == 0
+    assert host.read("haproxy/down") == "0"
+    assert host.read("haproxy/running") == sha256(config)
+    assert host.read("haproxy/execution") == "abc"
+    assert uptime() - int(host.read("haproxy/since")) <= 2
+    assert host.run("unit-hook", "haproxy", "stopping") == 0
+    assert host.read("haproxy/down") == "1"
+    assert host.run("unit-hook", "haproxy", "stopped") == 0
+    assert host.read("haproxy/down") == "1"
+    assert not (host.haproxy / "running").exists()
+
+
+def test_haproxy_reloaded_keeps_its_age(host):
+    config = host.root / "etc/haproxy/haproxy.cfg"
+    config.write_text("one\n")
+    (host.haproxy / "since").write_text("5\n")
+    (host.haproxy / "down").write_text("0\n")
+    config.write_text("two\n")
+    assert host.run("unit-hook", "haproxy", "reloaded") == 0
+    assert host.read("haproxy/running") == sha256(config)
+    assert host.read("haproxy/since") == "5"
+
+
+def test_keepalived_starts_with_nothing_held(host):
+    config = host.root / "etc/keepalived/keepalived.conf"
+    config.write_text("one\n")
+    (host.state / "holder-a").write_text("1\n")
+    (host.state / "holder-gone").write_text("1\n")
+    assert host.run("unit-hook", "keepalived", "starting", "since", "holder-a", "order-a") == 0
+    assert sorted(path.name for path in host.state.iterdir()) == ["holder-a", "order-a", "since"]
+    assert host.read("keepalived/holder-a") == ""
+    assert host.run("unit-hook", "keepalived", "started", KUBEHA_EXECUTION="def") == 0
+    assert host.read("unit/keepalived.running") == sha256(config)
+    assert host.read("unit/keepalived.execution") == "def"
+
+
+def test_keepalived_reloads_with_what_is_held(host):
+    (host.root / "etc/keepalived/keepalived.conf").write_text("one\n")
+    (host.state / "holder-a").write_text("1\n")
+    assert host.run("unit-hook", "keepalived", "reloading", "holder-a", "holder-b") == 0
+    assert host.read("keepalived/holder-a") == "1"
+    assert host.read("keepalived/holder-b") == ""
+
+
+@pytest.mark.parametrize("arguments", [(), ("haproxy",), ("haproxy", "other"), ("other", "started")])
+def test_unknown_event(host, arguments):
+    assert host.run("unit-hook", *arguments) != 0
