@@ -104,6 +104,7 @@ collection_copy() {
         printf '%s\n' "$KUBEHA_COLLECTION"
         return
     fi
+    need_command git git
     tree=$CACHE/tree
     [ "$name" = main ] || tree=$CACHE/tree-$name
     target=$tree/ansible_collections/kubeha/apiserver
