@@ -46,6 +46,7 @@ class Lab:
         kinds = sorted({(host.kind, host.suite) for host in plan.hosts.values()})
         images = {kind: kubernetes.ensure() if kind[0] in kubernetes.KINDS else image.ensure(kind[1]) for kind in kinds}
         down(name)
+        allow_many_hosts()
         say(f"starting lab '{name}': {', '.join(plan.hosts)}")
         directory = image.cache() / "lab" / name
         directory.mkdir(parents=True)
@@ -222,6 +223,13 @@ class Lab:
             if result.returncode == 0 and any(entry.get("addr_info") for entry in json.loads(result.stdout or "[]")):
                 found.append(host)
         return found
+
+
+def allow_many_hosts() -> None:
+    """systemd stands still at boot where the kernel's limit of inotify instances per user, 128, is used up."""
+    limit = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text(encoding="ascii")) < 1024 and os.access(limit, os.W_OK):
+        limit.write_text("1024", encoding="ascii")
 
 
 def names() -> list[str]:

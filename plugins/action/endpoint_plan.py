@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
             intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
             problems: list[Problem] = []
         else:
-            found = collect(task_vars or {}, self._templar)
+            found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan")
             if args["gather"] == "members" and found.lb_hosts:
                 result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found))
                 return result

@@ -43,9 +43,10 @@ class Collected(t.NamedTuple):
     warnings: list[str]
 
 
-def collect(task_vars: Mapping[str, t.Any], templar: t.Any) -> Collected:
+def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True) -> Collected:
     """Gather intent, hosts and stored plans as seen by the host that runs the task.
 
+    Without ``asked``, what members outside of this play were asked before doesn't count: they are to be asked again.
     The intent belongs to the endpoint, not to a host: where several balancers define a variable they must agree.
     """
     reader = _Reader(task_vars, templar)
@@ -53,7 +54,7 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any) -> Collected:
     lb_hosts, apiserver_hosts = _members(intent, task_vars.get("groups", {}))
     reader.require_agreement(lb_hosts)
     members = list(dict.fromkeys(lb_hosts + apiserver_hosts))
-    observed = reader.observations(members)
+    observed = reader.observations(members, asked)
     hosts = {name: reader.host(name, observed.get(name, {})) for name in members if reader.knows(name)}
     deployed = {name: info["deployed"]["plan"] for name, info in observed.items()
                 if isinstance(info.get("deployed"), Mapping) and info["deployed"].get("plan")}
@@ -145,10 +146,10 @@ class _Reader:
                         fix="set %s once, for the group of balancers; hosts that differ by endpoint go into hosts: of "
                             "endpoint_list" % name))
 
-    def observations(self, members: Sequence[str]) -> dict[str, Mapping[str, t.Any]]:
+    def observations(self, members: Sequence[str], asked: bool) -> dict[str, Mapping[str, t.Any]]:
         """What endpoint_info returned for each member: in this play, or asked on behalf of it."""
         found: dict[str, Mapping[str, t.Any]] = {}
-        for item in _results(self.task_vars.get(ASKED)):
+        for item in _results(self.task_vars.get(ASKED)) if asked else []:
             if _usable(item):
                 found[str(item.get("item"))] = plain(item)
         for name in members:

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from _lab.lab import Lab, down
+from user import ROOT, User
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[User]:
+    """A fresh lab for each file of tests, which are steps of one story."""
+    name = "usage"
+    try:
+        topology = ROOT / "molecule" / "default" / "topology.yml"
+        yield User(Lab.up(name, yaml.safe_load(topology.read_text())))
+    finally:
+        if not os.environ.get("KUBEHA_KEEP"):
+            down(name)

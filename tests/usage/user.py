@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ansible-playbook as a user calls it, on the hosts of a lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from _lab.lab import Lab
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYS = Path(__file__).parent / "plays"
+RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+MEMBERS = ("cp1", "cp2", "cp3")
+# The default of 30 s is tried elsewhere; here it would only be waited for.
+VARIABLES = {"endpoint_failback_delay": 3}
+
+
+class Run:
+    """What an ansible-playbook did."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.code = process.returncode
+        self.output = process.stdout + process.stderr
+        self.ok = {name: int(ok) for name, ok, *_rest in RECAP.findall(self.output)}
+        self.changed = {name: int(changed) for name, _ok, changed, *_rest in RECAP.findall(self.output)}
+
+    def succeeded(self) -> Run:
+        assert self.code == 0, self.output
+        # A run on no hosts is green as well.
+        assert self.ok, self.output
+        return self
+
+    def failed(self) -> Run:
+        assert self.code != 0, self.output
+        return self
+
+
+class User:
+    """Somebody with a lab of three hosts and a command line."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.inventory = lab.inventory
+        self.vip = json.loads(lab.inventory.read_text())["all"]["vars"]["endpoint_vip"]
+
+    def command(self, playbook: str | Path, *arguments: str, **variables: object) -> list[str]:
+        extra = json.dumps({**VARIABLES, **variables})
+        return ["ansible-playbook", str(playbook), "-i", str(self.inventory), "-e", extra, *arguments]
+
+    def playbook(self, playbook: str | Path, *arguments: str, **variables: object) -> Run:
+        return Run(subprocess.run(
+            self.command(playbook, *arguments, **variables), capture_output=True, text=True, cwd=ROOT,
+            stdin=subprocess.DEVNULL, check=False))
+
+    def site(self, *arguments: str, **variables: object) -> Run:
+        return self.playbook("playbooks/site.yml", *arguments, **variables)
+
+    def killed_site(self, seconds: float, **variables: object) -> None:
+        """Deploy, and be killed with every child after some seconds."""
+        process = subprocess.Popen(
+            self.command("playbooks/site.yml", **variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+        time.sleep(seconds)
+        assert process.poll() is None, "it was done before it could be killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def on(self, host: str, *command: str) -> str:
+        return self.lab.run(host, *command, check=False).stdout
+
+    def holders(self) -> list[str]:
+        return self.lab.holders(self.vip)
+
+    def plan_on(self, host: str) -> dict:
+        return json.loads(self.on(host, "cat", "/etc/kubeha/plan.json"))["endpoints"][0]
+
+    def touched(self) -> list[str]:
+        """Hosts that have anything of ours, or a package that we install."""
+        look = "ls -d /etc/kubeha /var/lib/kubeha /usr/libexec/keepalived /etc/haproxy /etc/keepalived 2>/dev/null"
+        return [host for host in MEMBERS if self.on(host, "sh", "-c", look).strip()]
