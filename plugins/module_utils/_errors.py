@@ -36,7 +36,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "must be one of {choices}",
         "write {fix}"),
     "key_unknown": (
-        "there is no such key here; known are {known}",
+        "there is no such {kind}",
         "{fix}"),
     "address_invalid": (
         "must be one IPv4 or IPv6 address: {reason}",

@@ -30,8 +30,11 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, listed
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Host, Network, Said, Sayings, Spec
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, StoredMember
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import family_name
+
+K = t.TypeVar("K")
+V = t.TypeVar("V")
 
 
 class Member(t.NamedTuple):
@@ -90,6 +93,10 @@ class Surroundings(t.NamedTuple):
         """The address that is written."""
         return next((said.addresses[family] for said in self.sayings(spec, name) if family in said.addresses), None)
 
+    def refused(self, spec: Spec, name: str, *keys: str) -> bool:
+        """Whether something that is written about a host can't be used, so that guessing would be wrong."""
+        return any(not said.refused.isdisjoint(keys) for said in self.sayings(spec, name))
+
     def own_networks(self, name: str, family: str) -> list[Network]:
         """A host's networks of a family, without the addresses that only stay there for a while."""
         host = self.hosts[name]
@@ -117,8 +124,8 @@ class Surroundings(t.NamedTuple):
             at.problem("address_not_on_host", str(said.value), host=name, addresses=_addresses(networks),
                        interface=" on " + interface if interface else "")
             raise Refused
-        if matching and said.value.prefix not in (None, matching[0].subnet.prefix):
-            actual = Located(address, matching[0].subnet.prefix)
+        if matching and said.value.prefix is not None and matching[0].prefix not in (None, said.value.prefix):
+            actual = Located(address, matching[0].prefix)
             at.problem("prefix_contradicts", str(said.value), host=name, actual=actual.prefix, fix=str(actual))
             raise Refused
         return matching[0] if matching else None
@@ -147,7 +154,7 @@ class _Draft:
         self.spec = spec
         self.family = family
         self.vip = spec.vips(family)[0]
-        self.records = around.stored.records(spec)
+        self.stored = _merged(record.members for record in around.stored.records(spec))
         self.at_vip = At(around.findings, spec.variable("vip"))
         self.known: dict[str, tuple[Located, str | None]] = {}   # address and interface
         self.unseen: list[str] = []
@@ -163,6 +170,7 @@ class _Draft:
         if not self.known and not self.unseen and not self.outside:
             raise Refused
         subnet = self._subnet()
+        self._place_outside(subnet)
         for name in self.unseen:
             self._attempt(self._recall, name, subnet)
         for name in list(self.known):
@@ -187,14 +195,14 @@ class _Draft:
     def _look_up(self, name: str) -> None:
         """Take a host's address from what is written or from what it reported."""
         around = self.around
-        if around.hosts[name].sayings.refused & {"address", "interface"}:
+        if around.refused(self.spec, name, "address", "interface"):
             raise Refused
         said = around.said_interface(self.spec, name)
         interface = said.value if said else None
         written = around.said_address(self.spec, name, self.family)
         if written:
             network = around.check_written(name, written, interface)
-            prefix = network.subnet.prefix if network else written.value.prefix
+            prefix = network.prefix if network and network.prefix is not None else written.value.prefix
             self.known[name] = (Located(written.value.address, prefix), network.interface if network else interface)
         elif around.hosts[name].networks:
             self._choose_network(name, said)
@@ -220,11 +228,11 @@ class _Draft:
             chosen = self._pick(name, [network for network in inside if network.subnet.prefix == longest])
         else:
             chosen = self._pick(name, networks)
-        self.known[name] = (Located(chosen.address, chosen.subnet.prefix), chosen.interface)
+        self.known[name] = (Located(chosen.address, chosen.prefix), chosen.interface)
 
     def _pick(self, name: str, networks: list[Network]) -> Network:
         """The one network to use: the inventory's address, the one deployed, or the first of a single interface."""
-        stored = self._stored_member(name)
+        stored = self.stored.get((name, self.family))
         for preferred in (self.around.hosts[name].inventory_address, stored.located.address if stored else None):
             for network in networks:
                 if network.address == preferred:
@@ -244,16 +252,16 @@ class _Draft:
 
     def _recall(self, name: str, subnet: Subnet) -> None:
         """Take the address of a host that reported nothing from the inventory, or from a stored plan."""
-        host, stored = self.around.hosts[name], self._stored_member(name)
         said = self.around.said_interface(self.spec, name)
-        inventory = host.inventory_address if host.inventory_address not in self.around.vips else None
-        sources = [inventory, stored.located.address if stored else None]
-        of_family = [address for address in sources if address is not None and address.family == self.family]
-        if not of_family:
+        stored = self.stored.get((name, self.family))
+        sources = (self.around.hosts[name].inventory_address, stored.located.address if stored else None)
+        usable = [address for address in sources
+                  if address and address.family == self.family and address not in self.around.vips]
+        if not usable:
             At(self.around.findings, name + ": endpoint_address").problem(
                 "address_unknown", host=name, family=family_name(self.family))
             raise Refused
-        address = next((address for address in of_family if subnet.holds(address)), of_family[0])
+        address = next((address for address in usable if subnet.holds(address)), usable[0])
         self.known[name] = (Located(address, None), said.value if said else None)
 
     def _check(self, name: str, subnet: Subnet) -> None:
@@ -272,18 +280,13 @@ class _Draft:
         if name not in self.known:
             return None
         located, interface = self.known[name]
-        stored = self._stored_member(name)
-        if interface is None and stored:
-            interface = stored.interface
+        if interface is None and (name, self.family) in self.stored:
+            interface = self.stored[name, self.family].interface
         if interface is None:
             At(self.around.findings, name + ": endpoint_interface").problem(
                 "interface_unknown", host=name, address=located.address)
             raise Refused
         return Member(name, interface, located.address)
-
-    def _stored_member(self, name: str) -> StoredMember | None:
-        found = (record.members.get((name, self.family)) for record in self.records)
-        return next((member for member in found if member), None)
 
     def _refuse_duplicates(self) -> None:
         addresses = [(name, located.address) for name, (located, dummy) in self.known.items()]
@@ -294,36 +297,44 @@ class _Draft:
 
     def _subnet(self) -> Subnet:
         """The subnet of most members that tell one; else the VIP's own, by its prefix; else the one deployed."""
-        votes = Counter(subnet_of(located.address, located.prefix)
-                        for located, dummy in self.known.values() if located.prefix is not None)
-        if self.outside:
-            self._refuse_outside(votes)
-        if not votes and self.vip.prefix is not None and self.vip.prefix < BITS[self.family]:
-            return subnet_of(self.vip.address, self.vip.prefix)
-        if not votes:
-            stored = [self._stored_member(name) for name in self.spec.lb_hosts]
-            votes = Counter(subnet_of(member.located.address, member.located.prefix)
-                            for member in stored if member and member.located.prefix is not None)
-        if not votes:
-            self._refuse_unknown_subnet()
-        return max(votes, key=lambda subnet: (votes[subnet], subnet.holds(self.vip.address)))
+        stored = (self.stored.get((name, self.family)) for name in self.spec.lb_hosts)
+        for sources in ((located for located, dummy in self.known.values()), [self.vip],
+                        (member.located for member in stored if member)):
+            votes = Counter(subnet_of(located.address, located.prefix) for located in sources
+                            if located.prefix is not None and located.prefix < BITS[self.family])
+            if votes:
+                return max(votes, key=lambda subnet: (votes[subnet], subnet.holds(self.vip.address)))
+        self._refuse_unknown_subnet()
 
-    def _refuse_outside(self, votes: Counter[Subnet]) -> None:
-        """Say where the VIP would have to be or, where it fits other balancers, which hosts are elsewhere."""
-        self.complete = False
-        if not votes:
-            subnets = dict.fromkeys(str(network.subnet) for name in self.outside
-                                    for network in self.around.own_networks(name, self.family))
-            self.at_vip.problem("vip_outside_subnet", str(self.vip), networks=listed(
-                subnets, empty="no {0} network".format(family_name(self.family))))
-            raise Refused
-        subnet = max(votes, key=lambda subnet: votes[subnet])
+    def _place_outside(self, subnet: Subnet) -> None:
+        """Place hosts that reported no network with the VIP in it: their address may have been given to them alone.
+
+        DHCPv6 and some providers hand out addresses with prefix /128 or /32, which say nothing of the subnet.
+        """
+        networks = {name: self.around.own_networks(name, self.family) for name in self.outside}
         for name in self.outside:
-            networks = self.around.own_networks(name, self.family)
+            alone = [network for network in networks[name] if network.prefix is None and subnet.holds(network.address)]
+            if alone:
+                chosen = self._pick(name, alone)
+                self.known[name] = (Located(chosen.address, None), chosen.interface)
+                del networks[name]
+        if networks and not self.known:
+            self._refuse_vip(networks.values())
+        for name in networks:
             At(self.around.findings, name + ": endpoint_address").problem(
-                "member_outside_subnet", _addresses(networks), host=name, subnet=subnet)
+                "member_outside_subnet", _addresses(networks[name]), host=name, subnet=subnet)
+            self.complete = False
+
+    def _refuse_vip(self, networks: Iterable[list[Network]]) -> t.NoReturn:
+        subnets = dict.fromkeys(str(network.subnet) for found in networks for network in found)
+        self.at_vip.problem("vip_outside_subnet", str(self.vip), networks=listed(
+            subnets, empty="no {0} network".format(family_name(self.family))))
+        raise Refused
 
     def _refuse_unknown_subnet(self) -> t.NoReturn:
+        networks = [self.around.own_networks(name, self.family) for name in self.outside]
+        if networks and (not any(networks) or any(network.prefix for found in networks for network in found)):
+            self._refuse_vip(networks)
         before = len(self.around.findings.problems)
         for name in self.unseen:
             inventory = self.around.hosts[name].inventory_address
@@ -375,7 +386,7 @@ class _Backends:
     def __init__(self, around: Surroundings, spec: Spec, instances: list[Instance]) -> None:
         self.around = around
         self.spec = spec
-        self.records = around.stored.records(spec)
+        self.stored = _merged(record.backends for record in around.stored.records(spec))
         first = spec.vip[0].address.family
         self.families = sorted(FAMILIES, key=lambda family: family != first)
         self.subnets = {instance.family: instance.subnet for instance in instances}
@@ -383,8 +394,8 @@ class _Backends:
                         for instance in instances for member in instance.members}
 
     def address(self, name: str) -> Address:
-        """An API server's address, or raise Refused."""
-        if self.around.hosts[name].sayings.refused & {"address"}:
+        """The address of an API server, or raise Refused."""
+        if self.around.refused(self.spec, name, "address"):
             raise Refused
         for source in (self._certain, self._likely):
             for family in self.families:
@@ -406,7 +417,8 @@ class _Backends:
         if subnet is None:
             return None
         host = self.around.hosts[name]
-        inside = [network.address for network in self.around.own_networks(name, family) if subnet.holds(network.address)]
+        networks = self.around.own_networks(name, family)
+        inside = [network.address for network in networks if subnet.holds(network.address)]
         inventory = self._inventory(name, family)
         if inventory in inside or (inventory is not None and not host.networks and subnet.holds(inventory)):
             return inventory
@@ -415,8 +427,9 @@ class _Backends:
     def _likely(self, name: str, family: str) -> Address | None:
         """Elsewhere: as deployed if the host reported nothing, by the inventory, or its only address."""
         networks = self.around.own_networks(name, family)
-        stored = self._stored(name, family)
-        if stored is not None and not self.around.hosts[name].networks:
+        stored = self.stored.get(name)
+        silent = not self.around.hosts[name].networks
+        if silent and stored and stored.family == family and stored not in self.around.vips:
             return stored
         inventory = self._inventory(name, family)
         if inventory is not None:
@@ -433,14 +446,17 @@ class _Backends:
                   and not unusable_kind(address))
         return address if usable else None
 
-    def _stored(self, name: str, family: str) -> Address | None:
-        found = (record.backends.get(name) for record in self.records)
-        return next((address for address in found
-                     if address and address.family == family and address not in self.around.vips), None)
-
     def _hint(self, family: str) -> Subnet | None:
         return next((subnet_of(vip.address, vip.prefix) for vip in self.spec.vips(family)
                      if vip.prefix is not None and vip.prefix < BITS[family]), None)
+
+
+def _merged(mappings: Iterable[dict[K, V]]) -> dict[K, V]:
+    """One mapping of all; the first one that has a key wins."""
+    merged: dict[K, V] = {}
+    for mapping in reversed(list(mappings)):
+        merged.update(mapping)
+    return merged
 
 
 def _duplicates(findings: Findings, addresses: Iterable[tuple[str, Address]]) -> bool:

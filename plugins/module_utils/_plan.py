@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
@@ -77,6 +79,15 @@ def compute_plan(
     """
     require_netaddr()
     findings = Findings()
+    with _collector_paused():
+        endpoints = _plan_endpoints(findings, intent, hosts, deployed)
+    if findings.problems:
+        raise PlanError(findings.problems)
+    return {"schema": SCHEMA, "warnings": findings.warnings, "endpoints": endpoints}
+
+
+def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t.Any) -> list[dict[str, t.Any]]:
+    """The plan's endpoints; what it returns is worth nothing once there are problems."""
     specs, common = read_intent(findings, intent)
     known = read_hosts(findings, hosts, specs)
     stored = read_stored(findings, deployed)
@@ -97,15 +108,26 @@ def compute_plan(
     ports = plan_ports(findings, specs, common.health_port, stored)
 
     if findings.problems:
-        raise PlanError(findings.problems)
-    return {
-        "schema": SCHEMA,
-        "warnings": findings.warnings,
-        "endpoints": [
-            _endpoint(_Planned(spec, common, instances[index], backends[index], t.cast(Ranks, ranks[index]), vrids,
-                               versions[index], t.cast(Timing, timings[index]), ports[index]))
-            for index, spec in enumerate(specs)],
-    }
+        return []
+    return [
+        _endpoint(_Planned(spec, common, instances[index], backends[index], t.cast(Ranks, ranks[index]), vrids,
+                           versions[index], t.cast(Timing, timings[index]), ports[index]))
+        for index, spec in enumerate(specs)]
+
+
+@contextlib.contextmanager
+def _collector_paused() -> t.Iterator[None]:
+    """Keep the garbage collector from searching, again and again, for cycles that planning doesn't make.
+
+    It would go through all that Ansible holds, too, and make the time grow faster than the number of hosts.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 # Judging values beside each other
@@ -230,8 +252,7 @@ def _owners(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any, st
     for name, host in known.items():
         for network in host.networks:
             if network.address in vips and network.address not in stored.vips and not any(
-                    other.interface == network.interface and other.subnet.holds(network.address)
-                    and other.address not in vips for other in host.networks):
+                    other.subnet.holds(network.address) and other.address not in vips for other in host.networks):
                 found.setdefault(network.address, name)
     return found
 
@@ -240,7 +261,7 @@ def _owners(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any, st
 
 def _rank(around: Surroundings, spec: Spec) -> Ranks | None:
     names = [name for name in spec.lb_hosts if name in around.hosts]
-    if not names:
+    if not names or any(around.refused(spec, name, "priority") for name in names):
         return None
     said = {name: around.said_priority(spec, name) for name in names}
     explicit = {name: priority for name, priority in said.items() if priority}
@@ -264,7 +285,7 @@ def _claim(findings: Findings, stored: Stored, instance: Instance) -> vrid.Claim
         name=instance.name,
         vip=spec.vips(family)[0].address,
         subnet=instance.subnet,
-        links=frozenset((member.host, member.interface) for member in instance.members),
+        links=[(member.host, member.interface) for member in instance.members],
         written=spec.virtual_router_id.get(family),
         deployed=next(deployed, None),
         where=variable,
@@ -276,6 +297,10 @@ class _Oldest(t.NamedTuple):
 
     version: Version
     host: str
+    known: bool = False
+
+    def __str__(self) -> str:
+        return version_text(self.version) if self.known else "an unknown one, taken for " + version_text(self.version)
 
 
 def _oldest_versions(
@@ -297,7 +322,7 @@ def _oldest_versions(
                 version = (known[host].versions.get(daemon) if host in known else None) or default
                 if version is None:
                     unknown[host] = None
-                found = _Oldest(version or FLOOR[daemon], host)
+                found = _Oldest(version or FLOOR[daemon], host, version is not None)
                 key = groups.of(index), daemon
                 oldest[key] = min(oldest.get(key, found), found, key=lambda item: item.version)
         if unknown:
@@ -311,10 +336,9 @@ def _fit_timing(findings: Findings, spec: Spec, versions: dict[str, _Oldest]) ->
     keepalived = versions[KEEPALIVED]
     if spec.auth == "hmac" and keepalived.version < AUTH_HMAC:
         At(findings, spec.origin("auth")).problem(
-            "auth_needs_version", spec.auth, needed=version_text(AUTH_HMAC), host=keepalived.host,
-            found=version_text(keepalived.version))
+            "auth_needs_version", spec.auth, needed=version_text(AUTH_HMAC), host=keepalived.host, found=keepalived)
     return fit(At(findings, spec.origin("timing")), spec.timing, _vrrp_version(spec), keepalived.version,
-               keepalived.host)
+               keepalived.host, str(keepalived))
 
 
 def _vrrp_version(spec: Spec) -> int:

@@ -56,6 +56,11 @@ class Network(t.NamedTuple):
     address: Address
     subnet: Subnet
 
+    @property
+    def prefix(self) -> int | None:
+        """The subnet's prefix; None where the address stands alone, which tells nothing of a subnet."""
+        return self.subnet.prefix if self.subnet.prefix < BITS[self.subnet.family] else None
+
 
 @dataclass
 class Sayings:
@@ -67,8 +72,10 @@ class Sayings:
     refused: set[str] = field(default_factory=set)
 
 
-@dataclass
-class Host:
+NOTHING_SAID = Sayings()
+
+
+class Host(t.NamedTuple):
     """What is said and known of one host."""
 
     sayings: Sayings
@@ -174,6 +181,7 @@ def _vrids(at: At, value: t.Any) -> dict[str, int] | None:
 
 
 _PORT = values.integer(1, 65535)
+_VERSIONS = {daemon: read_version(daemon) for daemon in (HAPROXY, KEEPALIVED)}
 _PULL_POLICY = values.choice("Always", "IfNotPresent", "Never")
 _HOSTS = values.listing(_host_name, "a list of hosts", empty=True)
 _SUBNETS = values.listing(values.subnet, "a list of networks", empty=True)
@@ -209,8 +217,8 @@ _ENDPOINT_FIELDS: dict[str, _Field] = {
 _GLOBAL_FIELDS: dict[str, _Field] = {
     "haproxy_health_port": _Field(_PORT, 8481),
     "haproxy_maxconn": _Field(values.integer(100, 1000000), 4096),
-    "haproxy_version": _Field(read_version(HAPROXY), None),
-    "keepalived_version": _Field(read_version(KEEPALIVED), None),
+    "haproxy_version": _Field(_VERSIONS[HAPROXY], None),
+    "keepalived_version": _Field(_VERSIONS[KEEPALIVED], None),
     "haproxy_image": _Field(values.image, None),
     "keepalived_image": _Field(values.image, None),
     "haproxy_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
@@ -231,12 +239,12 @@ _ALL_KEYS: tuple[str, ...] = (*INTENT_KEYS, *_HOST_FIELDS)
 
 def read_intent(findings: Findings, intent: t.Any) -> tuple[list[Spec], Globals]:
     """Read the intent: its endpoints in the order of the list, and what is said once for all of them."""
-    given = _present(values.mapping(At(findings, "intent"), intent, _ALL_KEYS, "a mapping of variables"))
+    given = _present(_read_variables(findings, intent))
     top = _read_fields(findings, "endpoint_", given, {})
     if "list" in given:
         specs = _read_list(findings, given["list"], top)
     else:
-        specs = [_spec("endpoint_", top, frozenset(), Sayings(), {})]
+        specs = [_spec("endpoint_", top, frozenset(), NOTHING_SAID, {})]
     return specs, _read_globals(findings, given)
 
 
@@ -273,6 +281,24 @@ def literal(value: t.Any) -> Address | None:
 def _present(given: dict[str, t.Any] | None) -> dict[str, t.Any]:
     """A variable that is null counts as not set: this is how Ansible's users leave one out."""
     return {key: value for key, value in (given or {}).items() if value is not None}
+
+
+def _read_variables(findings: Findings, intent: t.Any) -> dict[str, t.Any]:
+    if not isinstance(intent, Mapping):
+        return values.mapping(At(findings, "intent"), intent, (), "a mapping of variables") or {}
+    known: dict[str, t.Any] = {}
+    for key, value in intent.items():
+        if isinstance(key, str) and key in _ALL_KEYS:
+            known[str.__str__(key)] = value
+            continue
+        near = values.closest(str.__str__(key), _ALL_KEYS) if isinstance(key, str) else None
+        At(findings, "endpoint_" + str(show(key, 0))).problem(
+            "key_unknown", kind="variable", fix="write {0}".format(_variable(near)) if near else "remove it")
+    return known
+
+
+def _variable(key: str) -> str:
+    return key if key in _GLOBAL_FIELDS else "endpoint_" + key
 
 
 def _read_list(findings: Findings, entries: t.Any, top: _Fields) -> list[Spec]:
@@ -345,18 +371,19 @@ def _read_globals(findings: Findings, given: Mapping[str, t.Any]) -> Globals:
     for key, spec in _GLOBAL_FIELDS.items():
         value = spec.read(At(findings, key), given[key]) if key in given else None
         found[key] = spec.default if value is None else value
-    daemons = (HAPROXY, KEEPALIVED)
     return Globals(
         health_port=found["haproxy_health_port"],
         maxconn=found["haproxy_maxconn"],
-        versions={name: found[name + "_version"] for name in daemons if found[name + "_version"]},
+        versions={name: found[name + "_version"] for name in _VERSIONS if found[name + "_version"]},
         images={name: {"image": found[name + "_image"], "pull_policy": found[name + "_image_pull_policy"]}
-                for name in daemons},
+                for name in _VERSIONS},
         sayings=_read_sayings(findings, "endpoint_", given))
 
 
 def _read_sayings(findings: Findings, where: str, given: Mapping[str, t.Any]) -> Sayings:
     """Read interface, address and priority."""
+    if not any(key in given for key in _HOST_FIELDS):
+        return NOTHING_SAID
     found = Sayings()
     for key, read in _HOST_FIELDS.items():
         if given.get(key) is None:
@@ -383,16 +410,21 @@ def _read_host(findings: Findings, name: str, value: t.Any) -> Host:
         value = {}
     where = name + ": "
     versions = {}
-    for daemon in (HAPROXY, KEEPALIVED):
+    for daemon, read in _VERSIONS.items():
         given = value.get(daemon + "_version")
-        version = read_version(daemon)(At(findings, where + daemon + "_version"), given) if given is not None else None
+        version = read(At(findings, where + daemon + "_version"), given) if given is not None else None
         if version:
             versions[daemon] = version
     return Host(
         sayings=_read_sayings(findings, where + "endpoint_", value),
-        inventory_address=literal(value.get("inventory_address")),
+        inventory_address=_usable(literal(value.get("inventory_address"))),
         networks=_read_networks(findings, name, value.get("networks")),
         versions=versions)
+
+
+def _usable(address: Address | None) -> Address | None:
+    """Hosts behind a forwarded port have ansible_host: 127.0.0.1, which is nobody's address on a network."""
+    return None if address is None or unusable_kind(address) else address
 
 
 def _read_networks(findings: Findings, name: str, value: t.Any) -> list[Network]:
@@ -404,21 +436,26 @@ def _read_networks(findings: Findings, name: str, value: t.Any) -> list[Network]
         return []
     found = []
     for item in value:
-        network = _read_network(item)
-        if network is None:
+        try:
+            network = _read_network(item)
+        except ValueError:
             findings.warn("facts_unreadable", host=name, reason=str(show(item)))
-        elif unusable_kind(network.address) is None:
-            found.append(network)
+        else:
+            if network is not None:
+                found.append(network)
     return found
 
 
 def _read_network(item: t.Any) -> Network | None:
+    """One reported network, None where no VIP can be in it; raises ValueError where it isn't one."""
     if not isinstance(item, Mapping):
-        return None
+        raise ValueError
     interface, prefix = item.get("interface"), item.get("prefix")
     address = literal(item.get("address"))
     if address is None or not isinstance(interface, str) or not values.safe_interface(interface):
-        return None
+        raise ValueError
     if isinstance(prefix, bool) or not isinstance(prefix, int) or not 0 <= prefix <= BITS[address.family]:
+        raise ValueError
+    if unusable_kind(address):
         return None
     return Network(str.__str__(interface), address, subnet_of(address, prefix))

@@ -59,12 +59,12 @@ class Stored:
 
         The balancers' own come first, in the order of preference.
         """
-        found = self._by_name.get(spec.name) or [
-            record for vip in spec.vip for record in self._by_vip.get(vip.address, ())]
-        if len(found) < 2:
-            return found
         order = {name: index for index, name in enumerate(spec.lb_hosts)}
-        return sorted(found, key=lambda record: order.get(record.host, len(order)))
+        vips = {vip.address for vip in spec.vip}
+        found = [record for record in self._by_name.get(spec.name, ()) if _is_about(record, order, vips)]
+        if not found:
+            found = [record for vip in spec.vip for record in self._by_vip.get(vip.address, ())]
+        return sorted(found, key=lambda record: order.get(record.host, len(order))) if len(found) > 1 else found
 
 
 def read_stored(findings: Findings, deployed: t.Any) -> Stored:
@@ -83,6 +83,12 @@ def read_stored(findings: Findings, deployed: t.Any) -> Stored:
         except _Unreadable as error:
             findings.warn("deployed_unreadable", host=printable(str(host), 60), reason=error)
     return Stored(records)
+
+
+def _is_about(record: Record, hosts: t.Container[str], vips: set[Address]) -> bool:
+    """Whether a record of the right name is of this endpoint, and not of another cluster's that has the same name."""
+    return (record.host in hosts or not vips.isdisjoint(record.vips)
+            or any(host in hosts for host, dummy in record.members))
 
 
 class _Unreadable(Exception):

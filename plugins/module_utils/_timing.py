@@ -17,6 +17,7 @@ what HAProxy is about to solve.
 
 from __future__ import annotations
 
+import functools
 import math
 import typing as t
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ class Timing:
     def haproxy_detection(self) -> float:
         """The longest that HAProxy needs to see that an API server is dead or hung."""
         one_check = min(self.timeout_connect, self.inter) + self.timeout_check
-        return self.inter + one_check + (self.fall - 1) * (min(self.fastinter, self.inter) + one_check)
+        return self.inter + one_check + (self.fall - 1) * (self.fastinter + one_check)
 
     @property
     def keepalived_detection(self) -> float:
@@ -177,16 +178,17 @@ def read_timing(at: At, value: t.Any) -> Wish | None:
     return wish
 
 
-def fit(at: At, wish: Wish, vrrp_version: int, keepalived: Version, host: str) -> Timing | None:
-    """The timing that VRRP's version and the oldest keepalived, the one on ``host``, can do."""
+def fit(at: At, wish: Wish, vrrp_version: int, keepalived: Version, host: str, found: str) -> Timing | None:
+    """The timing that VRRP's version and the oldest keepalived can do: ``found`` on ``host``, for problems."""
     timing = replace(wish.base, **wish.written)
-    fits = _script_times_fit(at, timing, keepalived, host)
+    needs = functools.partial(_needs_version, host=host, found=found)
+    fits = keepalived >= FRACTIONAL_SCRIPT_INTERVAL or _script_times_fit(at, timing, needs)
     if vrrp_version == 2:
         fits = _whole_seconds_fit(at, wish) and fits
         timing = replace(timing, advert_interval=wish.written.get("advert_interval", 1),
                          down_timer_adverts=wish.written.get("down_timer_adverts"))
     if keepalived < DOWN_TIMER_ADVERTS:
-        fits = _down_timer_fits(at, wish, keepalived, host) and fits
+        fits = _down_timer_fits(at, wish, needs) and fits
         interval = _BEFORE_DOWN_TIMER[wish.base.profile] if vrrp_version == 3 else timing.advert_interval
         timing = replace(timing, advert_interval=wish.written.get("advert_interval", interval), down_timer_adverts=None)
     return timing if fits else None
@@ -197,24 +199,23 @@ def _profile(at: At, value: t.Any) -> Wish | None:
     return Wish(PROFILES[name], {}) if name is not None else None
 
 
-def _script_times_fit(at: At, timing: Timing, keepalived: Version, host: str) -> bool:
+def _script_times_fit(at: At, timing: Timing, needs: t.Callable[..., None]) -> bool:
     fractions = [key for key in _SCRIPT_TIMES if getattr(timing, key) != int(getattr(timing, key))]
-    if keepalived >= FRACTIONAL_SCRIPT_INTERVAL or not fractions:
-        return True
     for key in fractions:
-        at[key].problem("timing_needs_version", getattr(timing, key), host=host, found=version_text(keepalived),
-                        needed=version_text(FRACTIONAL_SCRIPT_INTERVAL), fix="write whole seconds")
-    return False
+        needs(at[key], getattr(timing, key), FRACTIONAL_SCRIPT_INTERVAL, "write whole seconds")
+    return not fractions
 
 
-def _down_timer_fits(at: At, wish: Wish, keepalived: Version, host: str) -> bool:
+def _down_timer_fits(at: At, wish: Wish, needs: t.Callable[..., None]) -> bool:
     written = wish.written.get("down_timer_adverts", DEFAULT_DOWN_TIMER_ADVERTS)
-    if written == DEFAULT_DOWN_TIMER_ADVERTS:
-        return True
-    at["down_timer_adverts"].problem(
-        "timing_needs_version", written, host=host, found=version_text(keepalived),
-        needed=version_text(DOWN_TIMER_ADVERTS), fix="remove it, and choose advert_interval so that three are enough")
-    return False
+    if written != DEFAULT_DOWN_TIMER_ADVERTS:
+        needs(at["down_timer_adverts"], written, DOWN_TIMER_ADVERTS,
+              "remove it, and choose advert_interval so that three are enough")
+    return bool(written == DEFAULT_DOWN_TIMER_ADVERTS)
+
+
+def _needs_version(at: At, value: t.Any, needed: Version, fix: str, host: str, found: str) -> None:
+    at.problem("timing_needs_version", value, needed=version_text(needed), fix=fix, host=host, found=found)
 
 
 def _whole_seconds_fit(at: At, wish: Wish) -> bool:

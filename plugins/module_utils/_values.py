@@ -280,17 +280,11 @@ def mapping(at: At, value: t.Any, known: Iterable[str], expected: str) -> dict[s
     for key, item in value.items():
         if isinstance(key, str) and key in known:
             found[str.__str__(key)] = item
-        else:
-            unknown_key(at, key, known)
+            continue
+        near = closest(str.__str__(key), known) if isinstance(key, str) else None
+        fix = "write {0}".format(near) if near else "remove it, or write one of {0}".format(", ".join(known))
+        at.problem("key_unknown", key, kind="key here", fix=fix)
     return found
-
-
-def unknown_key(at: At, key: t.Any, known: Iterable[str]) -> None:
-    """Report a key that isn't known, with the one that was likely meant."""
-    known = tuple(known)
-    near = closest(str.__str__(key), known) if isinstance(key, str) else None
-    fix = "write {0}".format(near) if near else "remove it"
-    at.problem("key_unknown", key, known=", ".join(known), fix=fix)
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:

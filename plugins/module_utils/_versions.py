@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -31,6 +32,7 @@ _VERSION = re.compile(
     r"(?:[0-9]{1,3}:)?v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:[-+~_. ][0-9A-Za-z.+~_:-]{0,80})?")
 
 
+@functools.lru_cache(maxsize=256)
 def parse_version(given: str) -> Version | None:
     """The upstream version within a distribution's; None where it isn't one."""
     match = _VERSION.fullmatch(given.strip())

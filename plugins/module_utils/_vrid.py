@@ -27,7 +27,7 @@ class Claim(t.NamedTuple):
     name: str
     vip: Address
     subnet: Subnet
-    links: frozenset[tuple[str, str]]   # host and interface of each member
+    links: list[tuple[str, str]]        # host and interface of each member
     written: int | None
     deployed: int | None
     where: str                          # the variable that pins the ID
