@@ -14,10 +14,7 @@ python_for() {
     local version candidate
     for version in "$@"; do
         for candidate in "$HOME"/.pyenv/versions/"$version"*/bin/python "python$version"; do
-            if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
-                "$candidate" -c 'import sys; print(sys.executable)'
-                return
-            fi
+            "$candidate" -c 'import sys; print(sys.executable)' 2>/dev/null && return
         done
     done
     return 1
