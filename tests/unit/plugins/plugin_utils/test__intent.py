@@ -140,7 +140,7 @@ def test_facts_that_were_gathered_anyway():
 
 def test_misspelt_variables_are_named():
     found = gather(three(endpoint_vip="x", endpoint_virtual_router="7", endpoint_vipp="y", endpoint_url="mine"))
-    assert [text.split(":")[0] for text in found.warnings] == ["endpoint_vipp"]
+    assert [text.split(":")[0] for text in found.warnings] == ["endpoint_vipp", "endpoint_virtual_router"]
 
 
 def test_secrets_by_endpoint():
