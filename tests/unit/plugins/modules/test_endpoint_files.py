@@ -1,0 +1,399 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import stat
+from hashlib import sha256
+
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
+
+OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
+USER = pwd.getpwuid(os.getuid()).pw_name
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+class Exit(Exception):
+    def __init__(self, result):
+        super().__init__(result.get("msg"))
+        self.result = result
+
+
+class FakeModule:
+    """As much of AnsibleModule as this module uses."""
+
+    def __init__(self, params, check_mode=False, diff=False):
+        self.params = params
+        self.check_mode = check_mode
+        self._diff = diff
+
+    def exit_json(self, **result):
+        raise Exit(result)
+
+    def fail_json(self, **result):
+        raise Exit(dict(result, failed=True))
+
+    def selinux_enabled(self):
+        return False
+
+
+class Host:
+    """A host below a temporary folder, with binaries that say what the test wants."""
+
+    def __init__(self, root, monkeypatch):
+        self.root = root
+        self.unit = {"ActiveState": "inactive", "NeedDaemonReload": "no", "DropInPaths": ""}
+        self.bin = root / "bin"
+        self.bin.mkdir()
+        self.haproxy = self.path("/etc/haproxy/haproxy.cfg")
+        self.drop_in = self.path("/etc/systemd/system/haproxy.service.d/kubeha.conf")
+        self.running = root / "run/haproxy/running"
+        self.running.parent.mkdir(parents=True)
+        (root / "var/lib").mkdir(parents=True)
+        for name, value in {
+            "STATE": "/var/lib/kubeha", "STATE_LIST": "/var/lib/kubeha/files-%s.json",
+            "ADOPTED": "/var/lib/kubeha/adopted", "PREVIOUS": "/var/lib/kubeha/previous",
+        }.items():
+            monkeypatch.setattr(endpoint_files, name, self.path(value))
+        monkeypatch.setattr(endpoint_files, "CONFIG", {
+            "haproxy": self.haproxy, "keepalived": self.path("/etc/keepalived/keepalived.conf")})
+        monkeypatch.setattr(endpoint_files, "RUNNING", {
+            "haproxy": str(self.running), "keepalived": str(root / "run/keepalived.running")})
+        monkeypatch.setattr(endpoint_files, "EXECUTION", {
+            "haproxy": str(root / "run/haproxy/execution"), "keepalived": str(root / "run/keepalived.execution")})
+        monkeypatch.setattr(endpoint_files._hostview, "DROP_INS", {
+            "haproxy": self.drop_in,
+            "keepalived": self.path("/etc/systemd/system/keepalived.service.d/kubeha.conf")})
+        monkeypatch.setattr(endpoint_files, "systemd_unit", lambda role: self.unit)
+        monkeypatch.setattr(endpoint_files, "user_exists", lambda name: True)
+        monkeypatch.setattr(endpoint_files._ownership, "shipped_command", lambda family, packages: None)
+        monkeypatch.setattr(endpoint_files._host_io, "find_binary", self._find)
+        monkeypatch.setattr(os, "fchown", lambda *arguments: None)
+        self.binary("haproxy", "exit 0")
+        self.binary("keepalived", "exit 0")
+        self.binary("bash", "exit 0")
+
+    def path(self, path):
+        return str(self.root) + path
+
+    def _find(self, name):
+        found = self.bin / name
+        return str(found) if found.exists() else None
+
+    def binary(self, name, script):
+        (self.bin / name).write_text("#!/bin/sh\n%s\n" % script)
+        (self.bin / name).chmod(0o755)
+
+    def write(self, path, text, mode=0o644):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(path, mode)
+
+    def files(self, **contents):
+        kinds = {"haproxy": (self.haproxy, "haproxy", True), "drop_in": (self.drop_in, "unit", False),
+                 "hook": (self.path("/usr/libexec/hook"), "script", False),
+                 "keepalived": (self.path("/etc/keepalived/keepalived.conf"), "keepalived", True)}
+        return [{"path": kinds[name][0], "kind": kinds[name][1], "guarded": kinds[name][2], "owner": USER,
+                 "group": GROUP, "mode": "0600" if name == "keepalived" else "0644", "secret": name == "keepalived",
+                 "content": text, "role": "haproxy", "template": None} for name, text in contents.items()]
+
+    def run(self, files, role="haproxy", adopt=False, secrets=None, **how):
+        module = FakeModule({"role": role, "files": files, "adopt": adopt, "secrets": secrets}, **how)
+        with pytest.raises(Exit) as caught:
+            endpoint_files.Deployment(module).run()
+        return caught.value.result
+
+    def everything(self):
+        return {path: path.read_bytes() if path.is_file() else None for path in self.root.rglob("*")}
+
+
+@pytest.fixture(name="host")
+def fixture_host(tmp_path, monkeypatch):
+    return Host(tmp_path, monkeypatch)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
+def test_first_and_second_run(host):
+    files = host.files(haproxy=OURS + "one\n", drop_in=OURS)
+    result = host.run(files)
+    assert result["changed"] and result["validated"]
+    assert result["changed_files"] == [host.haproxy, host.drop_in]
+    assert result["daemon_reload_needed"]
+    assert read(host.haproxy) == OURS + "one\n"
+    host.unit["DropInPaths"] = host.drop_in
+    again = host.run(files)
+    assert not again["changed"] and again["changed_files"] == [] and not again["daemon_reload_needed"]
+    # Nothing temporary stays.
+    assert not [path for path in host.root.rglob(".*kubeha*")]
+
+
+def test_check_mode_tells_the_truth_and_changes_nothing(host):
+    files = host.files(haproxy=OURS + "one\n", drop_in=OURS)
+    before = host.everything()
+    would = host.run(files, check_mode=True)
+    assert host.everything() == before
+    assert host.run(files) == would
+
+
+def test_mode_alone_is_a_change(host):
+    host.write(host.haproxy, OURS, 0o666)
+    result = host.run(host.files(haproxy=OURS))
+    assert result["changed_files"] == [host.haproxy]
+    assert stat.S_IMODE(os.stat(host.haproxy).st_mode) == 0o644
+
+
+def test_a_link_is_replaced_and_not_followed(host):
+    target = host.path("/etc/elsewhere")
+    host.write(target, OURS)
+    os.makedirs(os.path.dirname(host.haproxy))
+    os.symlink(target, host.haproxy)
+    result = host.run(host.files(haproxy=OURS))
+    assert result["changed"]
+    assert not os.path.islink(host.haproxy)
+    assert read(target) == OURS
+
+
+def test_an_invalid_file_leaves_everything_as_it_is(host):
+    host.write(host.haproxy, OURS + "old\n")
+    host.binary("haproxy", "echo \"[ALERT] parsing [$3:2] : unknown keyword\" >&2; exit 1")
+    before = host.everything()
+    result = host.run(host.files(drop_in=OURS, haproxy=OURS + "new\n"))
+    assert result["failed"]
+    (invalid,) = result["validation"]
+    assert invalid["path"] == host.haproxy
+    # In words of the host, and not of the place where it was tried.
+    assert invalid["findings"] == ["[ALERT] parsing [%s:2] : unknown keyword" % host.haproxy]
+    assert "Nothing was changed" in result["msg"]
+    assert host.everything() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="bash is needed")
+def test_an_invalid_script(host, monkeypatch):
+    monkeypatch.setattr(endpoint_files._host_io, "find_binary", lambda name: "/bin/" + name)
+    result = host.run(host.files(hook="#!/bin/bash\nif\n"))
+    assert result["failed"]
+    assert not os.path.exists(host.path("/usr"))
+
+
+def test_without_the_binary(host):
+    (host.bin / "haproxy").unlink()
+    files = host.files(haproxy=OURS)
+    would = host.run(files, check_mode=True)
+    assert not would["validated"] and would["not_validated"] == ["%s: haproxy isn't installed" % host.haproxy]
+    assert host.run(files)["failed"]
+    assert not os.path.exists(host.haproxy)
+
+
+def test_what_keepalived_refers_to_is_found_where_it_was_staged(host, monkeypatch):
+    monkeypatch.setattr(endpoint_files._hostview, "CHECK", host.path("/usr/libexec/keepalived/kubeha-check"))
+    monkeypatch.setattr(endpoint_files._hostview, "RUN", host.path("/run/kubeha"))
+    check = {"path": endpoint_files._hostview.CHECK, "kind": "script", "guarded": False, "owner": USER,
+             "group": GROUP, "mode": "0755", "secret": False, "content": "#!/bin/sh\n"}
+    text = OURS + 'script "%s live"\nfile "%s/haproxy/down"\n' % (
+        endpoint_files._hostview.CHECK, endpoint_files._hostview.RUN)
+    host.binary("keepalived", 'conf=$3; script=$(sed -n \'s/script "\\(.*\\) live"/\\1/p\' "$conf"); '
+                              'file=$(sed -n \'s/file "\\(.*\\)"/\\1/p\' "$conf"); '
+                              '[ -x "$script" ] && [ -d "${file%/*}" ] || echo missing')
+    result = host.run([check] + host.files(keepalived=text), role="keepalived")
+    assert not result.get("failed"), result
+    # It's deployed as it was meant.
+    assert read(host.path("/etc/keepalived/keepalived.conf")) == text
+
+
+def test_a_foreign_configuration_is_refused(host):
+    host.write(host.haproxy, "global\n")
+    before = host.everything()
+    for check_mode in (True, False):
+        result = host.run(host.files(haproxy=OURS), check_mode=check_mode)
+        assert result["failed"] and result["foreign_files"] == [host.haproxy]
+        assert "endpoint_adopt" in result["msg"]
+    assert host.everything() == before
+
+
+def test_an_adopted_configuration_is_kept_once(host):
+    host.write(host.haproxy, "global\n", 0o640)
+    result = host.run(host.files(haproxy=OURS + "one\n"), adopt=True, diff=True)
+    assert result["adopted_files"] == [host.haproxy]
+    assert "global" not in json.dumps(result["diff"])
+    kept = host.path("/var/lib/kubeha/adopted") + host.haproxy
+    assert read(kept) == "global\n" and stat.S_IMODE(os.stat(kept).st_mode) == 0o640
+    # Somebody writes again, is adopted again: the first original stays.
+    host.write(host.haproxy, "defaults\n")
+    host.run(host.files(haproxy=OURS + "two\n"), adopt=True)
+    assert read(kept) == "global\n"
+
+
+def test_the_packages_own_is_replaced_without_asking(host, monkeypatch):
+    host.write(host.haproxy, "global\n")
+    digest = sha256(b"global\n").hexdigest()
+    monkeypatch.setattr(endpoint_files._ownership, "shipped_command", lambda family, packages: ["echo"] + packages)
+    monkeypatch.setattr(endpoint_files._ownership, "parse_shipped", lambda output: {host.haproxy: digest})
+    assert host.run(host.files(haproxy=OURS))["adopted_files"] == []
+
+
+def test_files_of_an_earlier_plan_are_removed(host):
+    host.run(host.files(haproxy=OURS, drop_in=OURS, hook="#!/bin/bash\n"))
+    stray = host.path("/usr/libexec/stray")
+    host.write(stray, "somebody's\n")
+    files = host.files(haproxy=OURS, drop_in=OURS)
+    would = host.run(files, check_mode=True)
+    assert would["removed_files"] == [host.path("/usr/libexec/hook")] and would["changed"]
+    assert os.path.exists(host.path("/usr/libexec/hook"))
+    assert host.run(files)["removed_files"] == [host.path("/usr/libexec/hook")]
+    assert not os.path.exists(host.path("/usr/libexec/hook"))
+    assert os.path.exists(stray)
+    assert not host.run(files)["changed"]
+
+
+def test_a_file_that_the_other_role_still_has_stays(host):
+    host.run(host.files(haproxy=OURS, hook="#!/bin/bash\n"))
+    host.run(host.files(hook="#!/bin/bash\n"), role="keepalived")
+    result = host.run(host.files(haproxy=OURS))
+    assert result["removed_files"] == []
+    assert os.path.exists(host.path("/usr/libexec/hook"))
+
+
+def test_what_a_killed_run_wrote_is_known_to_the_next(host, monkeypatch):
+    put = endpoint_files.Deployment._put
+
+    def killed(self, file):
+        put(self, file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(endpoint_files.Deployment, "_put", killed)
+    module = FakeModule({"role": "haproxy", "files": host.files(hook="#!/bin/bash\n", haproxy=OURS), "adopt": False,
+                         "secrets": None})
+    with pytest.raises(KeyboardInterrupt):
+        endpoint_files.Deployment(module).run()
+    monkeypatch.setattr(endpoint_files.Deployment, "_put", put)
+    # The plan has changed meanwhile: what is left over goes.
+    assert host.run(host.files(haproxy=OURS))["removed_files"] == [host.path("/usr/libexec/hook")]
+
+
+def test_pending_reload_and_restart(host):
+    drop_in = OURS + "Environment=KUBEHA_EXECUTION=new\n"
+    files = host.files(haproxy=OURS, drop_in=drop_in)
+    assert not host.run(files)["pending_reload"], "nothing runs yet"
+    host.unit.update(ActiveState="active", DropInPaths=host.drop_in)
+    result = host.run(files)
+    assert not result["changed"] and result["pending_reload"] and result["needs_restart"]
+    host.write(str(host.running), sha256(OURS.encode()).hexdigest() + "\n")
+    host.write(host.path("/run/haproxy/execution"), "new\n")
+    result = host.run(files)
+    assert not (result["pending_reload"] or result["needs_restart"] or result["daemon_reload_needed"])
+    # Foreseen before it's in place.
+    changed = host.files(haproxy=OURS + "more\n", drop_in=drop_in.replace("=new", "=newer"))
+    would = host.run(changed, check_mode=True)
+    assert would["pending_reload"] and would["needs_restart"] and would["daemon_reload_needed"]
+
+
+@pytest.mark.parametrize("unit, needed", [
+    ({}, False),
+    ({"NeedDaemonReload": "yes"}, True),
+    ({"DropInPaths": ""}, True),
+    ({"DropInPaths": "/etc/systemd/system/haproxy.service.d/other.conf"}, True),
+])
+def test_a_daemon_reload_that_a_killed_run_left_undone(host, unit, needed):
+    files = host.files(haproxy=OURS, drop_in=OURS)
+    host.run(files)
+    host.unit.update({"DropInPaths": host.drop_in}, **unit)
+    assert host.run(files)["daemon_reload_needed"] == needed
+
+
+def test_previous_set_is_the_one_that_ran(host):
+    first = host.files(haproxy=OURS + "one\n", drop_in=OURS)
+    host.run(first)
+    previous = host.path("/var/lib/kubeha/previous/haproxy") + host.haproxy
+    host.run(host.files(haproxy=OURS + "never loaded\n", drop_in=OURS))
+    assert not os.path.exists(previous)
+    host.run(first)
+    host.write(str(host.running), sha256((OURS + "one\n").encode()).hexdigest() + "\n")
+    host.run(host.files(haproxy=OURS + "two\n", drop_in=OURS))
+    assert read(previous) == OURS + "one\n"
+    # "two" was never loaded, so what to go back to is still "one".
+    host.run(host.files(haproxy=OURS + "three\n", drop_in=OURS))
+    assert read(previous) == OURS + "one\n"
+
+
+def test_secrets_are_in_the_file_and_nowhere_else(host):
+    text = OURS + "    auth_type PASS\n    auth_pass <<mark>>\n"
+    files = host.files(keepalived=text)
+    result = host.run(files, role="keepalived", secrets={"<<mark>>": "geheim12"}, diff=True)
+    path = host.path("/etc/keepalived/keepalived.conf")
+    assert "auth_pass geheim12\n" in read(path)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert "geheim12" not in json.dumps(result)
+    # A new one is a change that shows, and neither of the two does.
+    result = host.run(files, role="keepalived", secrets={"<<mark>>": "geheim34"}, diff=True)
+    shown = json.dumps(result)
+    assert "geheim12" not in shown and "geheim34" not in shown
+    (diff,) = result["diff"]
+    assert diff["before"] != diff["after"]
+    # Nor when the file is invalid.
+    host.binary("keepalived", "cat \"$3\"; exit 5")
+    result = host.run(files, role="keepalived", secrets={"<<mark>>": "geheim56"})
+    assert result["failed"] and "geheim56" not in json.dumps(result)
+
+
+def test_a_new_file_is_never_readable_by_more_than_those_who_may(host, monkeypatch):
+    modes = []
+    rename = os.rename
+
+    def watched(source, target):
+        modes.append((os.path.basename(target), stat.S_IMODE(os.stat(source).st_mode)))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", watched)
+    host.run(host.files(keepalived=OURS), role="keepalived")
+    assert ("keepalived.conf", 0o600) in modes
+
+
+def test_a_folder_in_the_way(host):
+    os.makedirs(host.haproxy)
+    assert "is a folder" in host.run(host.files(haproxy=OURS))["msg"]
+
+
+def test_sysctls(host, monkeypatch):
+    monkeypatch.setattr(endpoint_files, "sysctl_path", lambda name: host.path("/proc/" + name))
+    name = "net.ipv4.ip_nonlocal_bind"
+    host.write(host.path("/proc/" + name), "0\n")
+    path = host.path("/etc/sysctl.d/90-kubeha.conf")
+    files = [{"path": path, "kind": "sysctl", "guarded": False, "owner": USER, "group": GROUP, "mode": "0644",
+              "secret": False, "content": OURS + "%s = 1\n" % name}]
+    assert host.run(files, check_mode=True)["sysctls_changed"] == [name]
+    assert read(host.path("/proc/" + name)) == "0\n"
+    assert host.run(files)["sysctls_changed"] == [name]
+    assert read(host.path("/proc/" + name)) == "1"
+    assert not host.run(files)["changed"]
+    # The kernel forgot, or somebody changed it: the file alone isn't enough.
+    host.write(host.path("/proc/" + name), "0\n")
+    assert host.run(files)["changed"]
+    if os.getuid():
+        host.write(host.path("/proc/" + name), "0\n", 0o444)
+        assert "can't be set" in host.run(files)["msg"]
+
+
+def test_a_full_disk_leaves_whole_files(host, monkeypatch):
+    host.write(host.haproxy, OURS + "old\n")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    files = host.files(haproxy=OURS + "new\n")
+    monkeypatch.setattr(os, "fsync", full)
+    module = FakeModule({"role": "haproxy", "files": files, "adopt": False, "secrets": None})
+    with pytest.raises(OSError, match="No space left"):
+        endpoint_files.Deployment(module).run()
+    assert read(host.haproxy) == OURS + "old\n"
+    assert os.listdir(os.path.dirname(host.haproxy)) == ["haproxy.cfg"]
