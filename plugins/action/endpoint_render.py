@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived, _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 

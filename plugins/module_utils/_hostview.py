@@ -238,7 +238,7 @@ def _check(check: Mapping[str, Any]) -> List[str]:
     return [
         "option httpchk",
         "http-check connect ssl alpn http/1.1",
-        "http-check send meth GET uri %s ver HTTP/1.1 hdr Host kubernetes hdr User-Agent kubeha-haproxy" % check["path"],
+        "http-check send meth GET uri %s ver HTTP/1.1 hdr Host kubernetes hdr User-Agent kubeha" % check["path"],
         "http-check expect status %s" % ",".join(str(code) for code in check["accept"]),
     ]
 

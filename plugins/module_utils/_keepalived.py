@@ -64,7 +64,7 @@ def findings(code: int, output: str) -> List[str]:
 def relocated(text: str, places: Dict[str, str]) -> str:
     """The configuration as it's tested: what it refers to may not be in its place yet, so it's looked for elsewhere."""
     for place, elsewhere in places.items():
-        text = re.sub(r'(?<=")' + re.escape(place) + r"(?=[/ \"])", lambda dummy, new=elsewhere: new, text)
+        text = re.sub(r'(?<=")' + re.escape(place) + r"(?=[/ \"])", elsewhere.replace("\\", r"\\"), text)
     return text
 
 

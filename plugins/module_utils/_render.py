@@ -48,7 +48,7 @@ def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
         if not template.endswith(".j2"):
             with open(os.path.join(templates_dir, template), encoding="utf-8") as stream:
                 return stream.read()
-        return _environment(templates_dir).get_template(template).render(view)
+        return str(_environment(templates_dir).get_template(template).render(view))
     except (OSError, jinja2.TemplateError) as error:
         raise RenderError("%s: %s" % (template, error)) from error
 

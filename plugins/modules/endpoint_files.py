@@ -22,7 +22,8 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes
 attributes:
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    description:
+      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: partial
     details:
       - Files are rendered on the controller, compared and written on the host.
@@ -420,10 +421,10 @@ class Deployment:
         """What was there before us, once and for good: what somebody wrote, and what a package shipped."""
         for file in found.changed_files:
             kept = ADOPTED + file.path
-            if (file.guarded and file.present is not None and file.ownership != _ownership.OURS
-                    and not os.path.lexists(kept)):
+            status = file.status
+            if (file.guarded and file.present is not None and status is not None
+                    and file.ownership != _ownership.OURS and not os.path.lexists(kept)):
                 make_folders(os.path.dirname(kept), 0o700)
-                status = file.status
                 write_new(kept, file.present, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
     def _keep_previous(self, found: Found) -> None:
@@ -570,9 +571,10 @@ def sysctl_path(name: str) -> str:
 
 
 def systemd_unit(role: str) -> Dict[str, str]:
-    output = _host_io.run(["systemctl", "show", "--property=ActiveState,NeedDaemonReload,DropInPaths", role + ".service"],
-                          COMMAND_SECONDS)
-    return dict(line.partition("=")[::2] for line in output.text.splitlines() if "=" in line)
+    properties = "--property=ActiveState,NeedDaemonReload,DropInPaths"
+    output = _host_io.run(["systemctl", "show", properties, role + ".service"], COMMAND_SECONDS)
+    pairs = (line.partition("=") for line in output.text.splitlines())
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def loaded_checksum(role: str) -> Optional[str]:

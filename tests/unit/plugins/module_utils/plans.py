@@ -16,7 +16,8 @@ def plan(*endpoints: Dict[str, Any]) -> Dict[str, Any]:
     return {"schema": 1, "warnings": [], "endpoints": list(endpoints)}
 
 
-def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",), hosts: Sequence[str] = ("cp1", "cp2", "cp3"),
+def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",),
+             hosts: Sequence[str] = ("cp1", "cp2", "cp3"),
              nets: Optional[Dict[str, str]] = None, vips: Optional[Dict[str, Any]] = None, octet: int = 11,
              failback: bool = True, transport: str = "unicast", auth: str = "none", keepalived: str = "2.2.7",
              haproxy: str = "2.6.12", port: int = 8443, apiserver_port: int = 6443, interface: str = "eth0",

@@ -135,7 +135,7 @@ def test_first_and_second_run(host):
     again = host.run(files)
     assert not again["changed"] and again["changed_files"] == [] and not again["daemon_reload_needed"]
     # Nothing temporary stays.
-    assert not [path for path in host.root.rglob(".*kubeha*")]
+    assert not list(host.root.rglob(".*kubeha*"))
 
 
 def test_check_mode_tells_the_truth_and_changes_nothing(host):
