@@ -48,7 +48,9 @@ def exists(image: str) -> bool:
     return podman("image", "exists", image, check=False).returncode == 0
 
 
-def build(suite: str, image: str, packages: Iterable[str] = PACKAGES, hooks: Iterable[pathlib.Path] = (CUSTOMIZE,)) -> None:
+def build(
+    suite: str, image: str, packages: Iterable[str] = PACKAGES, hooks: Iterable[pathlib.Path] = (CUSTOMIZE,)
+) -> None:
     """A suite's root file system with these packages, changed by these scripts, as an image of podman."""
     with tempfile.TemporaryDirectory(prefix="kubeha-image-", dir=large_directory()) as scratch:
         tarball = os.path.join(scratch, "root.tar")

@@ -23,6 +23,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import time
 
 from . import image
 from .podman import LabError, any_container, say
@@ -94,7 +95,9 @@ def kubelet_config() -> dict[str, object]:
         # Below zero needs CAP_SYS_RESOURCE, which a container may lack.
         "oomScoreAdj": 0,
         # The machine's disk may be fuller than a node's should.
-        "evictionHard": {"memory.available": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+        "evictionHard": dict.fromkeys(
+            ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available"), "0%"
+        ),
         "imageGCHighThresholdPercent": 100,
         # Changed manifests are noticed by inotify; this is how long a missed event takes.
         "fileCheckFrequency": "5s",
@@ -129,7 +132,8 @@ def build() -> pathlib.Path:
         go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
         if go is None:
             raise LabError("Kubernetes is built from source: Go 1.25 or newer is needed, and there is none")
-        say(f"building Kubernetes {version()} and etcd {_required('go.etcd.io/etcd/server/v3')}; once, and it takes long")
+        etcd = _required("go.etcd.io/etcd/server/v3")
+        say(f"building Kubernetes {version()} and etcd {etcd}; once, and it takes long")
         wanted.parent.mkdir(parents=True, exist_ok=True)
         scratch = wanted.with_name("kubernetes.new")
         compile_program(go, scratch)
@@ -158,10 +162,18 @@ def compile_program(go: str, target: pathlib.Path) -> None:
     }  # fmt: skip
     flags = " ".join(["-s", "-w", *(f"-X {package}.{name}={value}" for name, value in facts.items())])
     # It may take all that nobody else wants.
-    command = ["nice", "-n", "19", go, "build", "-ldflags", flags, "-o", str(target), "."]
-    result = subprocess.run(command, cwd=SOURCE, env=environment, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise LabError(f"building Kubernetes failed:\n{result.stderr[-3000:]}")
+    command = ["nice", "-n", "19", go, "build", "-v", "-ldflags", flags, "-o", str(target), "."]
+    with subprocess.Popen(command, cwd=SOURCE, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        output: list[str] = []
+        told = time.monotonic()
+        for line in process.stderr:
+            output.append(line)
+            if time.monotonic() - told > 30:
+                told = time.monotonic()
+                say(f"  ... {len(output)} of about 1700 packages: {line.strip()[:80]}")
+    if process.returncode != 0:
+        raise LabError(f"building Kubernetes failed:\n{''.join(output)[-3000:]}")
 
 
 def archive(binary: pathlib.Path, target: pathlib.Path) -> None:
@@ -192,8 +204,11 @@ def archive(binary: pathlib.Path, target: pathlib.Path) -> None:
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest.hexdigest()}"]},
         }
     ).encode()
-    names = [f"{REGISTRY}/{name}:{version()}" for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")]
-    names += [f"{REGISTRY}/etcd:{etcd_tag()}", f"{REGISTRY}/pause:{PAUSE}", f"{REGISTRY}/chatter:1"]
+    tags = {
+        **dict.fromkeys(("kube-apiserver", "kube-controller-manager", "kube-scheduler"), version()),
+        "etcd": etcd_tag(), "pause": PAUSE, "chatter": "1",
+    }  # fmt: skip
+    names = [f"{REGISTRY}/{name}:{tag}" for name, tag in tags.items()]
     manifest = json.dumps([{"Config": "config.json", "RepoTags": names, "Layers": ["layer.tar"]}]).encode()
     with tarfile.open(target, "w") as tar:
         for name, content in (("config.json", config), ("manifest.json", manifest)):

@@ -103,6 +103,8 @@ fi
 exec kubelet "$@" ${KUBELET_KUBEADM_ARGS:-}
 SCRIPT
 chmod 0755 "$root/usr/local/sbin/lab-kubelet"
+# The machine's kernel has what it has.
+chroot "$root" systemctl mask systemd-modules-load.service
 chroot "$root" systemctl enable containerd.service lab-images.service kubelet.service
 
 # A node forwards its pods' packets; the administrator sets that up, says kubeadm's preflight.

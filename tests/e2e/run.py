@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real cluster behind our endpoint, from before `kubeadm init` to after a control plane was replaced.
+
+Each step builds on those before it, so the first that fails ends the run. See README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import yaml
+from _lab import kubernetes
+from _lab.lab import Lab, down
+from _lab.podman import LabError, say
+from cluster import CLIENT, HERE, PORT, Cluster, Failure, Stream, metered, seen, until
+
+LAB = "e2e"
+# Our timers are a thirtieth of the default in topology.yml, and so is all that depends on time here.
+QUIET = 20
+SILENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "0"}
+# The client's own: 30 s without a byte, then 15 s for an answer; these are whole seconds.
+PINGING = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "1", "HTTP2_PING_TIMEOUT_SECONDS": "1"}
+MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+
+
+def endpoint(cluster: Cluster) -> str:
+    """site.yml before there is any API server: the VIP is up, as kubeadm init needs it"""
+    changed = cluster.playbook("site")
+    reach(cluster)
+    return f"{cluster.holder()} holds {cluster.vip}; {changed}"
+
+
+def init(cluster: Cluster) -> str:
+    """kubeadm init on the first control plane, with the VIP as controlPlaneEndpoint"""
+    first = cluster.members[0]
+    cluster.init(first)
+    cluster.equip_client()
+    return f"the client's kubectl sees {', '.join(cluster.ready())} through {cluster.endpoint}"
+
+
+def join(cluster: Cluster) -> str:
+    """kubeadm join --control-plane on the two others, through the VIP"""
+    with metered(cluster.lab, cluster.endpoint) as meter:
+        for host in cluster.members[1:]:
+            began = time.monotonic()
+            cluster.join(host)
+            say(f"    {host} joined in {time.monotonic() - began:.0f} s")
+    took = until("all nodes are ready", lambda: all_ready(cluster), 120)
+    return f"all ready {took:.0f} s later; {seen(meter)}"
+
+
+def again(cluster: Cluster) -> str:
+    """site.yml with API servers there: nothing changes; status.yml agrees"""
+    changed = cluster.playbook("site")
+    if any(f" {count} changed" in changed for count in "123456789"):
+        raise Failure(f"the second run changed something: {changed}")
+    cluster.playbook("status")
+    return changed
+
+
+def quiet(cluster: Cluster) -> str:
+    """A watch and a log in which nothing happens for 10 minutes' worth of HAProxy's timers, without any pings"""
+    cluster.apply(configmap(0), chatter("rare", cluster.members[0], f"{QUIET + 5}s"))
+    until("the pod says something", lambda: cluster.kubectl("logs", "rare"), 60)
+    with watch(cluster, SILENT) as changes, follow(cluster, "rare", SILENT) as log:
+        until("both streams have begun", lambda: changes.lines() and log.lines(), 15)
+        lines = len(log.lines())
+        time.sleep(QUIET)
+        clock = cluster.clock()
+        cluster.apply(configmap(1))
+        until("the watch sees a change", lambda: changes.lines(clock), 10, 0.1)
+        until("the log goes on", lambda: len(log.lines()) > lines, QUIET + 10)
+        for name, stream in (("watch", changes), ("log", log)):
+            if stream.starts() != 1:
+                raise Failure(f"the {name} did not live through {QUIET} quiet seconds: {stream.ends()}")
+    return f"both lived through {QUIET} s, with a client timeout of 2 s"
+
+
+def stop_apiserver(cluster: Cluster) -> str:
+    """The API server on the VIP's holder is stopped, and comes back"""
+    host = cluster.holder()
+    with metered(cluster.lab, cluster.endpoint) as meter:
+        cluster.lab.run(host, "mv", MANIFEST, "/root/kube-apiserver.yaml")
+        until(f"no API server on {host}", lambda: not serves(cluster, host), 60)
+        time.sleep(3)
+        nodes = cluster.ready()
+        cluster.lab.run(host, "mv", "/root/kube-apiserver.yaml", MANIFEST)
+        took = until(f"an API server on {host}", lambda: serves(cluster, host), 90)
+        time.sleep(3)
+    if cluster.holder() != host:
+        raise Failure(f"the VIP left {host}, whose HAProxy works and reaches other API servers")
+    return f"{len(nodes)} nodes seen meanwhile; back after {took:.0f} s; the VIP stayed on {host}; {seen(meter)}"
+
+
+def kill_holder(cluster: Cluster) -> str:
+    """The node that holds the VIP loses its power; watch and log are there again by themselves"""
+    host = cluster.holder()
+    # The log's own node must survive.
+    cluster.apply(chatter("often", next(member for member in cluster.members if member != host), "200ms"))
+    until("the pod says something", lambda: cluster.kubectl("logs", "often"), 90)
+    with (
+        watch(cluster, PINGING) as changes,
+        follow(cluster, "often", PINGING) as log,
+        metered(cluster.lab, cluster.endpoint) as meter,
+    ):
+        until("both streams have begun", lambda: changes.lines() and log.lines(), 15)
+        time.sleep(1)
+        clock = cluster.clock()
+        cluster.lab.kill(host)
+        until("another host holds the VIP", lambda: cluster.holder() != host, 10, 0.1)
+        until("the client sees nodes", cluster.ready, 30)
+        written = until("a change is written", lambda: cluster.apply(configmap(2)) or True, 30)
+        until("the watch sees the change", lambda: any("value=2" in text for at, text in changes.lines(clock)), 60, 0.1)
+        until("the log goes on", lambda: again_after(log, clock), 60, 0.1)
+        time.sleep(2)
+    back = {name: again_after(stream, clock) - clock for name, stream in (("watch", changes), ("log", log))}
+    return (
+        f"{cluster.holder()} took over; {seen(meter)}; etcd took a write within {written:.1f} s more; "
+        + ", ".join(f"{name} again after {seconds:.1f} s" for name, seconds in back.items())
+    )
+
+
+def bring_back(cluster: Cluster) -> str:
+    """The node has power again: API server, node and VIP come back"""
+    host = cluster.members[0]
+    with metered(cluster.lab, cluster.endpoint) as meter:
+        cluster.lab.boot(host)
+        ready = until(f"{host} is ready", lambda: serves(cluster, host) and cluster.ready()[host], 120)
+        home = until(f"the VIP is back on {host}", lambda: cluster.holder() == host, 60)
+        time.sleep(1)
+    cluster.playbook("status")
+    return f"API server and node ready after {ready:.0f} s, VIP back {home:.0f} s later; {seen(meter)}"
+
+
+def grow(cluster: Cluster) -> str:
+    """A fourth control plane: in the inventory, site.yml, kubeadm join"""
+    cluster.members = [*cluster.members, "cp4"]
+    with metered(cluster.lab, cluster.endpoint) as meter:
+        changed = cluster.playbook("site")
+        cluster.join("cp4")
+        took = until("all nodes are ready", lambda: all_ready(cluster), 120)
+        until("HAProxy everywhere sees the new API server", lambda: cluster.playbook("status"), 30)
+    return f"{changed}; joined and ready {took:.0f} s later; {seen(meter)}"
+
+
+def shrink(cluster: Cluster) -> str:
+    """The first control plane goes, which holds the VIP: kubeadm reset, out of the inventory, site.yml"""
+    gone, *rest = cluster.members
+    with metered(cluster.lab, cluster.endpoint) as meter:
+        # What playbooks/remove.yml will do.
+        cluster.lab.run(gone, "systemctl", "disable", "--now", "keepalived")
+        cluster.reset(gone)
+        cluster.kubectl("delete", "node", gone)
+        cluster.members = rest
+        changed = cluster.playbook("site")
+        cluster.lab.run(gone, "systemctl", "disable", "--now", "haproxy")
+    cluster.playbook("status")
+    if not all_ready(cluster):
+        raise Failure(f"not all nodes are ready: {cluster.ready()}")
+    return f"{cluster.holder()} holds the VIP; {changed}; {seen(meter)}"
+
+
+STEPS: tuple[Callable[[Cluster], str], ...] = (
+    endpoint, init, join, again, quiet, stop_apiserver, kill_holder, bring_back, grow, shrink,
+)  # fmt: skip
+
+
+# What the steps ask and give
+
+
+def reach(cluster: Cluster) -> None:
+    script = f"import socket; socket.create_connection(({cluster.vip!r}, {PORT}), 3)"
+    cluster.lab.run(CLIENT, "python3", "-c", script)
+
+
+def all_ready(cluster: Cluster) -> bool:
+    nodes = cluster.ready()
+    return sorted(nodes) == sorted(cluster.members) and all(nodes.values())
+
+
+def serves(cluster: Cluster, host: str) -> bool:
+    """Does the API server on this host, asked directly, call itself ready?"""
+    server = f"--server=https://{cluster.lab.address(host)}:6443"
+    result = cluster.lab.run(
+        CLIENT, "kubectl", server, "--request-timeout=2s", "get", "--raw=/readyz", check=False
+    )  # fmt: skip
+    return result.stdout.strip() == "ok"
+
+
+def configmap(value: int) -> object:
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "watched", "labels": {"value": str(value)}},
+    }  # fmt: skip
+
+
+def chatter(name: str, host: str, every: str) -> object:
+    """A pod on this host that says something so often."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "nodeName": host,
+            "containers": [
+                {
+                    "name": "chatter",
+                    "image": f"{kubernetes.REGISTRY}/chatter:1",
+                    "imagePullPolicy": "Never",
+                    "command": ["chatter", every],
+                }
+            ],
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": False,
+        },
+    }
+
+
+def watch(cluster: Cluster, environment: dict[str, str]) -> AbstractContextManager[Stream]:
+    command = ["kubectl", "get", "configmap", "watched", "--watch", "--no-headers", "--show-labels"]
+    return Stream.of(cluster.lab, *command, environment=environment)
+
+
+def follow(cluster: Cluster, pod: str, environment: dict[str, str]) -> AbstractContextManager[Stream]:
+    return Stream.of(cluster.lab, "kubectl", "logs", pod, "--follow", "--tail=1", environment=environment)
+
+
+def again_after(stream: Stream, clock: float) -> float:
+    """When the stream said something again that was not said by the process that lived at that time."""
+    started = 0.0
+    for event in list(stream.events):
+        if event["event"] == "start" and event["clock"] > clock:
+            started = event["clock"]
+        elif event["event"] == "line" and started:
+            return float(event["clock"])
+    return 0.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", action="store_true", help="only build Kubernetes and the hosts' image")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster running: ./dev lab exec e2e client")
+    names = [step.__name__ for step in STEPS]
+    parser.add_argument("--until", choices=names, help="stop after this step; implies --keep")
+    arguments = parser.parse_args()
+    kubernetes.ensure()
+    if arguments.build:
+        return 0
+    results: list[tuple[str, str, float, str]] = []
+    began = time.monotonic()
+    lab = Lab.up(LAB, yaml.safe_load((HERE / "topology.yml").read_text(encoding="utf-8")))
+    cluster = Cluster(lab)
+    cluster.members = ["cp1", "cp2", "cp3"]
+    say(f"lab up in {time.monotonic() - began:.0f} s")
+    for step in STEPS:
+        say(str(step.__doc__))
+        began = time.monotonic()
+        try:
+            note, result = step(cluster), "passed"
+        except (Failure, LabError) as error:
+            note, result = str(error), "FAILED"
+        results.append((step.__name__, result, time.monotonic() - began, note))
+        say(f"    {result} in {time.monotonic() - began:.0f} s: {note}")
+        if result == "FAILED":
+            say(f"what the hosts' logs say: {cluster.diagnose()}")
+            break
+        if step.__name__ == arguments.until:
+            break
+    failed = sum(result == "FAILED" for name, result, seconds, note in results)
+    print(f"\n{'step':16} {'result':7} {'seconds':>7}  what was seen")
+    for name, result, seconds, note in results:
+        print(f"{name:16} {result:7} {seconds:7.0f}  {note.splitlines()[0]}")
+    print(f"\n{len(results) - failed} passed, {failed} failed")
+    if failed or arguments.keep or arguments.until:
+        say(f"the cluster is still there: ./dev lab exec {LAB} {CLIENT} -- kubectl get nodes; ./dev lab down {LAB}")
+    else:
+        down(LAB)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
