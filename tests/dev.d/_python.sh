@@ -35,7 +35,7 @@ trap say_left_out EXIT
 ansible_test() {
     local environment=$1 python
     shift
-    _ansible_test_home
+    _ansible_test_home "$environment/bin/python"
     python=$(readlink -f "$environment/bin/python")
     # ansible-test looks for pythonX.Y on the path, and hands little of the environment on.
     env -u PYTHONPATH HOME="$CACHE/ansible-test" PATH="$environment/bin:$(dirname "$python"):$PATH" \
@@ -45,14 +45,15 @@ ansible_test() {
 # ansible-test makes environments of its own under $HOME, and starts each with a get-pip.py from a server of the
 # Ansible project. It takes that file from its cache if it's there: this one does the same with pip from the index.
 _ansible_test_home() {
-    local home=$CACHE/ansible-test downloads version
+    local python=$1 home=$CACHE/ansible-test downloads version
     downloads=$home/.ansible/test/cache
     mkdir -p "$downloads" "$home/.config/pip"
     {
         echo "[global]"
-        python3 -m pip config list | sed -n "s/^[a-z:]*\.\([a-z-]*\)='\(.*\)'$/\1 = \2/p" | awk '!seen[$1]++'
+        "$python" -m pip config list | sed -n "s/^[a-z:]*\.\([a-z-]*\)='\(.*\)'$/\1 = \2/p" | awk '!seen[$1]++'
     } >"$home/.config/pip/pip.conf"
-    ls "$downloads"/pip-*.whl >/dev/null 2>&1 || python3 -m pip download -q --no-deps -d "$downloads" pip==25.2
+    ls "$downloads"/pip-*.whl >/dev/null 2>&1 ||
+        "$python" -m pip download -q --no-deps -d "$downloads" pip==25.2
     for version in 24_2 25_2; do
         cat >"$downloads/get_pip_$version.py" <<'PYTHON'
 import pathlib, runpy, sys
