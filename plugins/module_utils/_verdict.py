@@ -37,6 +37,7 @@ CODES: Dict[str, Tuple[str, str]] = {
         "keepalived of the segment uses this virtual router ID",
     ),
     "wrong_holder": (ERROR, "mend what keeps the preferred host from holding, or run `site` again when it's well"),
+    "takeover_pending": (WARNING, "wait; failback_delay lets a host that has come back settle first"),
     "vips_split": (ERROR, "reload keepalived on the members: its sync group moves all addresses together"),
     "vip_silent": (
         ERROR,
@@ -80,7 +81,10 @@ CODES: Dict[str, Tuple[str, str]] = {
 }
 
 # Where every difference from the plan counts, as in `status`, these count too.
-_STRICT = frozenset(["backend_silent", "file_drifted", "service_disabled", "plan_outdated"])
+_STRICT = frozenset(["takeover_pending", "backend_silent", "file_drifted", "service_disabled", "plan_outdated"])
+
+# The delay is counted in whole seconds by a check that runs once a second.
+_FAILBACK_GRACE = 3
 
 # HAProxy's own words for "nothing listens there".
 _UNREACHED = frozenset(["L4CON", "L4TOUT"])
@@ -446,9 +450,14 @@ def _holding(
     for address, hosts in holders.items():
         if wanted is not None and hosts and wanted not in hosts:
             text = "%s is held by %s instead of %s" % (address, _listed(hosts), wanted)
-            reason = _why_not(endpoint, observations.get(wanted, {}))
-            text += ": " + reason if reason else ""
-            findings.append(_finding("wrong_holder", text, wanted, endpoint))
+            info = observations.get(wanted, {})
+            reason = _why_not(endpoint, info)
+            left = 0.0 if reason else _failback_left(endpoint, info)
+            if left > 0:
+                text += ", which takes it back in %d s" % left
+                findings.append(_finding("takeover_pending", text, wanted, endpoint))
+            else:
+                findings.append(_finding("wrong_holder", text + (": " + reason if reason else ""), wanted, endpoint))
     return findings
 
 
@@ -464,10 +473,13 @@ def _why_not(endpoint: Plan, info: Info) -> str:
     servers = _servers(endpoint, info)
     if servers and not any(is_up(server["status"]) for server in servers.values()):
         return "HAProxy there sees no API server"
-    left = endpoint["failback_delay"] - (haproxy.get("uptime_s") or 0)
-    if haproxy.get("uptime_s") is not None and left > 0:
-        return "HAProxy there was started %d s ago, it takes the VIP back in %d s" % (haproxy["uptime_s"], left)
     return ""
+
+
+def _failback_left(endpoint: Plan, info: Info) -> float:
+    """Seconds until a preferred host that is well takes the VIP back."""
+    uptime = (info.get("haproxy") or {}).get("uptime_s")
+    return 0.0 if uptime is None else max(0.0, endpoint["failback_delay"] + _FAILBACK_GRACE - uptime)
 
 
 def _answers(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
@@ -613,7 +625,9 @@ def text(verdict: Mapping[str, Any]) -> str:
             row["endpoint"],
             row["host"],
             "%s %d" % (row["planned"], row["planned_priority"]),
-            row["observed"] + ("" if row["effective_priority"] is None else " %d" % row["effective_priority"]),
+            "%s %d" % (row["observed"], row["effective_priority"])
+            if row["effective_priority"] is not None and row["observed"] != "fault"
+            else row["observed"],
             row["haproxy"],
             "" if row["backends_up"] is None else "%d of %d" % (row["backends_up"], row["backends"]),
             row["note"],

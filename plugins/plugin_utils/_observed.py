@@ -11,9 +11,8 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import ASKED, OBSERVED, plain
 
-OBSERVED = "__endpoint_info"
 OTHERS = "__endpoint_others"
 
 
@@ -31,18 +30,19 @@ def read_observations(task_vars: Mapping[str, t.Any], variable: str = OBSERVED, 
     fresh: dict[str, t.Any] = {}
     earlier: dict[str, t.Any] = {}
     unreachable: dict[str, str] = {}
+    seen_before: dict[str, t.Any] = {}
     hostvars = task_vars["hostvars"]
     for host in hostvars:
-        info = hostvars.raw_get(host).get(variable)
+        variables = hostvars.raw_get(host)
+        info = variables.get(variable)
         if _is_observation(info):
             (fresh if host in batch else earlier)[str(host)] = plain(info)
         elif host in batch and isinstance(info, Mapping) and (info.get("unreachable") or info.get("failed")):
             unreachable[str(host)] = _first_line(info.get("msg"))
-    if others is None:
-        others = task_vars.get(OTHERS)
-    for item in others.get("results", []) if isinstance(others, Mapping) else []:
-        if _is_observation(item):
-            fresh[str(item["item"])] = plain(item)
+        # What an earlier batch saw of a member still tells whether it has the endpoint, until it reports itself.
+        seen_before.update({**_looped(variables.get(ASKED)), **_looped(variables.get(OTHERS))})
+    earlier = {**seen_before, **earlier}
+    fresh.update(_looped(task_vars.get(OTHERS) if others is None else others))
     return Observed(fresh, earlier, unreachable)
 
 
@@ -78,6 +78,11 @@ def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.
 def plan_of_host(plan: Mapping[str, t.Any], host: str) -> dict[str, t.Any]:
     """Only the endpoints that `host` is a member of: a plan may be of thousands of hosts."""
     return dict(plan, endpoints=[item for item in plan["endpoints"] if host in _verdict.members_of(item)])
+
+
+def _looped(registered: t.Any) -> dict[str, t.Any]:
+    results = registered.get("results") if isinstance(registered, Mapping) else None
+    return {str(item["item"]): plain(item) for item in results or () if _is_observation(item)}
 
 
 def _is_observation(info: t.Any) -> bool:
