@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 HIDDEN = "(hidden)"
 
-# code: (rule, fix). Words in braces are filled in by whoever finds the problem.
+# code: (rule, fix). Words in braces are filled in by whoever finds the problem; {more} is a remark or nothing.
 PROBLEMS: dict[str, tuple[str, str]] = {
     # Values as written
     "value_type": (
         "must be {expected}; YAML read it as {found}",
-        "write {expected}{hint}"),
+        "write {expected}{more}"),
     "value_empty": (
         "must not be empty",
         "write {expected}, or remove the variable to get its default"),
@@ -55,13 +55,13 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "write a reference such as docker.io/library/haproxy:3.0.11"),
     "interface_name_invalid": (
         "must be a network interface's name: 1 to 15 of A-Z a-z 0-9 _ . -, the first no - and not . or ..",
-        "write the name that `ip link` shows before the @ or the colon{hint}"),
+        "write the name that `ip link` shows before the @ or the colon{more}"),
     "host_name_unsafe": (
         "host names are written into the daemons' files: 1 to 253 of A-Z a-z 0-9 _ . -, the first a letter or digit",
         "rename the host in the inventory, and set ansible_host to how it's reached"),
     "version_invalid": (
         "must be a version such as 2.2.7 or 1:2.3.3-1",
-        "write the version that `{daemon} -v` prints, in quotes"),
+        "write the version that {daemon} -v prints, in quotes"),
 
     # Several endpoints
     "list_empty": (
@@ -132,7 +132,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "write the host's own unicast address in the VIP's subnet"),
     "address_twice": (
         "can hold one address per family",
-        "keep one {family} address; hosts: of endpoint_list sets another one for each endpoint"),
+        "keep one of each family; hosts: of endpoint_list sets another one for each endpoint"),
     "address_unknown": (
         "no {family} address of {host} is known: none in its variables, no facts, no stored plan",
         "set endpoint_address for {host}, or let the host be asked"),
@@ -140,7 +140,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "{host} has several {family} addresses and none in the VIP's subnet: {addresses}",
         "set endpoint_address or endpoint_interface for {host}"),
     "address_not_on_host": (
-        "{host} doesn't have this address{interface}; it has {addresses}",
+        "{host} doesn't have this address{more}; it has {addresses}",
         "correct it, or remove it and let it be found"),
     "address_is_vip": (
         "it's a virtual IP of {endpoint}, and a host's own address must stay when that moves",
@@ -169,13 +169,13 @@ PROBLEMS: dict[str, tuple[str, str]] = {
 
     # Priorities
     "priority_tie": (
-        "{host} and {other} have the same priority, and then either could hold the VIP{origin}",
+        "{host} and {other} have the same priority, and then either could hold the VIP{more}",
         "give each host another priority; {free} is free"),
     "priorities_too_wide": (
         "priorities from {low} to {high} leave no room for the checks: {need}",
         "bring endpoint_priority of all balancers closer together, for example to 150, 149, 148"),
     "too_many_balancers": (
-        "at most {limit} balancers can share one endpoint{failback}: priorities and checks must fit into 1 to 254",
+        "at most {limit} balancers can share one endpoint{more}: priorities and checks must fit into 1 to 254",
         "name at most {limit} hosts in endpoint_lb_hosts; more API servers are no problem"),
 
     # VRIDs
@@ -205,9 +205,6 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "set {variable} to {deployed} to keep it, or to {default} to change it"),
 
     # Timing
-    "timing_key_unfit": (
-        "{rule}",
-        "{fix}"),
     "timing_order": (
         "keepalived must be slower than HAProxy to see dead API servers: check_interval x check_fall is {keepalived} s,"
         " and HAProxy can need {haproxy} s",
@@ -227,7 +224,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "there is a password, but endpoint_auth is none, so nothing would be authenticated",
         "set endpoint_auth: pass or hmac, or remove the password"),
     "auth_password_invalid": (
-        "must be {expected}{found}",
+        "must be {expected}{more}",
         "{fix}"),
     "auth_pass_ipv6": (
         "endpoint_auth: pass is VRRP version 2, which knows no IPv6",

@@ -122,7 +122,7 @@ class Surroundings(t.NamedTuple):
                     if network.address == address and interface in (None, network.interface)]
         if networks and not matching:
             at.problem("address_not_on_host", str(said.value), host=name, addresses=_addresses(networks),
-                       interface=" on " + interface if interface else "")
+                       more=" on " + interface if interface else "")
             raise Refused
         if matching and said.value.prefix is not None and matching[0].prefix not in (None, said.value.prefix):
             actual = Located(address, matching[0].prefix)
@@ -173,9 +173,7 @@ class _Draft:
         self._place_outside(subnet)
         for name in self.unseen:
             self._attempt(self._recall, name, subnet)
-        for name in list(self.known):
-            self._attempt(self._check, name, subnet)
-        members = [self._attempt(self._member, name) for name in names]
+        members = [self._attempt(self._member, name, subnet) for name in names if name in self.known]
         self._check_vips(subnet)
         self._refuse_duplicates()
         if not self.complete:
@@ -264,8 +262,8 @@ class _Draft:
         address = next((address for address in usable if subnet.holds(address)), usable[0])
         self.known[name] = (Located(address, None), said.value if said else None)
 
-    def _check(self, name: str, subnet: Subnet) -> None:
-        """Judge a member's address by the subnet that all of them share."""
+    def _member(self, name: str, subnet: Subnet) -> Member:
+        """Judge a member by the subnet that all of them share."""
         located, interface = self.known[name]
         at = At(self.around.findings, name + ": endpoint_address")
         if not subnet.holds(located.address) or located.prefix not in (None, subnet.prefix):
@@ -275,11 +273,6 @@ class _Draft:
         if kind:
             at.problem("address_kind", str(located), kind="{0} of {1}".format(kind, subnet))
             raise Refused
-
-    def _member(self, name: str) -> Member | None:
-        if name not in self.known:
-            return None
-        located, interface = self.known[name]
         if interface is None and (name, self.family) in self.stored:
             interface = self.stored[name, self.family].interface
         if interface is None:
@@ -369,9 +362,10 @@ def find_backends(around: Surroundings, spec: Spec, instances: list[Instance]) -
     if not spec.vip:
         return []
     finder = _Backends(around, spec, instances)
+    failed = spec.lb_hosts if len(instances) < len(spec.families) else ()   # their problems have been told
     found = []
     for name in spec.apiserver_hosts:
-        if name in around.hosts:
+        if name in around.hosts and name not in failed:
             try:
                 found.append((name, finder.address(name)))
             except Refused:

@@ -103,7 +103,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
     backends = [find_backends(around, spec, instances[index]) for index, spec in enumerate(specs)]
     ranks = [_rank(around, spec) for spec in specs]
     vrids = _assign_vrids(findings, stored, instances)
-    versions = _oldest_versions(findings, specs, known, common)
+    versions = _oldest_versions(findings, specs, known, common, stored)
     timings = [_fit_timing(findings, spec, versions[index]) for index, spec in enumerate(specs)]
     ports = plan_ports(findings, specs, common.health_port, stored)
 
@@ -182,7 +182,7 @@ def _check_auth(findings: Findings, specs: list[Spec]) -> None:
             continue
         if spec.auth_password and len(spec.auth_password) > MAX_AUTH_PASS:
             at.problem("auth_password_invalid", HIDDEN, expected="at most 8 characters with endpoint_auth: pass",
-                       found="; VRRP would cut it off", fix="choose one of 8 characters")
+                       more="; VRRP would cut it off", fix="choose one of 8 characters")
         if IPV6 in spec.families:
             At(findings, spec.origin("auth")).problem("auth_pass_ipv6", spec.auth)
 
@@ -304,8 +304,9 @@ class _Oldest(t.NamedTuple):
 
 
 def _oldest_versions(
-        findings: Findings, specs: list[Spec], known: dict[str, Host], common: Globals) -> list[dict[str, _Oldest]]:
-    """The oldest versions that matter to each endpoint.
+        findings: Findings, specs: list[Spec], known: dict[str, Host], common: Globals,
+        stored: Stored) -> list[dict[str, _Oldest]]:
+    """The oldest versions that matter to each endpoint: the hosts' own, the user's word, or what was planned before.
 
     One process on a host serves all of its endpoints, so endpoints that share balancers, directly or through others,
     are planned for the same versions.
@@ -318,8 +319,9 @@ def _oldest_versions(
         unknown: dict[str, None] = {}
         default = common.versions.get(daemon)
         for index, spec in enumerate(specs):
+            before = next((item.versions[daemon] for item in stored.records(spec) if daemon in item.versions), None)
             for host in spec.lb_hosts:
-                version = (known[host].versions.get(daemon) if host in known else None) or default
+                version = (known[host].versions.get(daemon) if host in known else None) or default or before
                 if version is None:
                     unknown[host] = None
                 found = _Oldest(version or FLOOR[daemon], host, version is not None)

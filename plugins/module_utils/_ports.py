@@ -21,7 +21,7 @@ _KUBERNETES = {
     2379: "etcd", 2380: "etcd", 2381: "etcd", 10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet",
     10256: "kube-proxy", 10257: "kube-controller-manager", 10259: "kube-scheduler",
 }
-_ALTERNATIVES = (8443, 6443, 9443, 16443, 7443)
+_ALTERNATIVES = range(STACKED_PORT, 65536)
 
 
 class Ports(t.NamedTuple):
@@ -44,7 +44,15 @@ def plan_ports(findings: Findings, specs: list[Spec], health_port: int, stored: 
     stacked = [any(host in apiservers for host in spec.lb_hosts) for spec in specs]
     ports = [_port(findings, spec, stacked[index], stored) for index, spec in enumerate(specs)]
     for spec, port in zip(specs, ports):
-        _refuse_collisions(findings, spec, port, health_port, apiservers)
+        if port == health_port:
+            At(findings, spec.origin("port")).problem("port_taken_by_health", port)
+        for host in spec.lb_hosts:
+            if _refuse(At(findings, spec.origin("port")), port, host, apiservers.get(host), spec.variable("port")):
+                break  # the other hosts would say the same
+    for host in dict.fromkeys(host for spec in specs for host in spec.lb_hosts):
+        at = At(findings, "haproxy_health_port")
+        if _refuse(at, health_port, host, apiservers.get(host), at.where):
+            break
     shared = _shared(specs, ports)
     return [Ports(port, stacked[index], index in shared) for index, port in enumerate(ports)]
 
@@ -69,32 +77,16 @@ def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
     return default
 
 
-def _refuse_collisions(
-        findings: Findings, spec: Spec, port: int, health_port: int, apiservers: dict[str, dict[int, str]]) -> None:
-    at, variable = At(findings, spec.origin("port")), spec.variable("port")
-    if port == health_port:
-        at.problem("port_taken_by_health", port)
-    for host in spec.lb_hosts:
-        taken = apiservers.get(host)
-        if taken is None:
-            continue
-        free = next(number for number in _ALTERNATIVES if number not in taken and number not in (port, health_port))
-        if port in taken:
-            at.problem("port_taken_by_apiserver", port, host=host, endpoint=taken[port], variable=variable, free=free)
-        elif port in _KUBERNETES:
-            at.problem("port_taken_by_kubernetes", port, host=host, service=_KUBERNETES[port], free=free)
-        else:
-            _refuse_health_port(findings, health_port, host, taken, free)
-            continue
-        break  # the other hosts would say the same
-
-
-def _refuse_health_port(findings: Findings, port: int, host: str, taken: dict[int, str], free: int) -> None:
-    at = At(findings, "haproxy_health_port")
+def _refuse(at: At, port: int, host: str, taken: dict[int, str] | None, variable: str) -> bool:
+    """Refuse a port that something else has on a host; ``taken`` are the ports of API servers, None without any."""
+    if taken is None or (port not in taken and port not in _KUBERNETES):
+        return False
+    free = next(number for number in _ALTERNATIVES if number not in taken)
     if port in taken:
-        at.problem("port_taken_by_apiserver", port, host=host, endpoint=taken[port], variable=at.where, free=free)
-    elif port in _KUBERNETES:
+        at.problem("port_taken_by_apiserver", port, host=host, endpoint=taken[port], variable=variable, free=free)
+    else:
         at.problem("port_taken_by_kubernetes", port, host=host, service=_KUBERNETES[port], free=free)
+    return True
 
 
 def _shared(specs: list[Spec], ports: list[int]) -> set[int]:

@@ -70,7 +70,7 @@ def rank(findings: Findings, where: str, hosts: list[str], explicit: dict[str, S
     weights = _weights(list(priorities.values()), failback)
     if weights is None and not explicit:
         At(findings, where).problem(
-            "too_many_balancers", len(hosts), limit=_limit(failback), failback="" if failback else " without failback")
+            "too_many_balancers", len(hosts), limit=_limit(failback), more="" if failback else " without failback")
         return None
     tied = _refuse_ties(findings, priorities, explicit)
     if weights is None:
@@ -111,8 +111,8 @@ def _refuse_ties(findings: Findings, priorities: dict[str, int], explicit: dict[
             continue
         tied = True
         culprit, rival = (host, other) if host in explicit else (other, host)
-        origin = "" if rival in explicit else "; {0}'s follows from its place in the list".format(rival)
-        findings.problem("priority_tie", explicit[culprit].where, priority, host=culprit, other=rival, origin=origin,
+        more = "" if rival in explicit else "; {0}'s follows from its place in the list".format(rival)
+        findings.problem("priority_tie", explicit[culprit].where, priority, host=culprit, other=rival, more=more,
                          free=free)
     return tied
 

@@ -226,7 +226,7 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
 }
 _HOST_FIELDS: dict[str, values.Reader[t.Any]] = {
     "interface": values.interface,
-    "address": values.listing(values.address, "an address or a list of one per family"),
+    "address": values.host_addresses,
     "priority": values.integer(1, 254),
 }
 
@@ -239,6 +239,10 @@ _ALL_KEYS: tuple[str, ...] = (*INTENT_KEYS, *_HOST_FIELDS)
 
 def read_intent(findings: Findings, intent: t.Any) -> tuple[list[Spec], Globals]:
     """Read the intent: its endpoints in the order of the list, and what is said once for all of them."""
+    if not isinstance(intent, Mapping):
+        At(findings, "intent").problem(
+            "value_type", intent, expected="a mapping of variables", found=values.describe(intent), more="")
+        return [], _read_globals(findings, {})
     given = _present(_read_variables(findings, intent))
     top = _read_fields(findings, "endpoint_", given, {})
     if "list" in given:
@@ -252,7 +256,7 @@ def read_hosts(findings: Findings, hosts: t.Any, specs: list[Spec]) -> dict[str,
     """Read the hosts that any endpoint names."""
     if not isinstance(hosts, Mapping):
         At(findings, "hosts").problem("host_data_invalid", hosts)
-        hosts = {}
+        return {}
     found: dict[str, Host] = {}
     unknown: set[str] = set()
     for spec in specs:
@@ -278,14 +282,12 @@ def literal(value: t.Any) -> Address | None:
     return None
 
 
-def _present(given: dict[str, t.Any] | None) -> dict[str, t.Any]:
+def _present(given: Mapping[str, t.Any] | None) -> dict[str, t.Any]:
     """A variable that is null counts as not set: this is how Ansible's users leave one out."""
     return {key: value for key, value in (given or {}).items() if value is not None}
 
 
-def _read_variables(findings: Findings, intent: t.Any) -> dict[str, t.Any]:
-    if not isinstance(intent, Mapping):
-        return values.mapping(At(findings, "intent"), intent, (), "a mapping of variables") or {}
+def _read_variables(findings: Findings, intent: Mapping[t.Any, t.Any]) -> dict[str, t.Any]:
     known: dict[str, t.Any] = {}
     for key, value in intent.items():
         if isinstance(key, str) and key in _ALL_KEYS:
@@ -304,7 +306,7 @@ def _variable(key: str) -> str:
 def _read_list(findings: Findings, entries: t.Any, top: _Fields) -> list[Spec]:
     at = At(findings, "endpoint_list")
     if not isinstance(entries, (list, tuple)):
-        at.problem("value_type", entries, expected="a list of mappings", found=values.describe(entries), hint="")
+        at.problem("value_type", entries, expected="a list of mappings", found=values.describe(entries), more="")
         return []
     if not entries:
         at.problem("list_empty", entries)
@@ -334,7 +336,7 @@ def _read_entry(at: At, entry: t.Any, inherited: dict[str, t.Any], top: _Fields)
 def _read_entry_hosts(at: At, value: t.Any, fields: _Fields) -> dict[str, Sayings]:
     members = [*fields.values["lb_hosts"], *fields.values["apiserver_hosts"]]
     if not isinstance(value, Mapping):
-        at.problem("value_type", value, expected="a mapping of hosts", found=values.describe(value), hint="")
+        at.problem("value_type", value, expected="a mapping of hosts", found=values.describe(value), more="")
         return {}
     found: dict[str, Sayings] = {}
     known = frozenset(members)
@@ -393,7 +395,7 @@ def _read_sayings(findings: Findings, where: str, given: Mapping[str, t.Any]) ->
         if value is None:
             found.refused.add(key)
         elif key == "address":
-            found.addresses = {family: Said(item, at.where) for family, item in values.by_family(at, value).items()}
+            found.addresses = {family: Said(item, at.where) for family, item in value.items()}
         else:
             setattr(found, key, Said(value, at.where))
     return found
@@ -407,7 +409,7 @@ def _spec(where: str, fields: _Fields, inherited: frozenset[str], sayings: Sayin
 def _read_host(findings: Findings, name: str, value: t.Any) -> Host:
     if not isinstance(value, Mapping):
         At(findings, name).problem("host_data_invalid", value)
-        value = {}
+        return Host(Sayings(refused=set(_HOST_FIELDS)), None, [], {})
     where = name + ": "
     versions = {}
     for daemon, read in _VERSIONS.items():

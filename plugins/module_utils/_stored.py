@@ -19,6 +19,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
+from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version
 
 
 class StoredMember(t.NamedTuple):
@@ -39,6 +40,7 @@ class Record:
     vrids: dict[str, int]                               # by family
     members: dict[tuple[str, str], StoredMember]        # by host and family
     backends: dict[str, Address]                        # by host
+    versions: dict[str, Version]                        # by daemon: the oldest among its members then
 
 
 class Stored:
@@ -114,7 +116,13 @@ def _record(host: str, endpoint: t.Any) -> Record:
         vips=frozenset(_address(_mapping(vip)) for vip in _list(endpoint, "vips")),
         vrids=vrids,
         members=members,
-        backends={_text(_mapping(item), "name"): _address(item) for item in _list(endpoint, "backends")})
+        backends={_text(_mapping(item), "name"): _address(item) for item in _list(endpoint, "backends")},
+        versions=_versions(endpoint.get("versions")))
+
+
+def _versions(value: t.Any) -> dict[str, Version]:
+    found = {daemon: parse_version(str(text)) for daemon, text in _mapping(value or {}).items() if daemon in FLOOR}
+    return {daemon: version for daemon, version in found.items() if version and version >= FLOOR[daemon]}
 
 
 def _member(member: Mapping[t.Any, t.Any], family: str) -> StoredMember:

@@ -36,7 +36,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At
 T = t.TypeVar("T")
 Reader = Callable[[At, t.Any], t.Optional[T]]
 
-_QUOTE = " in quotes: without them YAML turns 00001234 into 668, 52:54:00 into 190440 and on into true"
+_QUOTE = " in quotes, without which YAML reads 00001234 as 668, 52:54:00 as 190440 and on as true"
 _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,9})")
@@ -61,7 +61,7 @@ def text(at: At, value: t.Any, expected: str) -> str | None:
     """A text on one line. Blanks around it are dropped: nobody means them."""
     if not isinstance(value, str):
         at.problem("value_type", value, expected=expected, found=describe(value),
-                   hint=_QUOTE if isinstance(value, (bool, int, float)) else "")
+                   more=_QUOTE if isinstance(value, (bool, int, float)) else "")
         return None
     stripped = str.__str__(value).strip()
     if not stripped:
@@ -83,7 +83,7 @@ def integer(low: int, high: int) -> Reader[int]:
         if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
             number = int(value.strip())
         if isinstance(number, bool) or not isinstance(number, int):
-            at.problem("value_type", value, expected=expected, found=describe(value), hint="")
+            at.problem("value_type", value, expected=expected, found=describe(value), more="")
             return None
         if not low <= number <= high:
             at.problem("number_range", value, expected=expected)
@@ -102,7 +102,7 @@ def seconds(low: float, high: float, step: float) -> Reader[float]:
         if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
             number = float(value.strip())
         if isinstance(number, bool) or not isinstance(number, (int, float)):
-            at.problem("value_type", value, expected=expected, found=describe(value), hint=" without a unit")
+            at.problem("value_type", value, expected=expected, found=describe(value), more=" without a unit")
             return None
         steps = number / step if low <= number <= high else math.nan
         if not abs(steps - round(steps) if steps == steps else math.nan) < 1e-6:
@@ -125,7 +125,7 @@ def boolean(at: At, value: t.Any) -> bool | None:
         return True
     if isinstance(word, str) and word in _FALSE:
         return False
-    at.problem("value_type", value, expected="true or false", found=describe(value), hint="")
+    at.problem("value_type", value, expected="true or false", found=describe(value), more="")
     return None
 
 
@@ -177,10 +177,10 @@ def interface(at: At, value: t.Any) -> str | None:
     """A network interface: what the kernel's dev_valid_name() allows, without characters that mean something."""
     device = text(at, value, "a network interface's name")
     if device is not None and not safe_interface(device):
-        hint = ""
+        more = ""
         if ":" in device or "@" in device:
-            hint = ", here " + re.split("[:@]", device)[0]
-        at.problem("interface_name_invalid", value, hint=hint)
+            more = ", here " + re.split("[:@]", device)[0]
+        at.problem("interface_name_invalid", value, more=more)
         return None
     return device
 
@@ -240,7 +240,7 @@ def password(at: At, value: t.Any) -> str | None:
     elif not 1 <= len(value) <= 128 or not _PASSWORD.fullmatch(value):
         fix = "choose a password of these characters"
     if fix:
-        at.problem("auth_password_invalid", expected=wanted, found=found, fix=fix)
+        at.problem("auth_password_invalid", expected=wanted, more=found, fix=fix)
         return None
     return str.__str__(value)
 
@@ -257,7 +257,7 @@ def listing(read: Reader[T], expected: str, empty: bool = False) -> Reader[list[
             items = value
             places = [at[index] for index in range(len(items))]
         else:
-            at.problem("value_type", value, expected=expected, found=describe(value), hint=_QUOTE if isinstance(
+            at.problem("value_type", value, expected=expected, found=describe(value), more=_QUOTE if isinstance(
                 value, (bool, int, float)) else "")
             return None
         if not items and not empty:
@@ -270,10 +270,13 @@ def listing(read: Reader[T], expected: str, empty: bool = False) -> Reader[list[
     return read_list
 
 
+_ADDRESSES = listing(address, "an address or a list of one per family")
+
+
 def mapping(at: At, value: t.Any, known: Iterable[str], expected: str) -> dict[str, t.Any] | None:
     """A mapping whose keys are known; values aren't read yet. Unknown keys are reported and left out."""
     if not isinstance(value, Mapping):
-        at.problem("value_type", value, expected=expected, found=describe(value), hint="")
+        at.problem("value_type", value, expected=expected, found=describe(value), more="")
         return None
     known = tuple(known)
     found: dict[str, t.Any] = {}
@@ -303,13 +306,15 @@ def safe_interface(value: str) -> bool:
     return _INTERFACE.fullmatch(value) is not None and value not in (".", "..")
 
 
-def by_family(at: At, items: list[Located]) -> dict[str, Located]:
-    """Addresses of a host by family, one each."""
-    found: dict[str, Located] = {}
-    for item in items:
-        if item.address.family in found:
-            at.problem("address_twice", str(item), family=family_name(item.address.family))
-        found[item.address.family] = item
+def host_addresses(at: At, value: t.Any) -> dict[str, Located] | None:
+    """A host's addresses by family, one each."""
+    items = _ADDRESSES(at, value)
+    if items is None:
+        return None
+    found = {item.address.family: item for item in items}
+    if len(found) < len(items):
+        at.problem("address_twice", [str(item) for item in items])
+        return None
     return found
 
 
