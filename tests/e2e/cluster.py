@@ -189,7 +189,8 @@ class Cluster:
     def ready(self) -> dict[str, bool]:
         """Nodes and whether they are."""
         return {
-            node["metadata"]["name"]: ("Ready", "True") in [(c["type"], c["status"]) for c in node["status"]["conditions"]]
+            node["metadata"]["name"]: ("Ready", "True")
+            in [(condition["type"], condition["status"]) for condition in node["status"]["conditions"]]
             for node in self.get("nodes")["items"]
         }
 
