@@ -140,6 +140,16 @@ def https_get(address: str, port: int, path: Optional[str], seconds: float) -> A
         return Attempt(tcp, _millis(begun), source, None, text)
 
 
+def peer_certificate(address: str, port: int, seconds: float) -> bytes:
+    """What a server says it is, unverified: DER."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection((address, port), timeout=seconds) as plain:
+        with context.wrap_socket(plain) as secure:
+            return secure.getpeercert(True) or b""
+
+
 def _https_status(plain: socket.socket, address: str, path: str, deadline: float) -> int:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -180,6 +190,8 @@ def _millis(begun: float) -> float:
 def dump_keepalived(pid: int, seconds: float) -> Dict[str, Dict[str, Any]]:
     """State of all VRRP instances. keepalived writes it into a file when it's sent a signal."""
     # A descriptor instead of a number, lest the signal reach whoever got the number next.
+    if not hasattr(os, "pidfd_open") or not hasattr(signal, "pidfd_send_signal"):
+        raise keepalived.DumpError("this Python was built for kernels before 5.3, and can't ask safely")
     descriptor = os.pidfd_open(pid)
     try:
         if (read_file("/proc/%d/comm" % pid) or b"").strip() != b"keepalived":

@@ -626,7 +626,7 @@ def text(verdict: Mapping[str, Any]) -> str:
             row["host"],
             "%s %d" % (row["planned"], row["planned_priority"]),
             "%s %d" % (row["observed"], row["effective_priority"])
-            if row["effective_priority"] is not None and row["observed"] != "fault"
+            if row["effective_priority"] is not None and row["observed"] in ("holds", "backup")
             else row["observed"],
             row["haproxy"],
             "" if row["backends_up"] is None else "%d of %d" % (row["backends_up"], row["backends"]),
