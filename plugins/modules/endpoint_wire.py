@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
-  - Does what M(kubeha.apiserver.vrrp_scan), M(kubeha.apiserver.vip_probe) and M(kubeha.apiserver.vrrp_reach) do, for all
-    that the plan has for this host, all at the same time.
+  - Does what M(kubeha.apiserver.vrrp_scan), M(kubeha.apiserver.vip_probe) and M(kubeha.apiserver.vrrp_reach) do, for
+    all that the plan has for this host, all at the same time.
   - Run it on all balancers of a play in one task, before anything is deployed or later. A running keepalived isn't
     disturbed, and nothing is changed.
   - It needs as many forks as there are balancers. What couldn't be tested because two hosts didn't run it at the same
@@ -26,7 +26,8 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes.info_module
 attributes:
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    description:
+      Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: partial
     details:
       - Only the controller's clock can tell which hosts were listening at the same time.
@@ -40,9 +41,11 @@ options:
       - The host's name in the plan. The default is its name in the inventory.
     type: str
   seconds:
-    description: For how long to listen and to ask. Below 3, the VIPs are asked for in a hurry.
+    description:
+      - For how long to listen and to ask. Below 5, the VIPs are asked for in a hurry; below 3, the peers are tried
+        for 3.
     type: float
-    default: 5
+    default: 6
   max_seconds:
     description:
       - A router that advertises slowly is listened to for three of its intervals, though no longer than this in all.
@@ -62,6 +65,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+seconds:
+  description: How long all of it took on the host.
+  returned: always
+  type: float
 scan:
   description: What M(kubeha.apiserver.vrrp_scan) returns for the interfaces of this host's instances.
   returned: always
@@ -71,7 +78,7 @@ scan:
       description: For how long it listened.
       type: float
     interfaces:
-      description: By interface, C(routers), C(malformed), C(free) and C(error).
+      description: By interface, C(routers), C(malformed), C(malformed_from), C(free) and C(error).
       type: dict
     error:
       description: Why nothing was done, or null.
@@ -81,6 +88,9 @@ probe:
   returned: always
   type: dict
   contains:
+    seconds:
+      description: How long it took.
+      type: float
     addresses:
       description: One for each VIP.
       type: list
@@ -88,6 +98,10 @@ probe:
     known:
       description: Who has the members' addresses, MAC addresses by host.
       type: dict
+    known_addresses:
+      description: The same by address.
+      type: list
+      elements: dict
     macs:
       description: This host's own MAC addresses.
       type: list
@@ -100,6 +114,9 @@ reach:
   returned: always
   type: dict
   contains:
+    seconds:
+      description: For how long it listened.
+      type: float
     pairs:
       description: One for each peer, family and transport.
       type: list
@@ -108,8 +125,35 @@ reach:
       description: Why nothing was done, or null.
       type: str
 window:
-  description: When this ran, in seconds of the controller's clock. Hosts whose windows don't overlap couldn't hear each other.
+  description:
+    - When this ran, in seconds of the controller's clock. Hosts whose windows don't overlap couldn't hear each other.
   returned: in a play
   type: dict
   sample: {began: 1790000000.0, ended: 1790000006.2}
 """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
+from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "plan": {"type": "dict", "required": True},
+            "host": {"type": "str"},
+            "seconds": {"type": "float", "default": 6},
+            "max_seconds": {"type": "float", "default": 12},
+        },
+        supports_check_mode=True,
+    )
+    if not module.params["host"]:
+        module.fail_json(msg="host: the plan's name of this host is needed where there's no action plugin")
+    task = wire_task(module.params["plan"], module.params["host"])
+    result = wire.ask(task, module.params["host"], module.params["seconds"], module.params["max_seconds"])
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
