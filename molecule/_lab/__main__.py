@@ -12,6 +12,7 @@ import os
 import pathlib
 import sys
 import textwrap
+import time
 
 from . import image, plot
 from .faults import FAULTS
@@ -75,6 +76,8 @@ def main() -> int:
     command = commands.add_parser("holders", help="hosts that have an address now")
     command.add_argument("lab")
     command.add_argument("address")
+    command.add_argument("--expect", nargs="+", metavar="HOST", help="wait until exactly these have it, or fail")
+    command.add_argument("--within", type=float, default=30, help="seconds to wait at most")
 
     arguments = parser.parse_args()
     try:
@@ -185,7 +188,18 @@ def command_apiserver(arguments: argparse.Namespace) -> int:
 
 
 def command_holders(arguments: argparse.Namespace) -> int:
-    print("\n".join(Lab(arguments.lab).holders(arguments.address)))
+    lab = Lab(arguments.lab)
+    deadline = time.monotonic() + arguments.within
+    holders = lab.holders(arguments.address)
+    while arguments.expect and holders != sorted(arguments.expect, key=lab.hosts.index):
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"{arguments.address} is on {' and '.join(holders) or 'no host'}, "
+                f"not on {' and '.join(arguments.expect)}, after {arguments.within:g} s"
+            )
+        time.sleep(0.2)
+        holders = lab.holders(arguments.address)
+    print("\n".join(holders))
     return 0
 
 
