@@ -30,6 +30,8 @@ T = TypeVar("T")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NETLINK_BUFFER = 1 << 18
 _NETLINK_TRIES = 5
+# The kernel answers at once; only a host without any time to spare comes near.
+_NETLINK_SECONDS = 10.0
 _LINE_LIMIT = 8192
 
 
@@ -89,11 +91,11 @@ def together(calls: Mapping[str, Callable[[], T]]) -> Dict[str, T]:
         return {name: future.result() for name, future in futures.items()}
 
 
-def read_links(seconds: float = 1.0) -> List[netlink.Link]:
+def read_links(seconds: float = _NETLINK_SECONDS) -> List[netlink.Link]:
     return [netlink.parse_link(message) for message in _dump(netlink.link_dump_request, seconds)]
 
 
-def read_addresses(seconds: float = 1.0) -> List[netlink.Address]:
+def read_addresses(seconds: float = _NETLINK_SECONDS) -> List[netlink.Address]:
     parsed = (netlink.parse_address(message) for message in _dump(netlink.address_dump_request, seconds))
     return [address for address in parsed if address is not None]
 
