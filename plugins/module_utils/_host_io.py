@@ -33,6 +33,7 @@ _NETLINK_TRIES = 5
 # The kernel answers at once; only a host without any time to spare comes near.
 _NETLINK_SECONDS = 10.0
 _LINE_LIMIT = 8192
+_READ_BUFFER = 1 << 16
 
 
 class Timeout(Exception):
@@ -52,7 +53,13 @@ def read_file(path: str, limit: int = 1 << 24) -> Optional[bytes]:
     """None where there's no such file."""
     try:
         with open(path, "rb") as handle:
-            return handle.read(limit)
+            chunks: List[bytes] = []
+            # The kernel gives a setting below /proc/sys to nobody who asks for megabytes.
+            while sum(map(len, chunks)) < limit:
+                chunks.append(handle.read1(_READ_BUFFER))
+                if not chunks[-1]:
+                    break
+            return b"".join(chunks)[:limit]
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -147,9 +154,8 @@ def peer_certificate(address: str, port: int, seconds: float) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection((address, port), timeout=seconds) as plain:
-        with context.wrap_socket(plain) as secure:
-            return secure.getpeercert(True) or b""
+    with socket.create_connection((address, port), timeout=seconds) as plain, context.wrap_socket(plain) as secure:
+        return secure.getpeercert(True) or b""
 
 
 def _https_status(plain: socket.socket, address: str, path: str, deadline: float) -> int:

@@ -131,6 +131,11 @@ def parse_execution(drop_in: str) -> Optional[str]:
 
 def parse_listeners(text: str, ports: Set[int]) -> List[Tuple[str, int]]:
     """(address, port) of each listening socket in /proc/net/tcp or tcp6 whose port is among `ports`."""
+    return [(address, port) for address, port, _inode in parse_listening_sockets(text, ports)]
+
+
+def parse_listening_sockets(text: str, ports: Set[int]) -> List[Tuple[str, int, str]]:
+    """The same with each socket's inode, by which its process is found."""
     found = []
     for line in text.splitlines()[1:]:
         words = line.split()
@@ -143,7 +148,7 @@ def parse_listeners(text: str, ports: Set[int]) -> List[Tuple[str, int]]:
         except ValueError:
             continue
         if number in ports:
-            found.append((address, number))
+            found.append((address, number, words[9] if len(words) > 9 else ""))
     return found
 
 

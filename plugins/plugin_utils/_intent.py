@@ -27,7 +27,7 @@ ASKED = "__endpoint_asked"
 # What the roles and playbooks read beside the intent; listed so that a misspelt variable can be told from them.
 OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
-    "endpoint_status_file", "endpoint_status_html", "endpoint_hosts",
+    "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
 })
 
 

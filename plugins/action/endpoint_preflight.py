@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+from collections.abc import Mapping
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+
+OBSERVED = "__endpoint_info"
+LOOKED_AT = "__endpoint_preflight"
+
+
+class ActionModule(ActionBase):
+    """Judge what hosts and network said, all of them together: on the controller, no host contacted."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result["changed"] = False
+        dummy, args = self.validate_argument_spec(argument_spec={
+            "plan": {"type": "dict", "required": True},
+            "observations": {"type": "dict"},
+            "fail": {"type": "bool", "default": True},
+            "show": {"type": "str", "choices": ["all", "warnings", "none"], "default": "none"},
+            "file": {"type": "path"},
+        })
+        plan = plain(args["plan"])
+        if not isinstance(plan.get("endpoints"), list):
+            result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
+            return result
+        given = args["observations"]
+        observations = plain(given) if given is not None else read_observations(task_vars or {})
+        findings = _preflight.preflight_findings(
+            plan, observations, wire_findings(plan, observations), _wire_verdict.CODES)
+        table = _preflight.text(findings, len(observations))
+        problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]
+        result.update(ok=not problems, findings=findings, problems=problems, table=table, hosts=list(observations))
+        if args["file"]:
+            self._write(args["file"], {key: result[key] for key in ("ok", "hosts", "findings")})
+        if problems and args["fail"]:
+            result.update(failed=True, msg=table)
+        elif args["show"] == "all" or (args["show"] == "warnings" and worse_than_info(findings)):
+            Display().display(table + "\n")
+        return result
+
+    def _write(self, file: str, content: dict[str, t.Any]) -> None:
+        target = pathlib.Path(self._loader.path_dwim(file))
+        scratch = target.with_name(target.name + ".new")
+        scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        scratch.replace(target)
+
+
+def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the hosts of this batch registered."""
+    batch = {str(host) for host in task_vars.get("ansible_play_batch") or ()}
+    hostvars = task_vars["hostvars"]
+    found: dict[str, t.Any] = {}
+    for host in hostvars:
+        variables = hostvars.raw_get(host)
+        looked = variables.get(LOOKED_AT)
+        if host in batch and isinstance(looked, Mapping) and "listeners" in looked and not looked.get("failed"):
+            found[str(host)] = dict(plain(variables.get(OBSERVED) or {}), preflight=plain(looked))
+    return found
+
+
+def wire_findings(plan: Mapping[str, t.Any], observations: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    asked = {host: info["preflight"]["wire"] for host, info in observations.items()
+             if (info["preflight"].get("wire") or {}).get("asked")}
+    if not asked:
+        return []
+    deployed = {host: info["deployed"]["plan"] for host, info in observations.items()
+                if (info.get("deployed") or {}).get("plan")}
+    return _wire_verdict.wire_findings(plan, asked, deployed)
+
+
+def worse_than_info(findings: list[dict[str, t.Any]]) -> bool:
+    return any(finding["severity"] != _preflight.INFO for finding in findings)

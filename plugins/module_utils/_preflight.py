@@ -1,0 +1,673 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What would go wrong, before anything is changed. Pure: a plan and what hosts and network said in, findings out.
+
+A finding names the host, what was seen there, why it matters, and the command or variable that mends it. An endpoint
+that runs as planned has none, beside those that are as true of it as they were before.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate
+from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
+
+Plan = Mapping[str, Any]
+Seen = Mapping[str, Any]
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+SEVERITIES = (ERROR, WARNING, INFO)
+
+
+class Rule(NamedTuple):
+    """Words in braces are filled in for each finding."""
+
+    severity: str
+    why: str
+    fix: str
+
+
+RULES: Dict[str, Rule] = {
+    # The interface
+    "interface_missing": Rule(
+        ERROR,
+        "keepalived speaks VRRP on this interface and puts the VIP there",
+        "set endpoint_interface for {host} to an interface that it has",
+    ),
+    "interface_down": Rule(
+        ERROR, "an interface that is down carries neither VRRP nor the VIP", "`ip link set {interface} up` there"
+    ),
+    "interface_no_carrier": Rule(
+        ERROR,
+        "without a link the instance is in FAULT, and this host can't hold the VIP",
+        "see to the cable, the switch port or the virtual network of {interface}",
+    ),
+    "address_missing": Rule(
+        ERROR,
+        "VRRP is sent from the member's own address, and the VIP needs its subnet there",
+        "set endpoint_address or endpoint_interface for {host} to what it has, or give the address back to {interface}",
+    ),
+    "mtu_differs": Rule(
+        WARNING,
+        "what fits through one holder doesn't fit through another: after a failover large answers hang",
+        "set the same MTU on all members' interfaces",
+    ),
+    # Ports
+    "port_taken": Rule(
+        ERROR,
+        "HAProxy can't start while something else has its port",
+        "stop {program} there, or set endpoint_port to a free port",
+    ),
+    "apiserver_on_port": Rule(
+        ERROR,
+        "an API server has the balancing port on every address of the host, so HAProxy can't bind it",
+        "let clients use another port (endpoint_port: {free}), or let the API server listen on another one (kubeadm's "
+        "localAPIEndpoint.bindPort, for example {moved}) and set endpoint_apiserver_port to that",
+    ),
+    "health_port_taken": Rule(
+        ERROR,
+        "keepalived asks HAProxy for its health on this port",
+        "set haproxy_health_port to a free port, or stop {program} there",
+    ),
+    "port_ephemeral": Rule(
+        WARNING,
+        "the kernel gives ports of this range to outgoing connections; one of them can keep HAProxy from starting",
+        "choose an endpoint_port outside of the range, or add it to net.ipv4.ip_local_reserved_ports there",
+    ),
+    "apiserver_port_differs": Rule(
+        WARNING,
+        "HAProxy will look for an API server where none is",
+        "set endpoint_apiserver_port: {port}",
+    ),
+    # Daemons of somebody else
+    "haproxy_foreign": Rule(
+        ERROR,
+        "somebody else has configured HAProxy there, and this run would replace that",
+        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a backup",
+    ),
+    "keepalived_foreign": Rule(
+        ERROR,
+        "somebody else has configured keepalived there, and this run would replace that",
+        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a backup",
+    ),
+    "keepalived_other": Rule(
+        WARNING,
+        "two of them on a host fight for VRRP's socket and addresses",
+        "stop it, unless its instances have nothing to do with this endpoint",
+    ),
+    "kube_vip_running": Rule(
+        WARNING,
+        "two managers of one VIP hold it in two places",
+        "remove kube-vip's manifest or daemon set before this endpoint takes its VIP over",
+    ),
+    # What takes the VIP away
+    "networkd_drops_vip": Rule(
+        WARNING,
+        "systemd-networkd removes addresses that it doesn't know: at each `networkctl reconfigure`, and from systemd 257 "
+        "on whenever it's restarted, as by an upgrade",
+        "set endpoint_manage_network: true, or KeepConfiguration=static in {file}",
+    ),
+    "networkmanager_drops_vip": Rule(
+        INFO,
+        "NetworkManager removes addresses that it doesn't know when somebody activates or reapplies the connection; "
+        "keepalived puts the VIP back within about half a second",
+        "do so on one balancer at a time, a drained one first; NetworkManager has no setting against it",
+    ),
+    # What keeps packets away
+    "firewall_drops_vrrp": Rule(
+        ERROR,
+        "members that don't hear each other all hold the VIP",
+        "{fix}",
+    ),
+    "firewall_drops_clients": Rule(
+        ERROR,
+        "clients can't reach the VIP while this host holds it",
+        "{fix}",
+    ),
+    "firewall_unclear": Rule(
+        INFO,
+        "its rules are more than this check understands; the test on the wire tells",
+        "see that IP protocol 112 from the peers and the balancing port are let in",
+    ),
+    "rp_filter_strict": Rule(
+        WARNING,
+        "strict reverse path filtering drops clients' packets to the VIP, because answers would leave by another interface",
+        "`sysctl -w net.ipv4.conf.{interface}.rp_filter=2`, and keep it in /etc/sysctl.d",
+    ),
+    "nonlocal_bind_readonly": Rule(
+        ERROR,
+        "endpoints share a port, so HAProxy binds VIPs that the host doesn't hold yet, and that needs {setting} = 1",
+        "set it where the host's network namespace is made, or give each endpoint a port of its own",
+    ),
+    "nonlocal_bind_overridden": Rule(
+        WARNING,
+        "after the next boot HAProxy couldn't bind VIPs that the host doesn't hold",
+        "remove {setting} from that file",
+    ),
+    # Who takes the VIP for its own
+    "kubelet_took_vip": Rule(
+        ERROR,
+        "the node's address must stay on the node, and the VIP moves: its pods and its API server get lost with it",
+        "set --node-ip={address} for the kubelet (nodeRegistration.kubeletExtraArgs) and restart it",
+    ),
+    "kubelet_node_ip_unset": Rule(
+        WARNING,
+        "a kubelet that chooses for itself can choose the VIP when it starts on the holder",
+        "set --node-ip={address} for the kubelet (nodeRegistration.kubeletExtraArgs, or KUBELET_EXTRA_ARGS)",
+    ),
+    "hostname_is_vip": Rule(
+        ERROR,
+        "the kubelet and kubeadm take the address of the host's name for the node's own",
+        "let {name} in /etc/hosts be the host's own address; give the VIP another name (endpoint_dns_name)",
+    ),
+    "component_uses_vip": Rule(
+        ERROR,
+        "it stops working, or answers for another host, when the VIP moves",
+        "give it the host's own address, {address}",
+    ),
+    "calico_may_take_vip": Rule(
+        WARNING,
+        "Calico takes the first address that it finds for the node's, and that can be the VIP",
+        "set IP_AUTODETECTION_METHOD of calico-node to kubernetes-internal-ip, or to cidr= with the members' subnet",
+    ),
+    # Clients
+    "certificate_lacks_vip": Rule(
+        WARNING,
+        "clients that come by way of the VIP refuse this certificate",
+        "add {wanted} to apiServer.certSANs of kubeadm's ClusterConfiguration, remove apiserver.crt and .key from "
+        "/etc/kubernetes/pki, run `kubeadm init phase certs apiserver --config FILE`, and restart the API server",
+    ),
+    # This check itself
+    "check_incomplete": Rule(INFO, "what can't be read can't be judged", "see that Ansible runs as root there"),
+    "accept_unknown": Rule(
+        WARNING, "no finding has this code, so nothing is accepted by it", "correct endpoint_accept_findings"
+    ),
+}
+
+_WILDCARDS = frozenset(["0.0.0.0", "::"])
+_COMPONENTS_THAT_MAY = frozenset(["kube-apiserver"])  # some advertise the VIP on purpose
+_MANAGED_FIREWALLS = frozenset(["firewalld", "ufw"])
+
+
+def preflight_findings(
+    plan: Plan, observations: Mapping[str, Seen], wire: Iterable[Mapping[str, Any]] = (), known: Iterable[str] = ()
+) -> List[Dict[str, Any]]:
+    """[{code, severity, host, endpoint, seen, why, fix, accepted}], the worst first.
+
+    `observations` are, by host, what `endpoint_info` returned, with what `endpoint_preflight_info` returned under
+    "preflight"; members may be missing. `wire` are the network's findings, and `known` the codes that they can have.
+    """
+    judge = _Judge(plan, observations)
+    findings = judge.findings() + [judge.mended(dict(finding)) for finding in wire]
+    return _weighed(findings, plan, frozenset(known))
+
+
+def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str:
+    """Why the network has to be asked on behalf of a host, or nothing where its endpoints run as they're planned.
+
+    What an endpoint that runs has to fear from the network shows in who holds its VIPs. So it's asked where there's
+    something new to it (a VIP, a VRID, a transport, a member, an interface) or where nobody holds.
+    """
+    info = observations.get(host) or {}
+    stored = {item.get("name"): item for item in ((info.get("deployed") or {}).get("plan") or {}).get("endpoints", ())}
+    held = {address for seen in observations.values() for address in seen.get("holds") or ()}
+    for endpoint in plan["endpoints"]:
+        theirs = stored.get(endpoint["name"])
+        if theirs is None:
+            return "%s isn't deployed here" % endpoint["name"]
+        if _on_the_wire(theirs) != _on_the_wire(endpoint):
+            return "%s changes on the wire" % endpoint["name"]
+        service = (info.get("services") or {}).get("keepalived") or {}
+        if endpoint["mode"] == "service" and service.get("active") != "active":
+            return "keepalived isn't running here"
+        if not all(vip["address"] in held for vip in endpoint["vips"]):
+            return "nobody was seen to hold %s" % endpoint["name"]
+    return ""
+
+
+def text(findings: Sequence[Mapping[str, Any]], hosts: int) -> str:
+    """All findings of all hosts as people read them: one line for each thing seen, then what to do about each code."""
+    counts = [(sum(item["severity"] == severity for item in findings), severity) for severity in SEVERITIES]
+    found = ", ".join("%d %s%s" % (count, name, "s" if count > 1 and name != INFO else "") for count, name in counts if count)
+    title = "Preflight of %d host%s: %s" % (hosts, "" if hosts == 1 else "s", found or "nothing is in the way")
+    if not findings:
+        return title
+    hosts_by_row: Dict[Tuple[str, ...], List[str]] = {}
+    advice: Dict[Tuple[str, ...], List[str]] = {}
+    for item in findings:
+        severity = "accepted" if item.get("accepted") else item["severity"]
+        row = (severity.upper(), item["code"], item["endpoint"] or "", item["seen"])
+        hosts_by_row.setdefault(row, []).extend([item["host"]] if item["host"] else [])
+        fixes = advice.setdefault((item["code"], item["why"]), [])
+        if item["fix"] not in fixes:
+            fixes.append(item["fix"])
+    rows = [
+        (severity, code, ", ".join(dict.fromkeys(names)) or endpoint, seen)
+        for (severity, code, endpoint, seen), names in hosts_by_row.items()
+    ]
+    lines = [title, "", table(("", "CODE", "WHERE", "SEEN"), rows), ""]
+    for (code, why), fixes in advice.items():
+        lines.append("%s: %s." % (code, why))
+        lines.extend("    %s" % fix for fix in fixes)
+    return "\n".join(lines)
+
+
+def _on_the_wire(endpoint: Plan) -> Any:
+    """What of a plan others on the network can notice, but for priorities and timers."""
+    return [
+        endpoint.get("transport"),
+        [
+            [instance.get(key) for key in ("name", "virtual_router_id", "vrrp_version", "vips")]
+            + [[member.get(key) for key in ("host", "interface", "address")] for member in instance.get("members", ())]
+            for instance in endpoint.get("instances", ())
+        ],
+    ]
+
+
+def _weighed(findings: List[Dict[str, Any]], plan: Plan, known: Iterable[str]) -> List[Dict[str, Any]]:
+    """Without repetition, accepted ones as such, the worst first."""
+    accepted = {code: endpoint["name"] for endpoint in plan["endpoints"] for code in endpoint.get("accept_findings") or ()}
+    codes = set(RULES) | set(known) | {finding["code"] for finding in findings}
+    for code in accepted:
+        if code not in codes:
+            findings.append(_finding("accept_unknown", None, accepted[code], "endpoint_accept_findings has %s" % code))
+    unique: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
+    for finding in findings:
+        finding["accepted"] = finding["code"] in accepted
+        if finding["accepted"]:
+            finding["severity"] = INFO
+        unique.setdefault((finding["code"], finding["host"], finding["endpoint"], finding["seen"]), finding)
+    return sorted(unique.values(), key=lambda finding: SEVERITIES.index(finding["severity"]))
+
+
+def _finding(
+    code: str, host: Optional[str], endpoint: Optional[str], seen: str, severity: Optional[str] = None, **details: Any
+) -> Dict[str, Any]:
+    rule = RULES[code]
+    values = dict(details, host=host)
+    return {
+        "code": code,
+        "severity": severity or rule.severity,
+        "host": host,
+        "endpoint": endpoint,
+        "seen": seen,
+        "why": rule.why.format(**values),
+        "fix": rule.fix.format(**values),
+    }
+
+
+class _Place(NamedTuple):
+    """One endpoint on one host: its instances there, and what was seen."""
+
+    host: str
+    endpoint: Plan
+    members: List[Tuple[Plan, Plan]]
+    seen: Seen
+    info: Seen
+
+    @property
+    def name(self) -> str:
+        return str(self.endpoint["name"])
+
+    @property
+    def interfaces(self) -> List[str]:
+        return list(dict.fromkeys(member["interface"] for _instance, member in self.members))
+
+    @property
+    def address(self) -> str:
+        return ",".join(dict.fromkeys(member["address"] for _instance, member in self.members))
+
+    @property
+    def deployed(self) -> bool:
+        stored = (self.info.get("deployed") or {}).get("plan") or {}
+        return any(endpoint.get("name") == self.endpoint["name"] for endpoint in stored.get("endpoints", ()))
+
+
+class _Judge:
+    def __init__(self, plan: Plan, observations: Mapping[str, Seen]) -> None:
+        self.plan = plan
+        self.vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
+        self.mending: set[str] = set()
+        self.places = [
+            _Place(host, endpoint, members, info["preflight"], info)
+            for endpoint in plan["endpoints"]
+            for host, members in _members(endpoint).items()
+            for info in [observations.get(host) or {}]
+            if info.get("preflight")
+        ]
+
+    def findings(self) -> List[Dict[str, Any]]:
+        found: List[Dict[str, Any]] = []
+        for place in self.places:
+            for check in (
+                self._interface, self._ports, self._daemons, self._network_managers, self._firewall, self._kernel,
+                self._own_address, self._certificate, self._itself,
+            ):  # fmt: skip
+                found.extend(check(place))
+        for endpoint in self.plan["endpoints"]:
+            found.extend(self._mtu(endpoint))
+        return found
+
+    def mended(self, finding: Dict[str, Any]) -> Dict[str, Any]:
+        """VRRP that a packet filter drops which this run opens is no reason to stop."""
+        involved = set(re.split(r"[\s,]+", finding["seen"])) | {finding["host"]}
+        if finding["code"] == "vrrp_blocked" and involved & self.mending:
+            finding.update(severity=INFO, seen=finding["seen"] + "; this run opens the packet filter")
+        return finding
+
+    # The interface
+
+    def _interface(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        links = {link["name"]: link for link in place.seen["interfaces"]}
+        for _instance, member in place.members:
+            name = member["interface"]
+            link = links.get(name)
+            if link is None:
+                has = ", ".join(sorted(set(links) - {"lo"})) or "none"
+                yield _finding("interface_missing", place.host, place.name, "no interface %s; it has %s" % (name, has))
+                continue
+            if not link["up"]:
+                yield _finding("interface_down", place.host, None, "%s is down" % name, interface=name)
+            elif link["carrier"] is False:
+                yield _finding("interface_no_carrier", place.host, None, "%s has no carrier" % name, interface=name)
+            mine = [item["address"] for item in place.seen["addresses"] if item["interface"] == name]
+            if member["address"] not in mine and not place.seen["errors"].get("addresses"):
+                own = [address for address in mine if address not in self.vips and not _link_local(address)]
+                text_ = "%s hasn't %s; it has %s" % (name, member["address"], ", ".join(own) or "no address")
+                yield _finding("address_missing", place.host, place.name, text_, interface=name)
+
+    def _mtu(self, endpoint: Plan) -> Iterator[Dict[str, Any]]:
+        for instance in endpoint["instances"]:
+            mtus: Dict[int, List[str]] = {}
+            for place in self.places:
+                if place.endpoint is not endpoint:
+                    continue
+                for other, member in place.members:
+                    for link in place.seen["interfaces"]:
+                        if other is instance and link["name"] == member["interface"] and link["mtu"]:
+                            mtus.setdefault(link["mtu"], []).append(place.host)
+            if len(mtus) > 1:
+                said = "; ".join("%d on %s" % (mtu, ", ".join(mtus[mtu])) for mtu in sorted(mtus))
+                yield _finding("mtu_differs", None, endpoint["name"], "MTU %s" % said)
+
+    # Ports and daemons
+
+    def _ports(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        endpoint = place.endpoint
+        haproxy = endpoint.get("haproxy") or {}
+        binds = [bind["address"] for bind in haproxy.get("binds") or [{"address": "*"}]]
+        for item in place.seen["listeners"]:
+            if _is_ours(item, place):
+                continue
+            where = "%s listens on %s" % (_process(item), _socket(item["address"], item["port"]))
+            if item["port"] == endpoint["port"] and _overlaps(item["address"], binds):
+                if item["kubernetes"]:
+                    text_ = "an API server, %s" % where
+                    yield _finding("apiserver_on_port", place.host, place.name, text_, free=_other_port(endpoint["port"]),
+                                   moved=endpoint["port"] + 10000 if endpoint["port"] < 55000 else 16443)
+                else:
+                    yield _finding("port_taken", place.host, place.name, where, program=item["program"] or "it")
+            health = haproxy.get("health") or {}
+            if item["port"] == health.get("port") and _overlaps(item["address"], [health["address"]]):
+                yield _finding("health_port_taken", place.host, None, where, program=item["program"] or "it")
+        yield from self._port_range(place)
+        yield from self._apiserver_port(place)
+
+    @staticmethod
+    def _port_range(place: _Place) -> Iterator[Dict[str, Any]]:
+        limits = _numbers(_sysctl(place, "net/ipv4/ip_local_port_range"))
+        reserved = _sysctl(place, "net/ipv4/ip_local_reserved_ports")
+        port = place.endpoint["port"]
+        if len(limits) == 2 and limits[0] <= port <= limits[1] and not _in_ranges(port, reserved):
+            text_ = "port %d is one of %d to %d, which are for outgoing connections" % (port, limits[0], limits[1])
+            yield _finding("port_ephemeral", place.host, place.name, text_)
+
+    @staticmethod
+    def _apiserver_port(place: _Place) -> Iterator[Dict[str, Any]]:
+        backend = next((item for item in place.endpoint["backends"] if item["name"] == place.host), None)
+        for program in place.seen["programs"]:
+            said = program["options"].get("secure-port", "6443")
+            if backend and program["name"] == "kube-apiserver" and said.isdigit() and int(said) != backend["port"]:
+                text_ = "the API server listens on port %s, and %d is planned" % (said, backend["port"])
+                yield _finding("apiserver_port_differs", place.host, place.name, text_, port=said)
+
+    def _daemons(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        if place.endpoint["mode"] == "service":
+            for path, whose in sorted((place.info.get("config_owner") or {}).items()):
+                daemon = "haproxy" if "haproxy" in path else "keepalived"
+                if whose == "foreign":
+                    adopted = place.endpoint.get("adopt")
+                    text_ = "%s was written by somebody else" % path
+                    text_ += "; this run takes it over and keeps the original" if adopted else ""
+                    yield _finding(daemon + "_foreign", place.host, None, text_, INFO if adopted else None)
+        for program in place.seen["programs"]:
+            if program["name"] == "kube-vip":
+                yield _finding("kube_vip_running", place.host, None, "kube-vip runs here (process %d)" % program["pid"])
+            elif program["name"] == "keepalived" and not _is_our_keepalived(program, place):
+                where = program["unit"] or "no unit of systemd's"
+                text_ = "a keepalived of %s runs here (process %d)" % (where, program["pid"])
+                yield _finding("keepalived_other", place.host, None, text_)
+
+    # What takes the VIP or packets away
+
+    def _network_managers(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        for interface in place.interfaces:
+            managers = place.seen["network_managers"].get(interface) or {}
+            networkd = managers.get("networkd")
+            if networkd and not networkd["keeps"]:
+                managed = place.endpoint.get("manage_network")
+                value = networkd["keep_configuration"]
+                text_ = "networkd configures %s by %s, KeepConfiguration is %s" % (
+                    interface, networkd["file"], value or "not set")
+                text_ += "; this run sets it" if managed else ""
+                yield _finding("networkd_drops_vip", place.host, None, text_, INFO if managed else None,
+                               file=networkd["file"])
+            if managers.get("networkmanager"):
+                text_ = "NetworkManager configures %s" % interface
+                yield _finding("networkmanager_drops_vip", place.host, None, text_)
+
+    def _firewall(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        firewall = place.seen["firewall"]
+        manager = firewall["manager"]
+        mends = bool(place.endpoint.get("manage_firewall")) and manager in _MANAGED_FIREWALLS
+        if manager and not firewall["readable"]:
+            yield _finding("firewall_unclear", place.host, None, "%s is active, and there is no nft to read its rules" % manager)
+        vrrp = [item for item in firewall["vrrp"] if item["endpoint"] == place.name]
+        clients = [item for item in firewall["clients"] if item["endpoint"] == place.name]
+        suffix = "; this run opens it" if mends else ""
+        for direction, words in (("in", "from"), ("out", "to")):
+            dropped = [item for item in vrrp if item["direction"] == direction and item["outcome"] == "drop"]
+            if dropped:
+                self.mending |= {place.host} if mends else set()
+                peers = list(dict.fromkeys(item["address"] for item in dropped))
+                text_ = "%s drops VRRP %s %s (%s)" % (
+                    manager or "the packet filter", words, ", ".join(peers), dropped[0]["where"])
+                yield _finding("firewall_drops_vrrp", place.host, place.name, text_ + suffix, INFO if mends else None,
+                               fix=_open_vrrp(manager, direction, dropped[0]["where"], peers))
+        for item in clients:
+            if item["outcome"] == "drop":
+                where = _socket(item["address"], item["port"])
+                text_ = "%s drops new connections to %s (%s)" % (manager or "the packet filter", where, item["where"])
+                yield _finding("firewall_drops_clients", place.host, place.name, text_ + suffix, INFO if mends else None,
+                               fix=_open_port(manager, item["where"], item["port"]))
+        unclear = [item["where"] for item in vrrp + clients if item["outcome"] == "unknown"]
+        if unclear:
+            text_ = "whether %s lets VRRP and clients in depends on %s" % (
+                manager or "the packet filter", ", ".join(dict.fromkeys(unclear)))
+            yield _finding("firewall_unclear", place.host, None, text_)
+
+    def _kernel(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        routes = place.seen["default_routes"]["ipv4"]
+        for instance, member in place.members:
+            interface = member["interface"]
+            filters = [_sysctl(place, "net/ipv4/conf/%s/rp_filter" % name) for name in ("all", interface)]
+            # The larger of the two counts, and 2 is "loose".
+            strict = max((int(value) for value in filters if value.isdigit()), default=0) == 1
+            if instance["family"] == "ipv4" and strict and routes and interface not in routes:
+                text_ = "rp_filter is strict on %s, and the default route leaves by %s" % (interface, ", ".join(routes))
+                yield _finding("rp_filter_strict", place.host, None, text_, interface=interface)
+        if not (place.endpoint.get("haproxy") or {}).get("nonlocal_bind"):
+            return
+        for path, setting in sorted(place.seen["sysctls"].items()):
+            if path.endswith("ip_nonlocal_bind") and setting["value"] != "1" and not setting["writable"]:
+                name = path.replace("/", ".")
+                text_ = "%s is %s and can't be written" % (name, setting["value"])
+                yield _finding("nonlocal_bind_readonly", place.host, None, text_, setting=name)
+        for path, files in sorted(place.seen["sysctl_files"].items()):
+            name = path.replace("/", ".")
+            text_ = "%s sets %s = 0 after ours sets 1" % (", ".join(files), name)
+            yield _finding("nonlocal_bind_overridden", place.host, None, text_, setting=name)
+
+    # Who takes the VIP for its own
+
+    def _own_address(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        taken = [vip for vip in place.seen["host_names"] if vip in self.vips]
+        if taken:
+            text_ = "/etc/hosts has %s for the host's own name" % ", ".join(taken)
+            yield _finding("hostname_is_vip", place.host, None, text_, name="the host's name")
+        running = {program["name"] for program in place.seen["programs"]}
+        programs = list(place.seen["programs"])
+        if "kubelet" not in running and place.seen["kubelet"]:
+            programs.append({"name": "kubelet", "options": place.seen["kubelet"], "stopped": True})
+        for program in programs:
+            yield from self._program(place, program)
+
+    def _program(self, place: _Place, program: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
+        name, options = program["name"], program["options"]
+        if name in ("kubelet", "k3s", "rke2"):
+            said = [part.strip() for part in options.get("node-ip", "").split(",") if part.strip()]
+            if any(part in self.vips for part in said):
+                text_ = "%s has --node-ip=%s" % (name, options["node-ip"])
+                yield _finding("kubelet_took_vip", place.host, None, text_, address=place.address)
+            elif not said and not program.get("stopped") and options.get("cloud-provider", "") in ("", "external"):
+                text_ = "%s runs without --node-ip" % name
+                yield _finding("kubelet_node_ip_unset", place.host, None, text_, address=place.address)
+        elif name == "calico-node":
+            method = options.get("IP_AUTODETECTION_METHOD", "first-found")
+            if options.get("IP", "autodetect") == "autodetect" and method == "first-found":
+                yield _finding("calico_may_take_vip", place.host, None, "calico-node runs with autodetection first-found")
+            elif options.get("IP", "").partition("/")[0] in self.vips:
+                yield _finding("component_uses_vip", place.host, None, "calico-node has IP=%s" % options["IP"],
+                               address=place.address)
+        for option, value in sorted(options.items()):
+            taken = [vip for vip in sorted(self.vips) if option != "node-ip" and _names_address(value, vip)]
+            if taken and option != "IP":
+                text_ = "%s has --%s=%s" % (name, option, value)
+                severity = WARNING if name in _COMPONENTS_THAT_MAY else None
+                yield _finding("component_uses_vip", place.host, None, text_, severity, address=place.address)
+
+    # Clients, and this check
+
+    @staticmethod
+    def _certificate(place: _Place) -> Iterator[Dict[str, Any]]:
+        names = place.seen["certificates"].get(place.name)
+        if names is None:
+            return
+        dns_name = place.endpoint.get("dns_name")
+        wanted = [dns_name] if dns_name else [vip["address"] for vip in place.endpoint["vips"]]
+        missing = [name for name in wanted if not _certificate.covers(names, name)]
+        if missing:
+            known = ", ".join(names["ip"] + names["dns"]) or "no names"
+            text_ = "the API server's certificate is for %s, not for %s" % (known, ", ".join(missing))
+            yield _finding("certificate_lacks_vip", place.host, place.name, text_, wanted=", ".join(missing))
+
+    @staticmethod
+    def _itself(place: _Place) -> Iterator[Dict[str, Any]]:
+        for part, error in sorted(place.seen["errors"].items()):
+            yield _finding("check_incomplete", place.host, None, "%s: %s" % (part, error))
+
+
+def _members(endpoint: Plan) -> Dict[str, List[Tuple[Plan, Plan]]]:
+    """{host: (instance, the host's part in it)}"""
+    found: Dict[str, List[Tuple[Plan, Plan]]] = {}
+    for instance in endpoint["instances"]:
+        for member in instance["members"]:
+            found.setdefault(member["host"], []).append((instance, member))
+    return found
+
+
+def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:
+    """HAProxy as the service that this collection configures, or as the pod of an endpoint that is deployed."""
+    if listener["program"] != "haproxy":
+        return False
+    return listener["unit"] == "haproxy.service" or (place.endpoint["mode"] == "static_pod" and place.deployed)
+
+
+def _is_our_keepalived(program: Mapping[str, Any], place: _Place) -> bool:
+    return program["unit"] == "keepalived.service" or (place.endpoint["mode"] == "static_pod" and place.deployed)
+
+
+def _overlaps(address: str, binds: Iterable[str]) -> bool:
+    """Whether a socket on one address is in the way of another one: a wildcard is in everybody's way."""
+    return any(address in _WILDCARDS or bind == "*" or bind in _WILDCARDS or address == bind for bind in binds)
+
+
+def _process(listener: Mapping[str, Any]) -> str:
+    name = listener["program"] or "an unknown process"
+    unit = listener["unit"]
+    about = ["process %d" % listener["pid"]] if listener["pid"] else []
+    about += [unit] if unit and not unit.startswith(name) else []
+    return "%s (%s)" % (name, ", ".join(about)) if about else name
+
+
+def _socket(address: str, port: int) -> str:
+    return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+
+
+def _other_port(port: int) -> int:
+    return 8443 if port != 8443 else 9443
+
+
+def _sysctl(place: _Place, path: str) -> str:
+    return (place.seen["sysctls"].get(path) or {}).get("value") or ""
+
+
+def _numbers(words: str) -> List[int]:
+    return [int(word) for word in words.split() if word.isdigit()]
+
+
+def _in_ranges(port: int, ranges: str) -> bool:
+    """Whether "1,5-9" has the port."""
+    for part in ranges.split(","):
+        low, _dash, high = part.strip().partition("-")
+        if low.isdigit() and int(low) <= port <= int(high if high.isdigit() else low):
+            return True
+    return False
+
+
+def _link_local(address: str) -> bool:
+    return ipaddress.ip_address(address).is_link_local
+
+
+def _names_address(value: str, address: str) -> bool:
+    """Whether an option is this address, or a URL or list that has it as host."""
+    for part in value.split(","):
+        host = re.sub(r"\A[a-z]+://", "", part.strip())
+        host = host[1:].partition("]")[0] if host.startswith("[") else host
+        if host == address or (":" not in address and host.partition(":")[0].partition("/")[0] == address):
+            return True
+    return False
+
+
+def _open_vrrp(manager: Optional[str], direction: str, where: str, peers: Sequence[str]) -> str:
+    if manager in _MANAGED_FIREWALLS and direction == "in":
+        command = "`ufw allow proto vrrp from %s`" if manager == "ufw" else (
+            "`firewall-cmd --add-rich-rule='rule family=\"ipv4\" source address=\"%s\" protocol value=\"vrrp\" accept'`")
+        return "set endpoint_manage_firewall: true, or there, for each peer: %s" % (command % peers[0])
+    field = "saddr" if direction == "in" else "daddr"
+    family = "ip6" if ":" in peers[0] else "ip"
+    return "`nft insert rule %s %s %s { %s } meta l4proto 112 accept` there, and the same where the ruleset is kept" % (
+        where, family, field, ", ".join(peers))
+
+
+def _open_port(manager: Optional[str], where: str, port: int) -> str:
+    if manager in _MANAGED_FIREWALLS:
+        command = "ufw allow %d/tcp" if manager == "ufw" else "firewall-cmd --add-port=%d/tcp"
+        return "set endpoint_manage_firewall: true, or `%s` there" % (command % port)
+    return "`nft insert rule %s tcp dport %d accept` there, and the same where the ruleset is kept" % (where, port)

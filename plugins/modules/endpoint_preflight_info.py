@@ -1,0 +1,550 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_preflight_info
+short_description: Read what could keep a host from carrying its part of an API endpoint
+version_added: 0.1.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
+description:
+  - Looks at everything on a host that has to do with the planned endpoints and isn't theirs. Interfaces, who listens on
+    the ports, what manages the network and the packet filter and what they do to the VIP and to VRRP, kernel settings,
+    programs of Kubernetes and the addresses that they use, the certificate of an API server.
+  - Reads only, and needs nothing on the host but Python 3.9. M(kubeha.apiserver.endpoint_preflight) judges.
+  - Never fails because a host is odd. Where a part can't be read, RV(errors) says so and that part is empty.
+  - In a play, its action plugin fills in O(host), cuts O(plan) down to what concerns the host, and asks the network by
+    M(kubeha.apiserver.endpoint_wire) in the same task.
+extends_documentation_fragment:
+  - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.info_module
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: partial
+    details:
+      - Whether the network has to be asked is decided on the controller.
+options:
+  plan:
+    description: The plan, as M(kubeha.apiserver.endpoint_plan) returns it.
+    type: dict
+    required: true
+  host:
+    description:
+      - The host's name in the plan. The default is its name in the inventory.
+    type: str
+  wire:
+    description:
+      - Whether to ask the network too. Only in a play.
+      - V(auto) asks unless the host's endpoints run already as they're planned, and somebody was seen to hold their
+        VIPs. Listening takes seconds, and what the network thinks of an endpoint that runs shows in it.
+    type: str
+    choices: [always, auto, never]
+    default: always
+  wire_seconds:
+    description: For how long to listen. The default is that of M(kubeha.apiserver.endpoint_wire).
+    type: float
+seealso:
+  - module: kubeha.apiserver.endpoint_preflight
+  - module: kubeha.apiserver.endpoint_wire
+  - module: kubeha.apiserver.endpoint_info
+"""
+
+EXAMPLES = r"""
+- name: Look at this host and its network
+  kubeha.apiserver.endpoint_preflight_info:
+    plan: "{{ result.plan }}"
+  register: __endpoint_preflight
+
+- name: Judge all hosts
+  kubeha.apiserver.endpoint_preflight:
+    plan: "{{ result.plan }}"
+  run_once: true
+"""
+
+RETURN = r"""
+interfaces:
+  description: Network interfaces.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: eth0, index: 2, up: true, carrier: true, mtu: 1500}]
+addresses:
+  description: All addresses but those of the loopback interface.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{interface: eth0, address: 198.51.100.11, prefix: 24}]
+listeners:
+  description:
+    - Who listens on the ports of the plan. C(unit) is the systemd unit or the container, C(kubernetes) whether it answers
+      as an API server does.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{address: 0.0.0.0, port: 8443, pid: 814, program: haproxy, unit: haproxy.service, kubernetes: false}]
+network_managers:
+  description: What configures each planned interface, and whether it leaves addresses alone that aren't its own.
+  returned: always
+  type: dict
+  sample:
+    eth0:
+      networkd: {file: /etc/systemd/network/10-eth0.network, keep_configuration: "", keeps: false}
+      networkmanager: null
+firewall:
+  description:
+    - What becomes of VRRP and of clients in the host's packet filter, as far as its rules tell.
+    - C(outcome) is one of C(accept), C(drop) and C(unknown), C(where) the chain that drops.
+  returned: always
+  type: dict
+  sample:
+    manager: firewalld
+    readable: true
+    vrrp:
+      - {endpoint: kube-apiserver, direction: in, interface: eth0, address: 198.51.100.12, outcome: drop, where: inet firewalld filter_IN_public}
+    clients:
+      - {endpoint: kube-apiserver, interface: eth0, address: 198.51.100.100, port: 8443, outcome: accept, where: ""}
+default_routes:
+  description: Interfaces of the default routes.
+  returned: always
+  type: dict
+  sample: {ipv4: [eth0], ipv6: []}
+sysctls:
+  description: Kernel settings that matter to the plan.
+  returned: always
+  type: dict
+  sample: {net/ipv4/conf/eth0/rp_filter: {value: "1", writable: true}}
+sysctl_files:
+  description: Files that set one of the settings that the collection sets, and are read after its own.
+  returned: always
+  type: dict
+  sample: {}
+programs:
+  description: Programs of Kubernetes that run here, with the options that name addresses.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: kubelet, pid: 700, unit: kubelet.service, options: {node-ip: 198.51.100.11}}]
+kubelet:
+  description: Options of the kubelet in its files, where it doesn't run.
+  returned: always
+  type: dict
+  sample: {}
+host_names:
+  description: Addresses that C(/etc/hosts) has for the host's own name.
+  returned: always
+  type: list
+  elements: str
+  sample: [127.0.1.1]
+certificates:
+  description: Names and addresses of the certificate of this host's API server, by the endpoint's name.
+  returned: always
+  type: dict
+  sample: {kube-apiserver: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11]}}
+errors:
+  description: Parts that couldn't be read, and why.
+  returned: always
+  type: dict
+  sample: {}
+wire:
+  description:
+    - What M(kubeha.apiserver.endpoint_wire) returned, or null where it wasn't asked. C(asked) says which, C(why) the
+      reason.
+  returned: in a play
+  type: dict
+"""
+
+import json
+import os
+import re
+import socket
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _certificate,
+    _components,
+    _host_io,
+    _hostfacts,
+    _hostview,
+    _netconfig,
+    _netfilter,
+)
+
+COMMAND_SECONDS = 5.0
+TLS_SECONDS = 1.0
+UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
+SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d")
+MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
+# What an API server answers to /readyz, well or not, with anonymous requests or without.
+API_STATUS = (200, 401, 403, 500)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "plan": {"type": "dict", "required": True},
+            "host": {"type": "str"},
+            "wire": {"type": "str", "choices": ["always", "auto", "never"], "default": "always"},
+            "wire_seconds": {"type": "float"},
+        },
+        supports_check_mode=True,
+    )
+    if not isinstance(module.params["plan"].get("endpoints"), list):
+        module.fail_json(msg="plan: it must be a plan, as endpoint_plan returns it")
+    module.exit_json(changed=False, **Observer(module.params["plan"], module.params["host"] or "").result())
+
+
+class Observer:
+    """Reads each part by itself, so that what can't be read hides nothing else."""
+
+    def __init__(self, plan: Mapping[str, Any], host: str) -> None:
+        self.errors: Dict[str, str] = {}
+        self.host = host
+        self.endpoints: List[Mapping[str, Any]] = plan["endpoints"]
+        self.members = [
+            (endpoint, instance, member)
+            for endpoint in self.endpoints
+            for instance in endpoint["instances"]
+            for member in instance["members"]
+            if member["host"] == host
+        ]
+        self.interfaces = list(dict.fromkeys(member["interface"] for _endpoint, _instance, member in self.members))
+
+    def result(self) -> Dict[str, Any]:
+        links = self._try("interfaces", _host_io.read_links, [])
+        addresses = self._try("addresses", _host_io.read_addresses, [])
+        names = {link.index: link.name for link in links}
+        said = _host_io.together(self._commands())
+        units = _hostfacts.parse_units(self._output(said, "units"))
+        active = {name for name in UNITS if units.get(name, {}).get("ActiveState") == "active"}
+        programs = self._try("programs", lambda: list(read_programs()), [])
+        listeners = self._try("listeners", self._listeners, [])
+        return {
+            "interfaces": [
+                {"name": link.name, "index": link.index, "up": link.up, "carrier": link.carrier, "mtu": link.mtu}
+                for link in links
+            ],
+            "addresses": [
+                {"interface": names[item.index], "address": item.address, "prefix": item.prefix}
+                for item in addresses
+                if item.index in names and item.scope != "host"
+            ],
+            "listeners": listeners,
+            "network_managers": self._network_managers({link.name: link.index for link in links}, active),
+            "firewall": self._firewall(said, active),
+            "default_routes": self._try("default_routes", default_routes, {"ipv4": [], "ipv6": []}),
+            "sysctls": {name: sysctl(name) for name in self._sysctl_names()},
+            "sysctl_files": self._try("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
+            "programs": programs,
+            "kubelet": _components.kubelet_of_files([read_text(path) for path in _components.KUBELET_FILES]),
+            "host_names": host_names(),
+            "certificates": self._certificates(listeners),
+            "errors": self.errors,
+        }
+
+    def _commands(self) -> Dict[str, Callable[[], _host_io.Output]]:
+        argvs: Dict[str, List[str]] = {}
+        if os.path.isdir("/run/systemd/system"):
+            argvs["units"] = ["systemctl", "show", "--property=Id,ActiveState"] + [name + ".service" for name in UNITS]
+        nft = _host_io.find_binary("nft")
+        if nft:
+            argvs["nft"] = [nft, "--json", "list", "ruleset"]
+        return {name: partial(_host_io.run, argv, COMMAND_SECONDS) for name, argv in argvs.items()}
+
+    # Ports
+
+    def _listeners(self) -> List[Dict[str, Any]]:
+        balancing = {endpoint["port"] for endpoint in self.endpoints}
+        health = {endpoint["haproxy"]["health"]["port"] for endpoint in self.endpoints if endpoint.get("haproxy")}
+        ports = balancing | health | {endpoint["apiserver_port"] for endpoint in self.endpoints}
+        found: List[Tuple[str, int, str]] = []
+        for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+            found.extend(_hostfacts.parse_listening_sockets(read_text(path), ports))
+        owners = read_owners({inode for _address, _port, inode in found}) if found else {}
+        listeners = []
+        for address, port, inode in found:
+            pid = owners.get(inode)
+            program = first_line("/proc/%d/comm" % pid) if pid else None
+            listeners.append({
+                "address": address,
+                "port": port,
+                "pid": pid,
+                "program": program,
+                "unit": unit_of(pid) if pid else None,
+                "kubernetes": port in balancing and self._is_apiserver(program, address, port),
+            })
+        return listeners
+
+    def _is_apiserver(self, program: Optional[str], address: str, port: int) -> bool:
+        if program in ("haproxy", "nginx", "envoy"):
+            return False  # what they pass on to an API server would answer
+        if program == "kube-apiserver":
+            return True
+        return _host_io.https_get(reachable(address), port, "/readyz", TLS_SECONDS).status in API_STATUS
+
+    def _certificates(self, listeners: List[Dict[str, Any]]) -> Dict[str, Any]:
+        found = {}
+        for endpoint in self.endpoints:
+            mine = [backend for backend in endpoint["backends"] if backend["name"] == self.host]
+            here = [item for item in listeners if item["port"] == endpoint["apiserver_port"]]
+            if not mine or not here:
+                continue
+            read = partial(read_names, reachable(here[0]["address"]), endpoint["apiserver_port"])
+            names = self._try("certificate of %s" % endpoint["name"], read, None)
+            if names is not None:
+                found[endpoint["name"]] = names
+        return found
+
+    # Who manages the network
+
+    def _network_managers(self, indices: Mapping[str, int], active: Set[str]) -> Dict[str, Any]:
+        managers = {}
+        for interface in self.interfaces:
+            if interface not in indices:
+                continue
+            managers[interface] = {
+                "networkd": self._try("networkd", partial(read_networkd, indices[interface]), None)
+                if "systemd-networkd" in active else None,
+                "networkmanager": self._try("networkmanager", partial(read_networkmanager, indices[interface]), None)
+                if "NetworkManager" in active else None,
+            }
+        return managers
+
+    # The packet filter
+
+    def _firewall(self, said: Mapping[str, _host_io.Output], active: Set[str]) -> Dict[str, Any]:
+        manager = firewall_manager(active)
+        ruleset = self._try("firewall", partial(read_ruleset, self._output(said, "nft")), None)
+        result: Dict[str, Any] = {"manager": manager, "readable": ruleset is not None, "vrrp": [], "clients": []}
+        if ruleset is None:
+            return result
+        if ruleset.filters and not manager:
+            result["manager"] = "nftables"
+        for endpoint, instance, member in self.members:
+            for direction, other in self._conversations(endpoint, instance, member):
+                mine = member["address"]
+                source, destination = (other, mine) if direction == _netfilter.IN else (mine, other)
+                if direction == _netfilter.IN and endpoint["transport"] == "multicast":
+                    destination = MULTICAST[instance["family"]]
+                verdict = ruleset.judge(_netfilter.Packet(
+                    direction, member["interface"], _netfilter.VRRP, source, destination, family=instance["family"]))
+                result["vrrp"].append({
+                    "endpoint": endpoint["name"], "direction": direction, "interface": member["interface"],
+                    "address": other, "outcome": verdict.outcome, "where": verdict.where,
+                })
+            for vip in instance["vips"]:
+                verdict = ruleset.judge(_netfilter.Packet(
+                    _netfilter.IN, member["interface"], _netfilter.TCP, None, vip["address"], endpoint["port"],
+                    family=instance["family"]))
+                result["clients"].append({
+                    "endpoint": endpoint["name"], "interface": member["interface"], "address": vip["address"],
+                    "port": endpoint["port"], "outcome": verdict.outcome, "where": verdict.where,
+                })
+        return result
+
+    @staticmethod
+    def _conversations(
+        endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any]
+    ) -> Iterator[Tuple[str, str]]:
+        for peer in member["peers"]:
+            yield _netfilter.IN, peer
+            if endpoint["transport"] == "unicast":
+                yield _netfilter.OUT, peer
+        if endpoint["transport"] == "multicast":
+            yield _netfilter.OUT, MULTICAST[instance["family"]]
+
+    # The kernel
+
+    def _our_sysctls(self) -> List[str]:
+        return list(dict.fromkeys(
+            "net/%s/ip_nonlocal_bind" % bind["family"]
+            for endpoint in self.endpoints
+            if (endpoint.get("haproxy") or {}).get("nonlocal_bind")
+            for bind in endpoint["haproxy"]["binds"]
+        ))
+
+    def _sysctl_names(self) -> List[str]:
+        interfaces = {member["interface"] for _endpoint, instance, member in self.members if instance["family"] == "ipv4"}
+        names = ["net/ipv4/conf/%s/rp_filter" % name for name in ["all", *sorted(interfaces)]]
+        return names + self._our_sysctls() + ["net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"]
+
+    def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return read()
+        except Exception as error:  # pylint: disable=broad-except  # whatever is odd about a host, the rest is wanted
+            self.errors[part] = str(error) or type(error).__name__
+            return otherwise
+
+    def _output(self, said: Mapping[str, _host_io.Output], name: str) -> str:
+        if name not in said:
+            return ""
+        output = said[name]
+        if output.error or output.code:
+            self.errors[name] = output.error or output.text.strip()[:300]
+            return ""
+        return output.text
+
+
+def read_owners(inodes: Set[str]) -> Dict[str, int]:
+    """Processes by the sockets that they have."""
+    owners: Dict[str, int] = {}
+    for pid in pids():
+        try:
+            descriptors = os.listdir("/proc/%d/fd" % pid)
+        except OSError:
+            continue  # ended in between
+        for descriptor in descriptors:
+            try:
+                target = os.readlink("/proc/%d/fd/%s" % (pid, descriptor))
+            except OSError:
+                continue
+            if target.startswith("socket:[") and target[8:-1] in inodes:
+                owners.setdefault(target[8:-1], pid)
+        if len(owners) == len(inodes):
+            break
+    return owners
+
+
+def read_programs() -> Iterator[Dict[str, Any]]:
+    for pid in pids():
+        argv = [word.decode("utf-8", "replace") for word in (read_bytes("/proc/%d/cmdline" % pid)).split(b"\0")[:-1]]
+        name = _components.program(argv)
+        if name is None:
+            continue
+        environment = {}
+        if name in _components.ENVIRONMENT:
+            environment = _components.environment_of(read_bytes("/proc/%d/environ" % pid))
+        yield dict(_components.describe(name, argv, environment), pid=pid, unit=unit_of(pid))
+
+
+def pids() -> List[int]:
+    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def unit_of(pid: int) -> Optional[str]:
+    """The systemd unit of a process, or what tells its container: the last part of its control group."""
+    for line in read_text("/proc/%d/cgroup" % pid).splitlines():
+        controllers, path = line.split(":", 2)[1:]
+        if controllers in ("", "name=systemd"):
+            parts = [part for part in path.split("/") if part.endswith((".service", ".scope", ".slice"))]
+            if "kubepods" in path:
+                return "a pod"
+            return parts[-1] if parts else None
+    return None
+
+
+def read_networkd(index: int) -> Optional[Dict[str, Any]]:
+    state = _netconfig.link_state(read_text(_netconfig.LINK_STATE % index))
+    path = _netconfig.network_file(state)
+    if path is None:
+        return None
+    listings = [(folder, list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
+    paths = [path] + _netconfig.drop_ins_in_order(listings)
+    value = _netconfig.keep_configuration([read_text(name) for name in paths])
+    return {"file": path, "keep_configuration": value, "keeps": _netconfig.keeps_foreign(value)}
+
+
+def read_networkmanager(index: int) -> Optional[Dict[str, Any]]:
+    connection = _netconfig.nm_connection(read_text(_netconfig.NM_STATE % index))
+    if connection is None:
+        return None
+    folder = _netconfig.NM_CONNECTIONS
+    external = {_netconfig.nm_external(read_text(os.path.join(folder, name))) for name in list_folder(folder)}
+    return None if connection in external else {"connection": connection}
+
+
+def firewall_manager(active: Set[str]) -> Optional[str]:
+    if "firewalld" in active:
+        return "firewalld"
+    if re.search(r"^ENABLED=yes\s*$", read_text("/etc/ufw/ufw.conf"), re.MULTILINE) and "ufw" in active:
+        return "ufw"
+    return None
+
+
+def read_ruleset(text: str) -> Optional[_netfilter.Ruleset]:
+    return _netfilter.Ruleset(json.loads(text)) if text.strip() else None
+
+
+def read_names(address: str, port: int) -> Dict[str, List[str]]:
+    return _certificate.subject_alt_names(_host_io.peer_certificate(address, port, TLS_SECONDS))
+
+
+def default_routes() -> Dict[str, List[str]]:
+    ipv4 = [line.split()[0] for line in read_text("/proc/net/route").splitlines()[1:] if line.split()[1:2] == ["00000000"]]
+    ipv6 = []
+    for line in read_text("/proc/net/ipv6_route").splitlines():
+        words = line.split()
+        # The kernel always has one by way of the loopback interface, which refuses.
+        if words[:2] == ["0" * 32, "00"] and words[-1] != "lo":
+            ipv6.append(words[-1])
+    return {"ipv4": list(dict.fromkeys(ipv4)), "ipv6": list(dict.fromkeys(ipv6))}
+
+
+def sysctl(path: str) -> Dict[str, Any]:
+    value = _host_io.read_file("/proc/sys/" + path)
+    return {
+        "value": None if value is None else value.decode().strip(),
+        "writable": os.access("/proc/sys/" + path, os.W_OK),
+    }
+
+
+def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
+    """Files that are read after ours and set what ours sets."""
+    found: Dict[str, List[str]] = {}
+    ours = os.path.basename(_hostview.SYSCTL_FILE)
+    for folder in SYSCTL_FOLDERS if names else ():
+        for name in list_folder(folder):
+            if not name.endswith(".conf") or name <= ours:
+                continue
+            text = read_text(os.path.join(folder, name))
+            for setting in names:
+                pattern = r"^\s*-?%s\s*=\s*0\s*$" % setting.replace("/", "[./]")
+                if re.search(pattern, text, re.MULTILINE):
+                    found.setdefault(setting, []).append(os.path.join(folder, name))
+    return found
+
+
+def host_names() -> List[str]:
+    mine = {socket.gethostname(), socket.gethostname().split(".")[0]}
+    found = []
+    for line in read_text("/etc/hosts").splitlines():
+        words = line.partition("#")[0].split()
+        if mine & set(words[1:]):
+            found.append(words[0])
+    return found
+
+
+def reachable(address: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+
+
+def list_folder(path: str) -> List[str]:
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def first_line(path: str) -> Optional[str]:
+    return (read_text(path).splitlines() or [None])[0]
+
+
+def read_text(path: str) -> str:
+    return read_bytes(path).decode("utf-8", "replace")
+
+
+def read_bytes(path: str) -> bytes:
+    try:
+        return _host_io.read_file(path) or b""
+    except OSError:
+        return b""  # a process that ended in between, a file that only its container may read
+
+
+if __name__ == "__main__":
+    main()
