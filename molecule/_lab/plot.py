@@ -30,7 +30,7 @@ def slots(measurement: Measurement, count: int) -> list[Slot]:
     return [Slot(*values) for values in zip(attempts, failures)]
 
 
-def bar(share: float) -> str:
+def block(share: float) -> str:
     """Whatever is there at all shows."""
     return BARS[0] if share <= 0 else BARS[max(1, min(8, round(share * 8)))]
 
@@ -45,8 +45,8 @@ def terminal(measurement: Measurement, hosts: Sequence[str], columns: int = 72) 
     for host in hosts:
         held = "".join("█" if host in measurement.holders((i + 1) * seconds / columns) else "·" for i in range(columns))
         lines.append(f"{'VIP on ' + host:<{label}}{held}")
-    answered = "".join(bar((part.attempts - part.failures) / part.attempts if part.attempts else 0) for part in parts)
-    failed = "".join(bar(part.failures / part.attempts if part.attempts else 0) for part in parts)
+    answered = "".join(block((part.attempts - part.failures) / part.attempts if part.attempts else 0) for part in parts)
+    failed = "".join(block(part.failures / part.attempts if part.attempts else 0) for part in parts)
     lines.append(f"{'answered':<{label}}{answered}")
     lines.append(f"{'failed':<{label}}{failed}")
     lines.append(" " * label + ruler(seconds, columns))
