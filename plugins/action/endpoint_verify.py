@@ -12,12 +12,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
-    OBSERVED,
     Observed,
     plan_of_host,
     read_observations,

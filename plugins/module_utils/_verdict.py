@@ -227,7 +227,7 @@ def stored_plan(observations: Mapping[str, Info]) -> Dict[str, Any]:
     for plan in plans:
         for endpoint in (plan or {}).get("endpoints", ()):
             versions.setdefault(endpoint["name"], []).append(endpoint)
-    first = next((plan for plan in plans if plan), {})
+    first: Plan = next((plan for plan in plans if plan), {})
     return dict(first, endpoints=[max(found, key=found.count) for found in versions.values()])
 
 

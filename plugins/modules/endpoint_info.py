@@ -24,7 +24,8 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes.info_module
 attributes:
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    description:
+      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: partial
     details:
       - What is expected of a host depends on the other members, and is worked out on the controller.
@@ -433,7 +434,9 @@ class Observer:
         shipped = _ownership.shipped_command(system["family"], installed)
         if installed and shipped:
             argvs["shipped"] = shipped
-        calls = {name: partial(_host_io.run, argv, COMMAND_SECONDS) for name, argv in argvs.items()}
+        calls: Dict[str, Callable[[], _host_io.Output]] = {
+            name: partial(_host_io.run, argv, COMMAND_SECONDS) for name, argv in argvs.items()
+        }
         missing = [name for name in DAEMONS if not binaries[name]]
         candidates = _hostfacts.candidate_command(system["pkg_mgr"], missing)
         if missing and candidates:

@@ -61,7 +61,8 @@ options:
     type: bool
     default: false
   file:
-    description: Write RV(ok), RV(findings), RV(rows), RV(endpoints) and RV(holders) to this file on the controller, as JSON.
+    description:
+      - Write RV(ok), RV(findings), RV(rows), RV(endpoints) and RV(holders) to this file on the controller, as JSON.
     type: path
 seealso:
   - module: kubeha.apiserver.endpoint_plan

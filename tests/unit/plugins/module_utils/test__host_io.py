@@ -50,7 +50,7 @@ def test_run_of_nothing():
 
 def test_together_is_at_the_same_time():
     barrier = threading.Barrier(3, timeout=10)
-    assert sorted(host_io.together({name: barrier.wait for name in "abc"}).values()) == [0, 1, 2]
+    assert sorted(host_io.together(dict.fromkeys("abc", barrier.wait)).values()) == [0, 1, 2]
     assert host_io.together({}) == {}
 
 
@@ -94,9 +94,8 @@ def test_unix_socket_that_hangs(tmp_path):
 
 def test_unix_socket_that_nobody_serves(tmp_path):
     path = str(tmp_path / "s")
-    with unix_server(path, b""):
-        with contextlib.suppress(host_io.Timeout):
-            host_io.ask_unix_socket(path, b"\n", 5)
+    with unix_server(path, b""), contextlib.suppress(host_io.Timeout):
+        host_io.ask_unix_socket(path, b"\n", 5)
     with pytest.raises(OSError):
         host_io.ask_unix_socket(path, b"show info\n", 5)
 
