@@ -38,6 +38,8 @@ HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next 
 # A file descriptor each for client and server, and some for listeners, checks, logs and the master.
 _FDS_PER_CONNECTION = 2
 _FDS_SPARE = 1024
+# Linux gives one process no more, unless fs.nr_open is raised; HAProxy wouldn't start.
+_FDS_MOST = 1 << 20
 _HEALTH_MAXCONN = 200
 
 _VERSION = re.compile(r"\d+")
@@ -131,7 +133,9 @@ def _sysctls(endpoints: Iterable[Mapping[str, Any]]) -> List[str]:
 # HAProxy
 
 def _haproxy(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    # Each endpoint has its own share, so none can starve another, or the health checks.
     connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
+    connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
     nofile = _FDS_PER_CONNECTION * connections + _FDS_SPARE
     execution = [
         "LimitNOFILE=%d" % nofile,

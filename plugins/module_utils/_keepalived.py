@@ -27,8 +27,8 @@ _SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)\S.*$", re.MULTILINE
 
 # What is said of a good configuration too.
 _HARMLESS = [
-    # 2.1 wants this of routers that speak multicast; what counts is that all members agree on the addresses.
-    re.compile(r"the first IPv6 VIP address must be link local"),
+    # Wanted of routers that speak multicast; what counts here is that all members agree on the addresses.
+    re.compile(r"the first IPv6 VIP address (must|should) be link local"),
     re.compile(r"NOTICE: setting config option max_auto_priority"),
 ]
 
