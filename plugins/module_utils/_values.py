@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import math
 import re
 import typing as t
 from collections.abc import Callable, Iterable, Mapping
@@ -104,8 +103,8 @@ def seconds(low: float, high: float, step: float) -> Reader[float]:
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             at.problem("value_type", value, expected=expected, found=describe(value), more=" without a unit")
             return None
-        steps = number / step if low <= number <= high else math.nan
-        if not abs(steps - round(steps) if steps == steps else math.nan) < 1e-6:
+        steps = number / step if low <= number <= high else None  # NaN is neither
+        if steps is None or abs(steps - round(steps)) >= 1e-6:
             at.problem("number_range", value, expected=expected)
             return None
         rounded = round(round(steps) * step, 6)

@@ -146,10 +146,18 @@ def test_what_decides_is_pure(path: Path) -> None:
     assert imports(path) & IMPURE_IMPORTS == set()
 
 
-@pytest.mark.parametrize("name", [path.stem for path in UTILS])
-def test_module_utils_are_used_in_a_unit_test(name: str) -> None:
-    tests = [text for path, text in TEXTS.items() if path.startswith("tests/unit/plugins/")]
-    assert any(re.search(r"module_utils(\.| import .*\b)%s\b" % name, text) for text in tests)
+def test_module_utils_are_reached_by_unit_tests() -> None:
+    """The parts of the plan are tested through the plan, so what a tested util imports counts, too."""
+    tests = "\n".join(text for path, text in TEXTS.items() if path.startswith("tests/unit/plugins/"))
+    names = {path.stem for path in UTILS}
+    queue = [name for name in names if re.search(r"module_utils(\.| import [^\n]*\b|[^\n]*\([^)]*\b)%s\b" % name, tests)]
+    reached: set[str] = set()
+    while queue:
+        name = queue.pop()
+        if name not in reached:
+            reached.add(name)
+            queue.extend(other for other in names if re.search(r"\b%s\b" % other, source(name)))
+    assert names - reached == set()
 
 
 def test_hosts_need_nothing_but_the_standard_library() -> None:
@@ -179,6 +187,15 @@ def test_plugins_are_used_in_an_integration_target(name: str) -> None:
     assert any("kubeha.apiserver." + name in text for text in targets)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "sanity").glob("ignore-*.txt")), ids=identify)
+def test_sanity_ignores_interpreters_and_nothing_else(path: Path) -> None:
+    """ansible-test knows neither bash by its path nor python3 by its name."""
+    lines = [line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if line[1] != "shebang!skip" or not line[2].startswith("# ")] == []
+    unknown = ("#!/bin/bash\n", "#!/usr/bin/env python3\n")
+    assert [line[0] for line in lines] == sorted(name for name, text in TEXTS.items() if text.startswith(unknown))
+
+
 def test_commands_of_dev_say_what_they_do() -> None:
     commands = [path for path in (ROOT / "tests" / "dev.d").iterdir() if path.is_file() and path.name[0] not in "_."]
     assert len(commands) > 5
@@ -200,6 +217,10 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def source(name: str) -> str:
+    return TEXTS["plugins/module_utils/%s.py" % name]
 
 
 def host_utils() -> t.Iterable[str]:
