@@ -116,10 +116,10 @@ def test_all_defaults_together_leave_a_list_of_endpoints_alone() -> None:
     assert compute_plan({**intent, **given}, HOSTS, {}) == compute_plan(intent, HOSTS, {})
 
 
-def test_readmes_have_current_tables() -> None:
-    readme = load_script("_readme")
-    stale = [path for path, text in readme.current_readmes().items() if path.read_text(encoding="utf-8") != text]
-    assert stale == [], "run ./dev readme"
+def test_generated_files_are_current() -> None:
+    files = load_script("_generate").current_files()
+    stale = [path.name for path, text in files.items() if path.read_text(encoding="utf-8") != text]
+    assert stale == [], "run ./dev generate"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -131,7 +131,7 @@ def test_readmes_name_every_variable(role: str) -> None:
 
 def test_tables_render_markup() -> None:
     rows = list(
-        load_script("_readme").table(
+        load_script("_generate").table(
             {
                 "a": {"description": ["Type: string. V(x|y) or O(b.c#role:main:d=1), see P(kubeha.apiserver.e#role)."]},
                 "b": {"description": ["Type: integer. Some.", "The default is C(7) or so."]},

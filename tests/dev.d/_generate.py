@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the tables of variables in the READMEs from the roles' argument specs."""
+"""Write what follows from other files: tables of variables from argument specs, sanity's ignores from shebangs."""
 
 from __future__ import annotations
 
@@ -15,27 +15,47 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("endpoint", "haproxy", "keepalived")
-BEGIN = "<!-- variables of {role}: written by `./dev readme` from its argument specs -->"
+BEGIN = "<!-- variables of {role}: written by `./dev generate` from its argument specs -->"
 END = "<!-- end of variables -->"
+
+CORES = range(16, 23)  # ansible-core 2.16 to 2.22, each with a file of its own
+# What ansible-test doesn't know as a way to start a script, and why it's right.
+SHEBANGS = {
+    "#!/bin/bash": "started on hosts by its path, with bash and nothing else",
+    "#!/usr/bin/env python3": "a developer's, for systems where that is Python's name",
+}
+SOURCES = ("dev", "molecule", "playbooks", "plugins", "roles", "tests")
 
 _TYPE = re.compile(r"^Type: (?P<type>[^.]+)\. ")
 _MARKUP = re.compile(r"\b(?P<kind>[BCEILMOPV]|RV)\((?P<text>(?:\\.|[^)\\])*)\)")
 
 
-def main(arguments: list[str]) -> int:
-    """Write them; with --check, only tell whether that would change something."""
-    stale = [path for path, text in current_readmes().items() if path.read_text(encoding="utf-8") != text]
-    for path in stale:
-        print("{0}: its tables {1}".format(path, "are not current" if "--check" in arguments else "are new"))
-        if "--check" not in arguments:
-            path.write_text(current_readmes()[path], encoding="utf-8")
-    return 1 if stale and "--check" in arguments else 0
+def main() -> int:
+    """Write the files that aren't current."""
+    for path, text in current_files().items():
+        if path.read_text(encoding="utf-8") != text:
+            print("{0}: written anew".format(path.relative_to(ROOT)))
+            path.write_text(text, encoding="utf-8")
+    return 0
 
 
-def current_readmes() -> dict[Path, str]:
-    """Every README with tables, as it should be."""
-    files = [ROOT / "README.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
-    return {path: with_tables(path.read_text(encoding="utf-8")) for path in files}
+def current_files() -> dict[Path, str]:
+    """Every such file, as it should be."""
+    readmes = [ROOT / "README.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
+    files = {path: with_tables(path.read_text(encoding="utf-8")) for path in readmes}
+    ignored = "".join(ignores())
+    files.update({ROOT / "tests" / "sanity" / "ignore-2.{0}.txt".format(core): ignored for core in CORES})
+    return files
+
+
+def ignores() -> t.Iterator[str]:
+    """A line for each script that sanity's test of shebangs would refuse."""
+    paths = [path for name in SOURCES for path in (ROOT / name).rglob("*") if path.is_file()]
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            first = file.readline(80).decode("utf-8", "replace").rstrip("\n")
+        if first in SHEBANGS and not {"output", "__pycache__"} & set(path.parts):
+            yield "{0} shebang!skip # {1}\n".format(path.relative_to(ROOT).as_posix(), SHEBANGS[first])
 
 
 def with_tables(text: str) -> str:
@@ -102,4 +122,4 @@ def _span(match: re.Match[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
