@@ -324,9 +324,19 @@ class _Place(NamedTuple):
         return ",".join(dict.fromkeys(member["address"] for _instance, member in self.members))
 
     @property
+    def stored(self) -> List[Plan]:
+        """The endpoints that are deployed on this host."""
+        return list(((self.info.get("deployed") or {}).get("plan") or {}).get("endpoints") or ())
+
+    @property
     def deployed(self) -> bool:
-        stored = (self.info.get("deployed") or {}).get("plan") or {}
-        return any(endpoint.get("name") == self.endpoint["name"] for endpoint in stored.get("endpoints", ()))
+        return any(endpoint.get("name") == self.name for endpoint in self.stored)
+
+    @property
+    def deployed_ports(self) -> List[Any]:
+        """What the deployed HAProxy listens on."""
+        health = [(endpoint.get("haproxy") or {}).get("health") or {} for endpoint in self.stored]
+        return [endpoint.get("port") for endpoint in self.stored] + [item.get("port") for item in health]
 
 
 class _Judge:
@@ -594,6 +604,10 @@ def _members(endpoint: Plan) -> Dict[str, List[Tuple[Plan, Plan]]]:
 
 def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:
     """HAProxy as the service that this collection configures, or as the pod of an endpoint that is deployed."""
+    if listener["program"] is None:
+        # Not even root may look at every process of a container. HAProxy has the ports that it was given, and runs.
+        service = (place.info.get("services") or {}).get("haproxy") or {}
+        return listener["port"] in place.deployed_ports and service.get("active") == "active"
     if listener["program"] != "haproxy":
         return False
     return listener["unit"] == "haproxy.service" or (place.endpoint["mode"] == "static_pod" and place.deployed)
