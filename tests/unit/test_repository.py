@@ -200,6 +200,11 @@ def test_the_readme_names_every_playbook() -> None:
     assert [name for name in playbooks if "`%s`" % name[: -len(".yml")] not in TEXTS["README.md"]] == []
 
 
+def test_the_readme_names_every_plugin() -> None:
+    names = {path.stem for path in [*MODULES, *FILTERS]}
+    assert {name for name in names if "`%s`" % name not in TEXTS["README.md"]} == set()
+
+
 def imports(path: Path) -> set[str]:
     """Top-level packages that a file imports, guarded or not."""
     found: set[str] = set()
