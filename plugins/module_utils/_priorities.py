@@ -17,10 +17,12 @@ With ``span`` the distance between the highest and the lowest priority, it must 
 
     bonus or |settle| > span                      else it couldn't outweigh a preferred host
     |weight| > span + bonus or |settle|           else a host that fails the check could rank above one that passes
-    lowest + settle + weight >= 1, highest + bonus <= 254
+    lowest + weight >= 1, highest + bonus <= 254
 
 for any set of failed hosts to leave the best host with the VIP (RFC 9568 section 5.2.4: 0 and 255 have meanings of
-their own; keepalived.conf(5) cuts effective priorities to 1 to 254).
+their own; keepalived.conf(5) cuts effective priorities to 1 to 254). A weight of twice the bonus fulfils the second as
+soon as the bonus fulfils the first. Hosts that fail the check and have just returned may all be cut to 1: for the
+time of the delay nothing but their addresses tells them apart, and they're still below all others.
 """
 
 from __future__ import annotations
@@ -34,10 +36,9 @@ HIGHEST_COMPUTED = 150
 LOWEST_VALID = 1
 HIGHEST_VALID = 254
 
-# Constant for endpoints with up to 25 balancers, so that adding one changes nothing on the others.
-WEIGHT = -50
-BONUS = 25
-CONSTANT_UP_TO = BONUS
+# The bonus of endpoints with up to 25 balancers without explicit priorities: adding one changes nothing on the others.
+CONSTANT_BONUS = 25
+CONSTANT_UP_TO = CONSTANT_BONUS
 
 
 class Ranks(t.NamedTuple):
@@ -84,10 +85,10 @@ def _weights(priorities: list[int], failback: bool) -> tuple[int, int, int] | No
     """Weight, bonus and settle: the constants where they fit, else the smallest that do."""
     low, high = min(priorities), max(priorities)
     span = high - low
-    for weight, shift in ((WEIGHT, BONUS), (-2 * span - 2, span + 1)):
+    for shift in (CONSTANT_BONUS, span + 1):
         bonus, settle = (0, -shift) if failback else (shift, 0)
-        if (shift > span and -weight > span + shift and low + settle + weight >= LOWEST_VALID
-                and high + bonus <= HIGHEST_VALID):
+        weight = -2 * shift
+        if shift > span and low + weight >= LOWEST_VALID and high + bonus <= HIGHEST_VALID:
             return weight, bonus, settle
     return None
 
@@ -120,6 +121,6 @@ def _refuse_ties(findings: Findings, priorities: dict[str, int], explicit: dict[
 def _refuse_span(findings: Findings, where: str, priorities: dict[str, int], failback: bool) -> None:
     low, high = min(priorities.values()), max(priorities.values())
     need = ("the lowest must be above {0}" if failback else
-            "the lowest must be above {1} and the highest at most {2}").format(
-                3 * (high - low + 1), 2 * (high - low + 1), HIGHEST_VALID - (high - low + 1))
+            "the lowest must be above {0} and the highest at most {1}").format(
+                2 * (high - low + 1), HIGHEST_VALID - (high - low + 1))
     findings.problem("priorities_too_wide", where, priorities, low=low, high=high, need=need)

@@ -230,7 +230,7 @@ CASES = [
     Case("priorities_too_wide", "endpoint_lb_hosts", intent(), with_host("cp2", priority=2)),
     Case("priorities_too_wide", "endpoint_lb_hosts", intent(failback=False), with_host("cp2", priority=254)),
     Case("too_many_balancers", "endpoint_lb_hosts",
-         intent(lb_hosts=["cp%d" % n for n in range(1, 39)]), hosts(38), fix="at most 37"),
+         intent(lb_hosts=["cp%d" % n for n in range(1, 52)]), hosts(51), fix="at most 50"),
     Case("too_many_balancers", "endpoint_lb_hosts",
          intent(lb_hosts=["cp%d" % n for n in range(1, 52)], failback=False), hosts(51), fix="at most 50"),
 
