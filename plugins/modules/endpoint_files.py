@@ -418,12 +418,15 @@ class Deployment:
             self._set_sysctl(name, value)
 
     def _keep_originals(self, found: Found) -> None:
-        """What was there before us, once and for good: what somebody wrote, and what a package shipped."""
+        """What was there before us, for good: what somebody wrote, each time, and what a package shipped, once."""
         for file in found.changed_files:
             kept = ADOPTED + file.path
             status = file.status
-            if (file.guarded and file.present is not None and status is not None
-                    and file.ownership != _ownership.OURS and not os.path.lexists(kept)):
+            if not file.guarded or file.present is None or status is None or file.ownership == _ownership.OURS:
+                continue
+            if file in found.adopted and _host_io.read_file(kept) != file.present:
+                kept += "" if not os.path.lexists(kept) else "." + checksum(file.present)[:12]
+            if not os.path.lexists(kept):
                 make_folders(os.path.dirname(kept), 0o700)
                 write_new(kept, file.present, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 

@@ -15,11 +15,14 @@ from user import ROOT, User
 
 @pytest.fixture(scope="module")
 def user() -> Iterator[User]:
-    """A fresh lab for each file of tests, which are steps of one story."""
-    name = "usage"
+    """A fresh lab for each file of tests, which are steps of one story.
+
+    KUBEHA_LAB=keep leaves it there; KUBEHA_LAB=reuse goes on with what was left, for working on a single step.
+    """
+    name, wish = "usage", os.environ.get("KUBEHA_LAB")
+    topology = ROOT / "molecule" / "default" / "topology.yml"
     try:
-        topology = ROOT / "molecule" / "default" / "topology.yml"
-        yield User(Lab.up(name, yaml.safe_load(topology.read_text())))
+        yield User(Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text())))
     finally:
-        if not os.environ.get("KUBEHA_KEEP"):
+        if not wish:
             down(name)

@@ -166,7 +166,7 @@ def test_a_vaulted_password_shows_nowhere(user: User, tmp_path) -> None:
         assert SECRET not in user.on(host, "journalctl", "--no-pager")
         readable = "find / -xdev -type f -perm /044 -newer /etc/hostname -exec grep -l %s {} + 2>/dev/null" % SECRET
         assert user.on(host, "sh", "-c", readable) == ""
-    wrong = user.site(*options[:4], endpoint_auth="pass", endpoint_auth_password="far too long").failed()
+    wrong = user.site(endpoint_auth="pass", endpoint_auth_password="far too long").failed()
     assert "auth_password_invalid" in wrong.output and "far too long" not in wrong.output
     user.site().succeeded()
     assert SECRET not in user.on("cp1", "cat", "/etc/keepalived/keepalived.conf")
