@@ -53,6 +53,8 @@ class Cluster:
         """Run it for the present members; returns Ansible's recap."""
         inventory = self.lab.directory / "members.yml"
         content = json.loads(self.lab.inventory.read_text(encoding="utf-8"))
+        # As if the others had never been written, or had been struck out.
+        content["all"]["hosts"] = {host: content["all"]["hosts"][host] for host in self.members}
         content["all"]["children"] = {"kube_control_plane": {"hosts": {host: {} for host in self.members}}}
         inventory.write_text(json.dumps(content, indent=2), encoding="utf-8")
         command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{name}.yml"]
@@ -276,7 +278,7 @@ def seen(meter: dict[str, Any]) -> str:
     """A measurement in words."""
     errors = ", ".join(f"{count} {error}" for error, count in meter["errors"].items())
     return (
-        f"client: longest outage {meter['longest_outage_ms']} ms, {meter['failures']} of {meter['attempts']} "
+        f"longest outage {meter['longest_outage_ms']} ms, {meter['failures']} of {meter['attempts']} "
         f"connections failed{f' ({errors})' if errors else ''}"
     )
 

@@ -129,6 +129,7 @@ def kill_holder(cluster: Cluster) -> str:
 
 def bring_back(cluster: Cluster) -> str:
     """The node has power again: API server, node and VIP come back"""
+    # With failback the first member is the preferred one, and was the holder.
     host = cluster.members[0]
     with metered(cluster.lab, cluster.endpoint) as meter:
         cluster.lab.boot(host)
@@ -142,12 +143,13 @@ def bring_back(cluster: Cluster) -> str:
 def grow(cluster: Cluster) -> str:
     """A fourth control plane: in the inventory, site.yml, kubeadm join"""
     cluster.members = [*cluster.members, "cp4"]
-    with metered(cluster.lab, cluster.endpoint) as meter:
+    with metered(cluster.lab, cluster.endpoint) as playbook:
         changed = cluster.playbook("site")
+    with metered(cluster.lab, cluster.endpoint) as meter:
         cluster.join("cp4")
         took = until("all nodes are ready", lambda: all_ready(cluster), 120)
         until("HAProxy everywhere sees the new API server", lambda: cluster.playbook("status"), 30)
-    return f"{changed}; joined and ready {took:.0f} s later; {seen(meter)}"
+    return f"{changed}; site.yml: {seen(playbook)}; joined, and ready {took:.0f} s later: {seen(meter)}"
 
 
 def shrink(cluster: Cluster) -> str:
@@ -158,13 +160,14 @@ def shrink(cluster: Cluster) -> str:
         cluster.lab.run(gone, "systemctl", "disable", "--now", "keepalived")
         cluster.reset(gone)
         cluster.kubectl("delete", "node", gone)
-        cluster.members = rest
+    cluster.members = rest
+    with metered(cluster.lab, cluster.endpoint) as playbook:
         changed = cluster.playbook("site")
-        cluster.lab.run(gone, "systemctl", "disable", "--now", "haproxy")
+    cluster.lab.run(gone, "systemctl", "disable", "--now", "haproxy")
     cluster.playbook("status")
     if not all_ready(cluster):
         raise Failure(f"not all nodes are ready: {cluster.ready()}")
-    return f"{cluster.holder()} holds the VIP; {changed}; {seen(meter)}"
+    return f"{cluster.holder()} holds the VIP; {seen(meter)}; {changed}; site.yml: {seen(playbook)}"
 
 
 STEPS: tuple[Callable[[Cluster], str], ...] = (
