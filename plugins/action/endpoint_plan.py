@@ -16,6 +16,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import comp
 from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, is_address, plain
 
+MODES = ("service", "static_pod")
+
 
 class ActionModule(ActionBase):
     """Collect the intent from arguments or variables, and plan: on the controller, no host contacted."""
@@ -33,6 +35,7 @@ class ActionModule(ActionBase):
             "hosts": {"type": "dict"},
             "deployed": {"type": "dict"},
             "gather": {"type": "str", "choices": ["plan", "members"], "default": "plan"},
+            "modes": {"type": "list", "elements": "str", "default": list(MODES)},
             "file": {"type": "path"},
             "show": {"type": "bool", "default": False},
         })
@@ -48,6 +51,7 @@ class ActionModule(ActionBase):
             result["warnings"] = found.warnings
         try:
             plan = compute_plan(intent, hosts, deployed)
+            problems = problems + _unsupported(plan, args["modes"])
         except PlanError as error:
             problems = problems + list(error.problems)
         if problems:
@@ -70,6 +74,15 @@ class ActionModule(ActionBase):
             scratch = target.with_name(target.name + ".new")
             scratch.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
             scratch.replace(target)
+
+
+def _unsupported(plan: dict[str, t.Any], modes: list[str]) -> list[Problem]:
+    """Endpoints in a mode that whoever asks for the plan can't deploy."""
+    return [
+        Problem(code="mode_unsupported", where="endpoint_mode (%s)" % endpoint["name"], value=endpoint["mode"],
+                rule="it can be planned, but so far only %s can be deployed" % " and ".join(modes),
+                fix="set endpoint_mode: %s" % modes[0])
+        for endpoint in plan["endpoints"] if endpoint["mode"] not in modes]
 
 
 def _preferred(plan: dict[str, t.Any]) -> list[str]:

@@ -46,6 +46,11 @@ options:
     type: str
     choices: [plan, members]
     default: plan
+  modes:
+    description: Modes that can be deployed. An endpoint in another mode is a problem.
+    type: list
+    elements: str
+    default: [service, static_pod]
   file:
     description: Write the plan to this file on the controller, as JSON.
     type: path
