@@ -55,7 +55,7 @@ def ignores() -> t.Iterator[str]:
         with path.open("rb") as file:
             first = file.readline(80).decode("utf-8", "replace").rstrip("\n")
         if first in SHEBANGS and not {"output", "__pycache__"} & set(path.parts):
-            yield "{0} shebang!skip # {1}\n".format(path.relative_to(ROOT).as_posix(), SHEBANGS[first])
+            yield "{0} shebang # {1}\n".format(path.relative_to(ROOT).as_posix(), SHEBANGS[first])
 
 
 def with_tables(text: str) -> str:
