@@ -322,8 +322,15 @@ def prepare_ssh(directory: pathlib.Path, plan: topology.Topology, subnets: topol
         config.append(f"Host {name} {name}.lab\n  HostName {topology.addresses(host, subnets)[0]}\n")
     (directory / "known_hosts").write_text("".join(known), encoding="utf-8")
     (directory / "ssh_config").write_text("".join(config), encoding="utf-8")
+    # kubeadm's names, and every address that an endpoint may have.
+    vips = [topology.address(subnets, net, family, 100 + n) for net in subnets for family in subnets[net] for n in range(10)]
+    own = [address for host in plan.hosts.values() for address in topology.addresses(host, subnets)]
+    names = ",".join(
+        [f"DNS:{name}" for name in ("kubernetes", "kubernetes.default.svc", "api.lab", *plan.hosts)]
+        + [f"IP:{address}" for address in vips + own]
+    )
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", "3650", "-subj", "/CN=kube-apiserver"]
+    command += ["-days", "3650", "-subj", "/CN=kube-apiserver", "-addext", f"subjectAltName={names}"]
     command += ["-keyout", str(directory / "tls.key"), "-out", str(directory / "tls.crt")]
     subprocess.run(command, check=True, capture_output=True)
 

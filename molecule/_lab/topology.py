@@ -17,6 +17,7 @@
       client: {}
     vars:                                 # of all hosts
       endpoint_vip: "<lan:ipv4:100>"      # address number 100 of that network; ":prefix" appends /LENGTH
+                                          # VIPs are 100 to 109: the stand-ins' certificate names them, and api.lab
 """
 
 from __future__ import annotations

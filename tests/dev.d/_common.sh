@@ -151,6 +151,8 @@ need_command() {
 
 need_apt() {
     local missing=() package
+    # enter_lab_network has looked already, where it could see them.
+    [ -z "${KUBEHA_ROOTLESS:-}" ] || return 0
     command -v dpkg-query >/dev/null ||
         die "these packages (by their Debian names) are needed, and this is no Debian or Ubuntu: $*"
     for package in "$@"; do
@@ -178,12 +180,17 @@ lab_packages() {
 
 # The lab's networks are this machine's where root runs podman. A normal user's containers have networks in a
 # namespace of their own: there the whole script starts anew, so that SSH and the measurements reach them.
+# Images are built before, because podman hides what apt needs in there: LAB_SUITES names them.
 enter_lab_network() {
+    local suite
     [ "$(id -u)" -ne 0 ] || return 0
-    lab_packages
     rootless_possible
+    lab_packages
+    for suite in ${LAB_SUITES:-bookworm}; do
+        PYTHONPATH=$ROOT/molecule PYTHONDONTWRITEBYTECODE=1 python3 -m _lab image "$suite" >/dev/null
+    done
     say "Not root: going on inside of podman's network namespace"
-    exec podman unshare --rootless-netns "$0" "$@"
+    KUBEHA_ROOTLESS=1 exec podman unshare --rootless-netns "$0" "$@"
 }
 
 # Everything that is missing, at once.
