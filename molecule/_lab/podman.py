@@ -53,7 +53,7 @@ def labelled(kind: str, lab: str | None = None) -> list[str]:
     return sorted(set(podman(*arguments, "--filter", f"label={value}").stdout.split()))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def any_container() -> tuple[str, ...]:
     """Options that this machine needs to start containers at all."""
     options = ["--security-opt=label=disable"]

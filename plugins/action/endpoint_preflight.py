@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _wire_verdict
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils._preflight import worth_asking
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host, read_observations

@@ -133,7 +133,6 @@ window:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
 

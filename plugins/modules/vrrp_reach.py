@@ -153,7 +153,6 @@ pairs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
 from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import pack
 
