@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         plan = args.get("plan")
         host = str(args.setdefault("host", self._task.delegate_to or task_vars["inventory_hostname"]))
         if isinstance(plan, Mapping) and isinstance(plan.get("endpoints"), list):
-            args["plan"] = plan_of_host(plain(plan), host)
+            args["plan"] = plain(plan_of_host(plan, host))
             if "expect" not in args:
                 args["expect"] = expectation(args["plan"], host, task_vars)
         result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val))

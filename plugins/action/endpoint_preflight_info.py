@@ -11,7 +11,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.module_utils._preflight import worth_asking
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host, read_observations
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
+    members_of_all,
+    plan_of_host,
+    read_observations,
+)
 
 WIRE = "kubeha.apiserver.endpoint_wire"
 
@@ -47,7 +51,7 @@ class ActionModule(ActionBase):
             return ""
         if wanted == "always":
             return "it was asked for"
-        observed = read_observations(task_vars)
+        observed = read_observations(task_vars, members_of_all(args["plan"]))
         return worth_asking(args["plan"], host, {**observed.earlier, **observed.fresh})
 
     def _ask(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -17,6 +17,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._render import Re
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
     Observed,
+    members_of_all,
     plan_of_host,
     read_observations,
     scope_of,
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
         })
         observed = self._observed(args, task_vars)
         plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
-        if not isinstance(plan.get("endpoints"), list):
+        if not _is_plan(plan):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
             return result
         if not plan["endpoints"]:
@@ -79,7 +80,9 @@ class ActionModule(ActionBase):
     def _observed(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Observed:
         if args["observations"] is not None:
             return Observed(plain(args["observations"]), {}, {})
-        return read_observations(task_vars, args["variable"], args["others"])
+        plan = args["plan"]
+        hosts = members_of_all(plan) if _is_plan(plan) else task_vars["ansible_play_hosts_all"]
+        return read_observations(task_vars, [str(host) for host in hosts], args["variable"], args["others"])
 
     def _deliver(self, verdict: dict[str, t.Any], table: str, file: str | None, show: bool) -> None:
         if show:
@@ -89,6 +92,10 @@ class ActionModule(ActionBase):
             scratch = target.with_name(target.name + ".new")
             scratch.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
             scratch.replace(target)
+
+
+def _is_plan(plan: t.Any) -> bool:
+    return isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)
 
 
 def with_drift(plan: dict[str, t.Any], observations: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -38,6 +38,7 @@ CODES: Dict[str, Tuple[str, str]] = {
     ),
     "wrong_holder": (ERROR, "mend what keeps the preferred host from holding, or run `site` again when it's well"),
     "takeover_pending": (WARNING, "wait; failback_delay lets a host that has come back settle first"),
+    "unsettled": (ERROR, "look at `journalctl -u keepalived -u haproxy` there: something comes and goes"),
     "vips_split": (ERROR, "reload keepalived on the members: its sync group moves all addresses together"),
     "vip_silent": (
         ERROR,
@@ -141,7 +142,7 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
                 findings.extend(_endpoint_findings(endpoint, host, observations[host]))
         findings.extend(_holding(endpoint, observations, deployed, scope))
         findings.extend(_answers(endpoint, observations, deployed))
-    findings = _weigh(findings, scope)
+    findings = _weigh(findings + _unsettled(observations, findings), scope)
     for endpoint in plan["endpoints"]:
         rows.extend(_row(endpoint, host, observations, scope, findings) for host in members_of(endpoint))
         endpoint_rows.extend(_endpoint_row(endpoint, vip, observations) for vip in endpoint["vips"])
@@ -535,6 +536,17 @@ def _answering(endpoint: Plan, address: str, observations: Mapping[str, Info]) -
     ]
 
 
+def _unsettled(observations: Mapping[str, Info], findings: Sequence[Finding]) -> List[Finding]:
+    """Hosts that didn't come to rest, although nothing is wrong with what was seen last."""
+    if any(finding.severity == ERROR or finding.code == "takeover_pending" for finding in findings):
+        return []
+    return [
+        _finding("unsettled", "after %g s still: %s" % (info["waited"], "; ".join(info["unmet"])), host)
+        for host, info in observations.items()
+        if info.get("met") is False
+    ]
+
+
 # What people see
 
 
@@ -543,9 +555,9 @@ def _row(
 ) -> Dict[str, Any]:
     info = observations.get(host, {})
     member = next(m for i in endpoint["instances"] for m in i["members"] if m["host"] == host)
+    states = (info.get("keepalived") or {}).get("instances") or {}
     priorities = {
-        (state or {}).get("effective_priority")
-        for state in ((info.get("keepalived") or {}).get("instances") or {}).values()
+        (states.get(instance["name"]) or {}).get("effective_priority") for instance in endpoint["instances"]
     }
     servers = list(_servers(endpoint, info).values())
     mine = [f for f in findings if f.host == host and f.endpoint in (None, endpoint["name"])]

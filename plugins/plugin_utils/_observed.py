@@ -24,15 +24,22 @@ class Observed(t.NamedTuple):
     unreachable: dict[str, str]
 
 
-def read_observations(task_vars: Mapping[str, t.Any], variable: str = OBSERVED, others: t.Any = None) -> Observed:
-    """What hosts registered under `variable`, and what a loop over hosts outside of this batch registered."""
+def read_observations(
+    task_vars: Mapping[str, t.Any], hosts: t.Iterable[str], variable: str = OBSERVED, others: t.Any = None
+) -> Observed:
+    """What `hosts` registered under `variable`, and what a loop over hosts outside of this batch registered.
+
+    Only those hosts' variables are read, because reading them takes long where there are many.
+    """
     batch = set(_names(task_vars.get("ansible_play_batch")))
     fresh: dict[str, t.Any] = {}
     earlier: dict[str, t.Any] = {}
     unreachable: dict[str, str] = {}
     seen_before: dict[str, t.Any] = {}
     hostvars = task_vars["hostvars"]
-    for host in hostvars:
+    for host in hosts:
+        if host not in hostvars:
+            continue
         variables = hostvars.raw_get(host)
         info = variables.get(variable)
         if _is_observation(info):
@@ -48,7 +55,7 @@ def read_observations(task_vars: Mapping[str, t.Any], variable: str = OBSERVED, 
 
 def scope_of(plan: Mapping[str, t.Any], observed: Observed, task_vars: Mapping[str, t.Any]) -> _verdict.Scope:
     """Which members this run deploys to, and what is known of the others."""
-    members = {host for endpoint in plan["endpoints"] for host in _verdict.members_of(endpoint)}
+    members = set(members_of_all(plan))
     applied = members.intersection(_names(task_vars.get("ansible_play_batch")))
     others = {host: info for host, info in observed.earlier.items() if host in members - applied}
     elsewhere = {host for endpoint in plan["endpoints"] for host in _verdict.deployed_members(endpoint, others)}
@@ -63,7 +70,7 @@ def scope_of(plan: Mapping[str, t.Any], observed: Observed, task_vars: Mapping[s
 
 def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.Any]) -> dict[str, bool | None]:
     """Whether `host` is to hold each endpoint's VIPs once this batch is done."""
-    observed = read_observations(task_vars)
+    observed = read_observations(task_vars, members_of_all(plan))
     scope = scope_of(plan, observed, task_vars)
     expected: dict[str, bool | None] = {}
     for endpoint in plan["endpoints"]:
@@ -73,6 +80,10 @@ def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.
         if host in holds:
             expected[endpoint["name"]] = holds[host]
     return expected
+
+
+def members_of_all(plan: Mapping[str, t.Any]) -> list[str]:
+    return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in _verdict.members_of(endpoint)))
 
 
 def plan_of_host(plan: Mapping[str, t.Any], host: str) -> dict[str, t.Any]:

@@ -197,6 +197,14 @@ FINDING_DATA = [
         None,
         verdict.Scope(strict=True),
     ),
+    (
+        "unsettled",
+        "error",
+        "cp2",
+        lambda seen: seen["cp2"].update(met=False, waited=60.0, unmet=["for only 0.1 s as it is"]),
+        None,
+        None,
+    ),
     ("vips_split", "error", None, every(put("cp1", "holds", [VIP4]), put("cp2", "holds", [VIP6])), DUAL, None),
     ("vip_silent", "error", "cp2", attempt("cp2", tcp="timeout", error="no answer within 1 s"), None, None),
     ("vip_wrong_answer", "error", "cp2", attempt("cp2", http_status=503), None, None),
@@ -316,6 +324,12 @@ def message(result, code):
     return next(f["message"] for f in result["findings"] if f["code"] == code)
 
 
+def test_a_host_that_waits_for_its_turn_is_no_unsettled_one():
+    moved = every(put("cp1", "holds", []), put("cp2", "holds", [VIP4]), put("cp1", "haproxy", "uptime_s", 12))
+    waiting = every(moved, lambda seen: seen["cp1"].update(met=False, waited=5.0, unmet=["it should hold"]))
+    assert codes(spoil(waiting)) == ["takeover_pending"]
+
+
 def test_without_failback_anybody_may_hold():
     plan = make_plan(failback=False)
     assert verdict.judge(plan, observe_all(plan, holder="cp3"))["ok"]
@@ -372,6 +386,8 @@ def test_row_texts():
     assert gone["rows"][2]["observed"] == "unreachable"
     dumped = put("cp2", "keepalived", "instances", {NAME + "-ipv4": {"state": "backup", "effective_priority": 99}})
     assert spoil(dumped)["rows"][1]["effective_priority"] == 99
+    of_another = put("cp2", "keepalived", "instances", {"other-ipv4": {"state": "backup", "effective_priority": 99}})
+    assert spoil(of_another)["rows"][1]["effective_priority"] is None
 
 
 def test_text_shows_all():

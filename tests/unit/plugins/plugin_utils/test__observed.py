@@ -36,26 +36,30 @@ def variables(batch, own=None, others=None, asked=None):
     return {"hostvars": hostvars, "ansible_play_batch": batch, **hostvars[batch[0]]}
 
 
+def read_of(task_vars):
+    return observed.read_observations(task_vars, [*HOSTS, "not-in-the-inventory"])
+
+
 def test_fresh_are_those_of_the_batch():
-    seen = observed.read_observations(variables(["cp2"], {"cp1": HAS, "cp2": HAS}))
+    seen = read_of(variables(["cp2"], {"cp1": HAS, "cp2": HAS}))
     assert (list(seen.fresh), list(seen.earlier)) == (["cp2"], ["cp1"])
 
 
 def test_members_outside_of_the_batch_that_were_looked_at_are_fresh():
-    seen = observed.read_observations(variables(["cp2"], {"cp1": HAS_NOT, "cp2": HAS}, others={"cp1": HAS}))
+    seen = read_of(variables(["cp2"], {"cp1": HAS_NOT, "cp2": HAS}, others={"cp1": HAS}))
     assert list(seen.fresh) == ["cp2", "cp1"]
     assert seen.fresh["cp1"]["deployed"]["plan"] == PLAN
 
 
 @pytest.mark.parametrize("info", [{"unreachable": True, "msg": "no route\nmore"}, {"failed": True, "msg": "no route"}])
 def test_hosts_that_could_not_be_asked(info):
-    seen = observed.read_observations(variables(HOSTS, {"cp1": HAS, "cp2": info}))
+    seen = read_of(variables(HOSTS, {"cp1": HAS, "cp2": info}))
     assert seen.unreachable == {"cp2": "no route"}
     assert list(seen.fresh) == ["cp1"]
 
 
 def test_skipped_is_not_seen():
-    seen = observed.read_observations(variables(HOSTS, {"cp1": {"skipped": True, "changed": False}}))
+    seen = read_of(variables(HOSTS, {"cp1": {"skipped": True, "changed": False}}))
     assert seen == observed.Observed({}, {}, {})
 
 
@@ -66,7 +70,7 @@ def test_scope_of_a_whole_run():
 
 def test_scope_of_a_batch():
     task_vars = variables(["cp2", "other"], {"cp1": HAS, "cp3": HAS_NOT})
-    scope = observed.scope_of(PLAN, observed.read_observations(task_vars), task_vars)
+    scope = observed.scope_of(PLAN, read_of(task_vars), task_vars)
     assert scope.applied == {"cp2"}
     assert (scope.elsewhere, scope.absent, scope.partial) == ({"cp1"}, {"cp3"}, True)
 
