@@ -177,7 +177,8 @@ def command_measure(arguments: argparse.Namespace) -> int:
         f"\n  Longest outage that the client saw: {result.outage_ms(0, result.end)} ms; "
         f"{result.failures(0, result.end)} of {len(result.attempts)} connections failed "
         f"(a new one each 10 ms, 250 ms for each).\n"
-        f"  Before: {', '.join(result.holders(result.fault))}. After: {', '.join(result.holders(result.end)) or 'nobody'}."
+        f"  Before: {', '.join(result.holders(result.fault))}. "
+        f"After: {', '.join(result.holders(result.end)) or 'nobody'}."
     )
     return 0
 

@@ -22,7 +22,8 @@ HERE = pathlib.Path(__file__).parent
 # Debian releases that the collection is tested on: 11, 12, 13 and the next one.
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
 PACKAGES = (
-    "systemd-sysv", "dbus", "python3", "python3-apt", "iproute2", "iputils-ping", "openssh-server", "nftables", "procps",
+    "systemd-sysv", "dbus", "python3", "python3-apt", "iproute2", "iputils-ping", "openssh-server", "nftables",
+    "procps",
 )  # fmt: skip
 CUSTOMIZE = HERE / "image" / "customize.sh"
 
@@ -81,7 +82,8 @@ def install(base: str, image: str) -> None:
     script = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet haproxy keepalived"
     try:
         podman(
-            "run", *any_container(), f"--name={name}", f"--label={LABEL}=image", "--network=none", base, "sh", "-c", script
+            "run", *any_container(), f"--name={name}", f"--label={LABEL}=image", "--network=none", base,
+            "sh", "-c", script,
         )  # fmt: skip
         podman("commit", f"--change=LABEL={LABEL}=image", '--change=CMD ["/usr/local/sbin/lab-init"]', name, image)
     finally:

@@ -68,7 +68,8 @@ class Lab:
                 },
             }
             (directory / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
-            write_inventory(directory / "inventory.yml", topology.inventory(plan, subnets, connection(directory, control)))
+            inventory = topology.inventory(plan, subnets, connection(directory, control))
+            write_inventory(directory / "inventory.yml", inventory)
             lab = cls(name)
             for host in plan.hosts.values():
                 lab.create(host, images[host.kind, host.suite], subnets)
@@ -290,7 +291,10 @@ def create_network(lab: str, network: topology.Network) -> dict[str, str]:
         options = [
             option
             for family in subnets
-            for option in (f"--subnet={subnets[family]}", f"--gateway={topology.address({'_': subnets}, '_', family, 1)}")
+            for option in (
+                f"--subnet={subnets[family]}",
+                f"--gateway={topology.address({'_': subnets}, '_', family, 1)}",
+            )
         ]
         if "ipv6" in subnets:
             options.append("--ipv6")
@@ -323,7 +327,9 @@ def prepare_ssh(directory: pathlib.Path, plan: topology.Topology, subnets: topol
     (directory / "known_hosts").write_text("".join(known), encoding="utf-8")
     (directory / "ssh_config").write_text("".join(config), encoding="utf-8")
     # kubeadm's names, and every address that an endpoint may have.
-    vips = [topology.address(subnets, net, family, 100 + n) for net in subnets for family in subnets[net] for n in range(10)]
+    vips = [
+        topology.address(subnets, net, family, 100 + n) for net in subnets for family in subnets[net] for n in range(10)
+    ]
     own = [address for host in plan.hosts.values() for address in topology.addresses(host, subnets)]
     names = ",".join(
         [f"DNS:{name}" for name in ("kubernetes", "kubernetes.default.svc", "api.lab", *plan.hosts)]

@@ -109,7 +109,9 @@ def svg(measurement: Measurement, hosts: Sequence[str], title: str) -> str:
         out.append(f'<text x="{x(second):.1f}" y="{y + chart + 18}" text-anchor="middle">{second} s</text>')
     at = x(measurement.fault)
     first, last = measurement.outage(0, seconds)
-    out.append(f'<line x1="{at:.1f}" y1="{top - 14}" x2="{at:.1f}" y2="{y + chart}" stroke="#cf222e" stroke-dasharray="4 3"/>')
+    out.append(
+        f'<line x1="{at:.1f}" y1="{top - 14}" x2="{at:.1f}" y2="{y + chart}" stroke="#cf222e" stroke-dasharray="4 3"/>'
+    )
     out.append(
         f'<text x="{at + 6:.1f}" y="{top - 6}" fill="#cf222e">fault; longest outage '
         f"{(last - first) * 1000:.0f} ms ({first:.2f} s to {last:.2f} s)</text>"

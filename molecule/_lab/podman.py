@@ -71,4 +71,5 @@ def any_container() -> tuple[str, ...]:
 def system_container() -> tuple[str, ...]:
     """Options that let systemd and keepalived run inside."""
     # SYS_ADMIN: units get the sandboxes that they ask for, as on a real host.
-    return (*any_container(), "--systemd=always", "--pids-limit=-1", "--cap-add=NET_ADMIN,NET_RAW,NET_BROADCAST,SYS_ADMIN")
+    capabilities = "NET_ADMIN,NET_RAW,NET_BROADCAST,SYS_ADMIN"
+    return (*any_container(), "--systemd=always", "--pids-limit=-1", f"--cap-add={capabilities}")

@@ -150,5 +150,6 @@ def _mapping(where: str, value: Any, keys: set[str] | None = None) -> dict[str, 
         raise LabError(f"{where}: a mapping is needed, not {value!r}")
     unknown = set(value) - keys if keys is not None else set()
     if unknown:
-        raise LabError(f"{where}: unknown keys {', '.join(sorted(map(str, unknown)))}; known are {', '.join(sorted(keys or ()))}")
+        known = ", ".join(sorted(keys or ()))
+        raise LabError(f"{where}: unknown keys {', '.join(sorted(map(str, unknown)))}; known are {known}")
     return value

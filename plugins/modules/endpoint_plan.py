@@ -17,9 +17,9 @@ description:
     rule and fix.
   - Runs on the controller. No host is contacted, nothing is changed, and the same input always gives the same plan.
   - Without O(intent), the intent is read from the variables of the inventory as the roles of this collection
-    document them. Groups named in C(endpoint_lb_hosts) and C(endpoint_apiserver_hosts) are resolved. Addresses come from
-    C(endpoint_address), from M(kubeha.apiserver.endpoint_info) registered as C(__endpoint_info), from gathered facts,
-    from an C(ansible_host) that is an address, or from the plan that a member has stored.
+    document them. Groups named in C(endpoint_lb_hosts) and C(endpoint_apiserver_hosts) are resolved. Addresses come
+    from C(endpoint_address), from M(kubeha.apiserver.endpoint_info) registered as C(__endpoint_info), from gathered
+    facts, from an C(ansible_host) that is an address, or from the plan that a member has stored.
 requirements:
   - netaddr >= 1.0 on the controller
 options:

@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--timing", default="balanced", help="endpoint_timing")
     parser.add_argument("--suite", default="bookworm", help="Debian release of the hosts")
-    parser.add_argument("--elsewhere", action="store_true", help="the fault happens to a host that doesn't hold the VIP")
+    parser.add_argument("--elsewhere", action="store_true", help="the fault happens to a host without the VIP")
     parser.add_argument("--keep", action="store_true", help="leave the lab running, use it again if it runs")
     parser.add_argument("--json", type=pathlib.Path, help="write every measurement to this file")
     arguments = parser.parse_args()
@@ -137,7 +137,8 @@ class Bench:
                 if not meter["failures"] and len(meter["backends"]) == len(self.members):
                     return
             if time.monotonic() > deadline:
-                raise LabError(f"{self.address} is held by {holders}, and did not come back to {self.members[0]} in 90 s")
+                preferred = self.members[0]
+                raise LabError(f"{self.address} is held by {holders}, and did not come back to {preferred} in 90 s")
             time.sleep(0.2)
 
 
@@ -173,10 +174,9 @@ def circumstances(bench: Bench, arguments: argparse.Namespace) -> str:
     versions = bench.lab.run(
         bench.members[0], "sh", "-c", "haproxy -v | head -n 1; keepalived -v 2>&1 | head -n 1"
     ).stdout.split("\n")  # fmt: skip
-    model = next(
-        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if "model name" in line),
-        platform.machine(),
-    )
+    processors = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.partition(":")[2].strip() for line in processors if "model name" in line]
+    model = models[0] if models else platform.machine()
     where = "on a host that does not hold the VIP" if arguments.elsewhere else "on the host that holds the VIP"
     return (
         f"\nMedian of {arguments.runs}, {where}; endpoint_timing: {arguments.timing}, endpoint_failback_delay: "

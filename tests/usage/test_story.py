@@ -150,7 +150,8 @@ def test_a_vaulted_password_shows_nowhere(user: User, tmp_path) -> None:
     key = tmp_path / "key"
     key.write_text("the key of the vault\n")
     vaulted = subprocess.run(
-        ["ansible-vault", "encrypt_string", "--vault-password-file", str(key), "--name", "endpoint_auth_password", SECRET],
+        ["ansible-vault", "encrypt_string", "--vault-password-file", str(key), "--name", "endpoint_auth_password",
+         SECRET],
         capture_output=True, text=True, check=True).stdout
     variables = tmp_path / "variables.yml"
     variables.write_text(vaulted + "endpoint_auth: pass\n")

@@ -70,7 +70,8 @@ def test_an_empty_kube_lb_is_no_group_of_balancers():
 
 
 def test_each_endpoint_of_a_list_has_its_own_hosts():
-    entries = [{"name": "a", "vip": "198.51.100.1", "lb_hosts": "left"}, {"name": "b", "vip": "198.51.100.2"}, "rubbish"]
+    first = {"name": "a", "vip": "198.51.100.1", "lb_hosts": "left"}
+    entries = [first, {"name": "b", "vip": "198.51.100.2"}, "rubbish"]
     found = gather(three(endpoint_list=entries), {"left": ["cp3", "cp1"]})
     assert found.intent["list"][0]["lb_hosts"] == ["cp3", "cp1"]
     assert "lb_hosts" not in found.intent["list"][1]
