@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_plan
 short_description: Validate the intent of a highly available API endpoint and compute the plan
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_preflight
 short_description: Judge whether hosts and network can carry the planned API endpoints
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_wire
 short_description: Ask the network whether it can carry the planned endpoints
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:

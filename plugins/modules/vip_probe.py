@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vip_probe
 short_description: Find out whether addresses are in use on a network segment, and by whom
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:

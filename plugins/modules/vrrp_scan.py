@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vrrp_scan
 short_description: Listen for VRRP routers on a network segment
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
