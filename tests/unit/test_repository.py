@@ -113,6 +113,8 @@ def test_modules_are_documented(path: Path) -> None:
     documentation = yaml.safe_load(documents["DOCUMENTATION"])
     assert documentation["module"] == path.stem
     assert "kubeha.apiserver._attributes" in documentation["extends_documentation_fragment"]
+    # antsibull-changelog lists a plugin as new in the release that it names.
+    assert documentation["version_added"].split(".") >= ["1", "0", "0"]
     assert yaml.safe_load(documents["EXAMPLES"]) and yaml.safe_load(documents["RETURN"])
 
 
