@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What would take a virtual IP away from an interface: systemd-networkd and NetworkManager. Pure: file contents in.
+"""What takes a virtual IP away from an interface: systemd-networkd and NetworkManager. Pure: file contents in.
 
 Seen on systemd 252 and 257: networkd removes every address that it doesn't know when it configures a link again
 (`networkctl reconfigure`, `networkctl reload` after the .network file has changed; since 257 also each restart, as by
@@ -17,8 +17,10 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 LINK_STATE = "/run/systemd/netif/links/%d"
+LEASE = "/run/systemd/netif/leases/%d"
 NM_STATE = "/run/NetworkManager/devices/%d"
 NM_CONNECTIONS = "/run/NetworkManager/system-connections"
+UFW_CONFIG = "/etc/ufw/ufw.conf"
 # The first of them wins where two have a file of the same name (systemd.network(5)).
 NETWORK_FOLDERS = (
     "/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network",
@@ -92,6 +94,12 @@ def nm_external(text: str) -> Optional[str]:
     """The UUID of a connection that only describes what something else has configured; NetworkManager touches none of
     it."""
     return _section(text, "connection").get("uuid") if _section(text, ".nmmeta").get("external") == "true" else None
+
+
+def ufw_enabled(text: str) -> bool:
+    """Whether /etc/ufw/ufw.conf has ufw load its rules; its unit is active also where it doesn't."""
+    values = dict(line.partition("=")[::2] for line in text.splitlines() if not line.startswith("#"))
+    return values.get("ENABLED", "").strip().lower() == "yes"
 
 
 def _section(text: str, wanted: str) -> Dict[str, str]:

@@ -145,6 +145,10 @@ certificates:
   returned: always
   type: dict
   sample: {kube-apiserver: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11]}}
+manage:
+  description: Whether M(kubeha.apiserver.endpoint_network) has something to do on this host, or has done something.
+  returned: always
+  type: bool
 errors:
   description: Parts that couldn't be read, and why.
   returned: always
@@ -181,6 +185,8 @@ TLS_SECONDS = 1.0
 UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
 SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d")
 MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
+# Where endpoint_network notes what it did.
+NETWORK_STATE = "/var/lib/kubeha/network.json"
 # What an API server answers to /readyz, well or not, with anonymous requests or without.
 API_STATUS = (200, 401, 403, 500)
 
@@ -245,8 +251,14 @@ class Observer:
             "kubelet": _components.kubelet_of_files([read_text(path) for path in _components.KUBELET_FILES]),
             "host_names": host_names(),
             "certificates": self._certificates(listeners),
+            "manage": self._manages(),
             "errors": self.errors,
         }
+
+    def _manages(self) -> bool:
+        """Whether endpoint_network has something to do here, or once had."""
+        wishes = ("manage_network", "manage_firewall")
+        return os.path.exists(NETWORK_STATE) or any(endpoint.get(wish) for endpoint in self.endpoints for wish in wishes)
 
     def _commands(self) -> Dict[str, Callable[[], _host_io.Output]]:
         argvs: Dict[str, List[str]] = {}
@@ -462,7 +474,7 @@ def read_networkmanager(index: int) -> Optional[Dict[str, Any]]:
 def firewall_manager(active: Set[str]) -> Optional[str]:
     if "firewalld" in active:
         return "firewalld"
-    if re.search(r"^ENABLED=yes\s*$", read_text("/etc/ufw/ufw.conf"), re.MULTILINE) and "ufw" in active:
+    if "ufw" in active and _netconfig.ufw_enabled(read_text(_netconfig.UFW_CONFIG)):
         return "ufw"
     return None
 

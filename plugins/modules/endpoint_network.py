@@ -1,0 +1,360 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_network
+short_description: Let a host's network keep the VIP, and its packet filter let VRRP and clients in
+version_added: 0.1.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
+description:
+  - Does only what C(endpoint_manage_network) and C(endpoint_manage_firewall) of an endpoint ask for, and takes back what
+    an earlier run did and this plan doesn't ask for any more. What somebody else had there already stays.
+  - Where systemd-networkd configures the interface, a drop-in of its C(.network) file sets C(KeepConfiguration=), and
+    networkd reads it. On a link with an address from DHCP it's read at networkd's next start, because reading it at
+    once would drop that address for a moment. NetworkManager has no such setting.
+  - Where firewalld is active, rules of the interface's zone let in IP protocol 112 from each peer and the balancing port,
+    at once and for good, without a reload. Where ufw is, rules of its own with the comment C(kubeha) do, appended, so
+    that denials before them stay in force.
+  - A ruleset of nftables or iptables that no such manager made is left alone. It has no place where others may add
+    something that lasts, and a rule elsewhere can't let in what it drops. M(kubeha.apiserver.endpoint_preflight) names
+    the commands.
+extends_documentation_fragment:
+  - kubeha.apiserver._attributes
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: partial
+    details:
+      - The plan is cut down to what concerns the host on the controller.
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  plan:
+    description:
+      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. Required unless O(state=absent).
+    type: dict
+  host:
+    description:
+      - The host's name in the plan. The default is its name in the inventory.
+    type: str
+  state:
+    description: V(absent) takes back all that this module has done on the host.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: kubeha.apiserver.endpoint_preflight
+"""
+
+EXAMPLES = r"""
+- name: Let network and packet filter carry the endpoint, where that's asked for
+  kubeha.apiserver.endpoint_network:
+    plan: "{{ result.plan }}"
+
+- name: Take that back
+  kubeha.apiserver.endpoint_network:
+    state: absent
+"""
+
+RETURN = r"""
+added:
+  description: What was, or in check mode would be, added.
+  returned: success
+  type: list
+  elements: str
+  sample: ["firewalld public: port 8443/tcp"]
+removed:
+  description: What was or would be removed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+networkd_reloaded:
+  description: Whether networkd has read its files again. V(false) where it needn't, or where it should wait.
+  returned: success
+  type: bool
+"""
+
+import json
+import os
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _netconfig
+
+STATE_FILE = "/var/lib/kubeha/network.json"
+COMMAND_SECONDS = 30.0
+COMMENT = "kubeha"
+
+
+class Rule(NamedTuple):
+    """One opening: `place` is firewalld's zone and kind of rule, or nothing for ufw."""
+
+    manager: str
+    place: str
+    value: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.manager, self.place) if part) + ": " + self.value
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "plan": {"type": "dict"},
+            "host": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        required_if=[("state", "present", ["plan", "host"])],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**Network(module).run())
+    except (OSError, CommandError) as error:
+        module.fail_json(msg=str(error))
+
+
+class CommandError(Exception):
+    """A command of the packet filter's manager failed."""
+
+
+class Network:
+    """Compare what is asked for with what is there, then add and remove."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.done = read_state()
+        plan = module.params["plan"] if module.params["state"] == "present" else None
+        self.endpoints: List[Mapping[str, Any]] = (plan or {}).get("endpoints") or []
+        self.indices = {link.name: link.index for link in _host_io.read_links()}
+
+    def run(self) -> Dict[str, Any]:
+        files, leased = self._drop_ins()
+        rules = self._rules()
+        stale_files = [path for path in self.done["files"] if path not in files]
+        stale_rules = [rule for rule in self.done["rules"] if rule not in rules]
+        wrong_files = [path for path, content in files.items() if _host_io.read_file(path) != content.encode()]
+        existing = self._existing(rules + stale_rules)
+        new_rules = [rule for rule in rules if rule not in existing]
+        gone_rules = [rule for rule in stale_rules if rule in existing]
+        gone_files = [path for path in stale_files if os.path.lexists(path)]
+        before = {path: (_host_io.read_file(path) or b"").decode("utf-8", "replace") for path in wrong_files + gone_files}
+        reload_networkd = bool(wrong_files) and not leased
+        result: Dict[str, Any] = {
+            "changed": bool(wrong_files or new_rules or gone_files or gone_rules),
+            "added": wrong_files + [str(rule) for rule in new_rules],
+            "removed": gone_files + [str(rule) for rule in gone_rules],
+            "networkd_reloaded": reload_networkd,
+        }
+        if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
+            result["diff"] = self._diff(before, files, new_rules, gone_rules)
+        if not self.module.check_mode:
+            self._apply(files, wrong_files, gone_files, new_rules, gone_rules, rules)
+            if reload_networkd:
+                run(["networkctl", "reload"])
+        return result
+
+    # What is asked for
+
+    def _members(self, wish: str) -> List[Tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        return [
+            (endpoint, member)
+            for endpoint in self.endpoints
+            if endpoint.get(wish)
+            for instance in endpoint["instances"]
+            for member in instance["members"]
+            if member["host"] == self.module.params["host"]
+        ]
+
+    def _drop_ins(self) -> Tuple[Dict[str, str], bool]:
+        """Contents by path, and whether one is for a link with an address from DHCP."""
+        files: Dict[str, str] = {}
+        leased = False
+        for _endpoint, member in self._members("manage_network"):
+            index = self.indices.get(member["interface"], 0)
+            path = _netconfig.network_file(_netconfig.link_state(read_text(_netconfig.LINK_STATE % index)))
+            if path is None:
+                continue
+            ours = _netconfig.our_drop_in(path)
+            listings = [(folder, list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
+            others = [name for name in _netconfig.drop_ins_in_order(listings) if name != ours]
+            value = _netconfig.keep_configuration([read_text(name) for name in [path] + others])
+            if not _netconfig.keeps_foreign(value):
+                files[ours] = _netconfig.drop_in(_hostview.HEADER, value)
+                leased = leased or os.path.exists(_netconfig.LEASE % index)
+        return files, leased
+
+    def _rules(self) -> List[Rule]:
+        members = self._members("manage_firewall")
+        manager = find_manager() if members else None
+        rules: List[Rule] = []
+        for endpoint, member in members:
+            if manager == "firewalld":
+                zone = zone_of(member["interface"])
+                rules += [
+                    Rule(manager, zone + " rich-rule", 'rule family="%s" source address="%s" protocol value="vrrp" accept'
+                         % ("ipv6" if ":" in peer else "ipv4", peer))
+                    for peer in member["peers"]
+                ]
+                rules.append(Rule(manager, zone + " port", "%d/tcp" % endpoint["port"]))
+            elif manager == "ufw":
+                rules += [Rule(manager, "", "allow from %s proto vrrp" % peer) for peer in member["peers"]]
+                rules.append(Rule(manager, "", "allow %d/tcp" % endpoint["port"]))
+        return list(dict.fromkeys(rules))
+
+    # What is there
+
+    def _existing(self, rules: List[Rule]) -> List[Rule]:
+        """Those of the rules that hold now and will after a reload. A manager that doesn't run has none."""
+        managers = {rule.manager for rule in rules}
+        found: List[Rule] = []
+        if "firewalld" in managers and find_manager() == "firewalld":
+            places = list(dict.fromkeys(rule.place for rule in rules if rule.manager == "firewalld"))
+            calls: Dict[Any, Callable[[], str]] = {
+                (place, permanent): partial(list_firewalld, place, permanent)
+                for place in places for permanent in (False, True)
+            }
+            listed = _host_io.together(calls)
+            found += [
+                rule for rule in rules if rule.manager == "firewalld"
+                and all(rule.value in entries(rule.place, listed[rule.place, permanent]) for permanent in (False, True))
+            ]
+        if "ufw" in managers and _host_io.find_binary("ufw"):
+            added = [line.partition(" comment ")[0].strip() for line in run(["ufw", "show", "added"]).splitlines()]
+            found += [rule for rule in rules if rule.manager == "ufw" and "ufw " + rule.value in added]
+        return found
+
+    # Do it
+
+    def _apply(self, files: Mapping[str, str], wrong_files: List[str], gone_files: List[str], new_rules: List[Rule],
+               gone_rules: List[Rule], rules: List[Rule]) -> None:
+        mine = [rule for rule in rules if rule in self.done["rules"]] + new_rules
+        # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
+        write_state(sorted(set(self.done["files"]) | set(files)), list(dict.fromkeys(self.done["rules"] + mine)))
+        for path in wrong_files:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            write_atomically(path, files[path])
+        for path in gone_files:
+            # networkd isn't told: reading its files again without the setting would drop the VIP right now.
+            os.unlink(path)
+            remove_if_empty(os.path.dirname(path))
+        for rule in new_rules:
+            change_rule(rule, add=True)
+        for rule in gone_rules:
+            change_rule(rule, add=False)
+        write_state(sorted(files), mine)
+
+    @staticmethod
+    def _diff(before: Mapping[str, str], files: Mapping[str, str], new_rules: List[Rule],
+              gone_rules: List[Rule]) -> List[Dict[str, str]]:
+        diffs = [{"before_header": path, "after_header": path, "before": text, "after": files.get(path, "")}
+                 for path, text in before.items()]
+        if new_rules or gone_rules:
+            diffs.append({"before_header": "packet filter", "after_header": "packet filter",
+                          "before": "".join("%s\n" % rule for rule in gone_rules),
+                          "after": "".join("%s\n" % rule for rule in new_rules)})
+        return diffs
+
+
+def find_manager() -> Optional[str]:
+    if _host_io.find_binary("firewall-cmd") and _host_io.run(["firewall-cmd", "--state"], COMMAND_SECONDS).code == 0:
+        return "firewalld"
+    if _netconfig.ufw_enabled(read_text(_netconfig.UFW_CONFIG)) and _host_io.find_binary("ufw"):
+        return "ufw"
+    return None
+
+
+def zone_of(interface: str) -> str:
+    """An interface that no zone names is in the default zone."""
+    said = _host_io.run(["firewall-cmd", "--get-zone-of-interface=" + interface], COMMAND_SECONDS)
+    return said.text.strip() if said.code == 0 else run(["firewall-cmd", "--get-default-zone"]).strip()
+
+
+def list_firewalld(place: str, permanent: bool) -> str:
+    zone, kind = place.split(" ", 1)
+    command = ["firewall-cmd", "--zone=" + zone, "--list-%ss" % kind]
+    return run(command + ["--permanent"] if permanent else command)
+
+
+def entries(place: str, listed: str) -> List[str]:
+    """Rich rules are listed one a line, ports with blanks between them."""
+    return [line.strip() for line in listed.splitlines()] if place.endswith("rich-rule") else listed.split()
+
+
+def change_rule(rule: Rule, add: bool) -> None:
+    if rule.manager == "ufw":
+        words = rule.value.split()
+        run(["ufw"] + words + ["comment", COMMENT] if add else ["ufw", "delete"] + words)
+        return
+    zone, kind = rule.place.split(" ", 1)
+    option = "--%s-%s=%s" % ("add" if add else "remove", kind, rule.value)
+    for more in ([], ["--permanent"]):
+        said = _host_io.run(["firewall-cmd", "--zone=" + zone, option] + more, COMMAND_SECONDS)
+        # It may be there, or be gone, in one of the two already.
+        if said.code != 0 and not any(word in said.text for word in ("ALREADY_ENABLED", "NOT_ENABLED")):
+            raise CommandError("firewall-cmd %s: %s" % (option, said.error or said.text.strip()))
+
+
+def run(argv: List[str]) -> str:
+    said = _host_io.run(argv, COMMAND_SECONDS)
+    if said.code != 0:
+        raise CommandError("%s: %s" % (" ".join(argv), said.error or said.text.strip()))
+    return said.text
+
+
+def read_state() -> Dict[str, Any]:
+    try:
+        state = json.loads(_host_io.read_file(STATE_FILE) or b"{}")
+        return {"files": list(state.get("files", [])), "rules": [Rule(*item) for item in state.get("rules", [])]}
+    except (ValueError, TypeError, AttributeError):
+        return {"files": [], "rules": []}
+
+
+def write_state(files: List[str], rules: List[Rule]) -> None:
+    if not files and not rules:
+        if os.path.lexists(STATE_FILE):
+            os.unlink(STATE_FILE)
+        return
+    os.makedirs(os.path.dirname(STATE_FILE), mode=0o755, exist_ok=True)
+    write_atomically(STATE_FILE, json.dumps({"files": files, "rules": [list(rule) for rule in rules]}, indent=1) + "\n")
+
+
+def write_atomically(path: str, content: str) -> None:
+    temporary = "%s.kubeha-%d" % (path, os.getpid())
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
+        os.fchmod(descriptor, 0o644)
+        stream.flush()
+        os.fsync(descriptor)
+    os.rename(temporary, path)
+
+
+def remove_if_empty(folder: str) -> None:
+    if not list_folder(folder):
+        os.rmdir(folder)
+
+
+def list_folder(path: str) -> List[str]:
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def read_text(path: str) -> str:
+    return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
+
+
+if __name__ == "__main__":
+    main()
