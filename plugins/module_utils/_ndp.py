@@ -95,10 +95,12 @@ def _build(kind: int, source: bytes, destination: bytes, flags: int, target: byt
 
 
 def _option(data: bytes, wanted: int) -> Optional[bytes]:
+    found = None
     while data:
+        # One option that makes no sense makes the whole message void.
         if len(data) < 2 or data[1] == 0 or len(data) < data[1] * 8:
             raise Malformed("option")
         if data[0] == wanted and data[1] == 1:
-            return data[2:8]
+            found = data[2:8]
         data = data[data[1] * 8 :]
-    return None
+    return found

@@ -266,14 +266,13 @@ class Probe(Part):
         self._ended = self.begun
         self._macs = sorted({link.mac for link in read_links() if link.mac and link.mac != "00:00:00:00:00:00"})
         self._own_addresses: Dict[str, str] = {}
-        self._sources: Dict[Tuple[str, int], bytes] = {}
+        sources: Dict[Tuple[str, int], bytes] = {}
         for entry in read_addresses():
-            name = _name_of(entry.index)
+            name, packed = _name_of(entry.index), pack(entry.address)
             self._own_addresses[entry.address] = name
-            # IPv6's link-local address comes first: it's there even where no other is.
-            self._sources.setdefault((name, len(pack(entry.address))), pack(entry.address))
+            sources.setdefault((name, len(packed)), packed)
         self._vips = [self._vip(vip) for vip in vips]
-        self._known = [dict(entry, packed=pack(entry["address"]), macs={}) for entry in known]
+        self._known = [_known_host(entry, sources, self._own_addresses) for entry in known]
         for name in dict.fromkeys(
             [vip["interface"] for vip in self._vips] + [item["interface"] for item in self._known]
         ):
@@ -329,10 +328,9 @@ class Probe(Part):
                 except OSError as error:
                     vip["error"] = _reason(error, vip["interface"])
         for item in self._known:
-            source = self._sources.get((item["interface"], len(item["packed"])))
-            if not item["macs"] and source is not None and item["interface"] in self._links:
+            if not item["macs"] and item["from"] is not None and item["interface"] in self._links:
                 try:
-                    self._links[item["interface"]].ask(source, item["packed"])
+                    self._links[item["interface"]].ask(item["from"], item["packed"])
                 except OSError:
                     continue  # the VIPs' error says it
 
@@ -384,6 +382,24 @@ class Probe(Part):
             "macs": self._macs,
             "error": None,
         }
+
+
+def _known_host(
+    entry: Mapping[str, Any], sources: Mapping[Tuple[str, int], bytes], own: Mapping[str, str]
+) -> Dict[str, Any]:
+    packed = pack(entry["address"])
+    source = sources.get((entry["interface"], len(packed)))
+    # Never from an address that's somebody else's.
+    if own.get(entry.get("source", "")) == entry["interface"]:
+        source = pack(entry["source"])
+    return {
+        "host": entry["host"],
+        "interface": entry["interface"],
+        "address": entry["address"],
+        "packed": packed,
+        "from": source,
+        "macs": {},
+    }
 
 
 class _Path:

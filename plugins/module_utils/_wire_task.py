@@ -33,7 +33,12 @@ def wire_task(plan: Plan, host: str) -> Dict[str, Any]:
             others = [member for member in instance["members"] if member["host"] != host]
             for member in others:
                 key = (member["host"], interface, member["address"])
-                known[key] = {"host": member["host"], "interface": interface, "address": member["address"]}
+                known[key] = {
+                    "host": member["host"],
+                    "interface": interface,
+                    "address": member["address"],
+                    "source": mine["address"],
+                }
             key = (interface, mine["address"], endpoint["transport"])
             path = paths.setdefault(key, _path(key, instance["family"]))
             for member in others:

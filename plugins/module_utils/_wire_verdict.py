@@ -107,12 +107,13 @@ class _Wire:
         for _endpoint, instance, member in self.members():
             self.addresses[member["address"]] = member["host"]
             self.planned_vrids.add(instance["virtual_router_id"])
+        own = {host: _part(result, "probe").get("macs") or () for host, result in results.items()}
         for result in results.values():
             for host, macs in _part(result, "probe").get("known", {}).items():
-                if host not in results:
+                if not own.get(host):
                     self.macs.update(dict.fromkeys(macs, host))
-        for host, result in results.items():
-            self.macs.update(dict.fromkeys(_part(result, "probe").get("macs", ()), host))
+        for host, macs in own.items():
+            self.macs.update(dict.fromkeys(macs, host))
         # VRIDs that stored plans give to an address.
         self.stored: Set[Tuple[str, int, str]] = {
             (host, instance["virtual_router_id"], vip["address"])
@@ -197,8 +198,7 @@ def _router_findings(wire: _Wire) -> List[Finding]:
 
 def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> Optional[_Group]:
     who = wire.who(router)
-    vips = [vip["address"] for vip in instance["vips"]]
-    taken = [address for address in vips if address in router["addresses"]]
+    taken = [vip["address"] for vip in instance["vips"] if vip["address"] in router["addresses"]]
     same_vrid = router["virtual_router_id"] == instance["virtual_router_id"]
     if not same_vrid and not taken:
         return None
@@ -206,9 +206,7 @@ def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> 
     text = _router_text(router, who)
     if same_vrid and 255 in router["priorities"] and _is_heard(endpoint, router):
         return _Group("vrid_priority_255", name, text, _router_fix(wire, instance, who))
-    if who is not None and (taken or not router["addresses"]) and _is_explained(wire, who, router, vips, same_vrid):
-        return None
-    if who is not None and same_vrid and not taken and _is_stored(wire, who, router):
+    if who is not None and _is_explained(wire, who, router, taken, same_vrid):
         return None
     if same_vrid:
         code = "vrid_in_use" if _is_heard(endpoint, router) or taken else "vrid_in_use_unheard"
@@ -217,16 +215,15 @@ def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> 
     return _Group("vip_under_other_vrid", name, text, fix)
 
 
-def _is_explained(wire: _Wire, who: str, router: Plan, vips: Sequence[str], same_vrid: bool) -> bool:
-    """A member that advertises what it was given, by this plan or by the one that is deployed."""
-    if wire.deployed is None or same_vrid:
+def _is_explained(wire: _Wire, who: str, router: Plan, taken: Sequence[str], same_vrid: bool) -> bool:
+    """A member that advertises what it was given, by this plan or by the one that it has stored."""
+    vrid, addresses = router["virtual_router_id"], router["addresses"]
+    if same_vrid and (taken or not addresses):
         return True
-    return any((who, router["virtual_router_id"], vip) in wire.stored for vip in vips)
-
-
-def _is_stored(wire: _Wire, who: str, router: Plan) -> bool:
-    """A member whose stored plan has this VRID with these addresses, which the new plan changes."""
-    return any((who, router["virtual_router_id"], address) in wire.stored for address in router["addresses"])
+    # Nobody knows what members outside of this run have stored.
+    if wire.deployed is None or who not in wire.results:
+        return True
+    return any((who, vrid, address) in wire.stored for address in addresses)
 
 
 def _is_heard(endpoint: Plan, router: Plan) -> bool:
@@ -355,7 +352,8 @@ def _judge_vip(wire: _Wire, endpoint: Plan, hosts: Sequence[str], address: str, 
         fix = "see whether VRRP passes between them; running `site` mends two holders that don't depend on the network"
         findings.append(_finding("vip_two_holders", seen, fix, ours[0], name))
     for who in ours:
-        if wire.deployed is not None and not any(entry[0] == who and entry[2] == address for entry in wire.stored):
+        known = wire.deployed is not None and who in wire.results
+        if known and not any(entry[0] == who and entry[2] == address for entry in wire.stored):
             seen = "%s is on %s already, and no endpoint is deployed there that has it" % (address, who)
             fix = "take it off, unless you know what put it there: `ip address del %s dev INTERFACE`" % address
             findings.append(_finding("vip_held_unplanned", seen, fix, who, name))
@@ -444,7 +442,8 @@ def _judge_direction(wire: _Wire, key: _Direction, source: str, destination: str
             return _Verdict("lossy", "%d of %d packets" % (heard["lost"], total + heard["lost"]))
         return None
     if heard["wire"] >= 2 or (total >= 2 and not heard["received_late"]):
-        detail = "except as answers to its own" if heard["received_late"] else ""
+        answers = heard["received_late"] or heard["received_stack"]
+        detail = "except as answers to its own" if answers and key.transport == "unicast" else ""
         return _Verdict("receiver", detail)
     if total or heard["wire_stack"]:
         return None if heard["received_stack"] or heard["received_late"] else _Verdict("untested")
