@@ -12,6 +12,7 @@ only picked for one host, given their unit, and put into the words of HAProxy, k
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import math
 import re
@@ -277,6 +278,9 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, 
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
         # Written by the script user, and made by root before keepalived starts.
         "state_files": ["since"] + [name for bundle in bundles for name in bundle["state_files"]],
+        "addresses": list(dict.fromkeys(
+            _kernel_address(member["address"]) for endpoint in endpoints for instance in endpoint["instances"]
+            for member in instance["members"] if member["host"] == host)),
         "restart_sec": "%dms" % restart_ms,
         "execution": execution,
         "execution_id": _digest(execution),
@@ -295,8 +299,8 @@ def _globals() -> List[str]:
         # On a starved host keepalived makes itself a real-time process as soon as an advert is late, where it may; it
         # says nothing where it needn't. The limit is for one stretch of work, and a large fleet's takes longer than
         # the 10 ms that it would be killed for by default.
-        "max_auto_priority 50",
-        "min_auto_priority_delay 100000",
+        "max_auto_priority 1",
+        "min_auto_priority_delay 250000",
         "vrrp_rlimit_rttime 500000",
     ]
 
@@ -394,9 +398,6 @@ def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: 
         options.append("unicast_src_ip %s" % member["address"])
     elif instance["family"] == "ipv4":
         options.append("mcast_src_ip %s" % member["address"])
-    if unicast or instance["family"] == "ipv4":
-        # The interface may be up before it has its address: wait for it instead of failing to send.
-        options.append("track_src_ip")
     if unicast:
         # keepalived sends IPv6 with the system's hop limit unless told, and the others want to see 255.
         options += ["unicast_ttl 255", "check_unicast_src"]
@@ -439,6 +440,13 @@ def _socket_address(address: str, port: int) -> str:
 
 def _bracketed(address: str) -> str:
     return "[%s]" % address if ":" in address else address
+
+
+def _kernel_address(address: str) -> str:
+    """With the spelling of /proc/net/if_inet6, which a shell can't work out."""
+    if ":" not in address:
+        return address
+    return "%s=%s" % (address, ipaddress.IPv6Address(address).exploded.replace(":", ""))
 
 
 def _ms(value: float) -> str:

@@ -254,7 +254,7 @@ def answer(path: str) -> int:
 
 def start_keepalived(name: str) -> None:
     subprocess.run([_hostview.UNIT_HOOK, "haproxy", "started"], check=True)
-    state_files = re.search(r"keepalived starting (.*)", Path(_hostview.DROP_INS["keepalived"]).read_text())
+    state_files = re.search(r"keepalived starting (.*) --", Path(_hostview.DROP_INS["keepalived"]).read_text())
     assert state_files is not None
     subprocess.run([_hostview.UNIT_HOOK, "keepalived", "starting", *state_files.group(1).split()], check=True)
     # A process group of its own, as under systemd.

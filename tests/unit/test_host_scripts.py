@@ -43,6 +43,7 @@ class Host:
         for name, source in SCRIPTS.items():
             text = source.read_text(encoding="utf-8")
             text = text.replace("/run/kubeha", str(self.run_folder)).replace("/etc/", "%s/etc/" % root)
+            text = text.replace("/proc/net/", "%s/" % root)
             text = text.replace("keepalived_script", getpass.getuser()).replace("sleep 0.3", "true")
             self.scripts[name] = root / name
             self.scripts[name].write_text(text, encoding="utf-8")
@@ -301,6 +302,53 @@ def test_keepalived_reloads_with_what_is_held(host):
     assert host.run("unit-hook", "keepalived", "reloading", "holder-a", "holder-b") == 0
     assert host.read("keepalived/holder-a") == "1"
     assert host.read("keepalived/holder-b") == ""
+
+
+FIB_TRIE = """Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 198.51.100.0/24 2 0 2
+        |-- 198.51.100.0
+           /24 link UNICAST
+        |-- 198.51.100.11
+           /32 host LOCAL
+        |-- 198.51.100.12
+           /32 link UNICAST
+"""
+IF_INET6 = """20010db8000100000000000000000011 02 40 00 80     eth0
+20010db8000100000000000000000012 02 40 00 40     eth0
+20010db8000100000000000000000013 02 40 00 08     eth0
+"""
+
+
+@pytest.mark.parametrize("addresses, here", [
+    ([], True),
+    (["198.51.100.11"], True),
+    (["198.51.100.1"], False),
+    (["198.51.100.12"], False),
+    (["198.51.100.0"], False),
+    (["2001:db8:1::11=20010db8000100000000000000000011"], True),
+    (["2001:db8:1::12=20010db8000100000000000000000012"], False),
+    (["2001:db8:1::13=20010db8000100000000000000000013"], False),
+    (["198.51.100.11", "2001:db8:1::14=20010db8000100000000000000000014"], False),
+])
+def test_keepalived_waits_for_its_addresses(host, addresses, here):
+    (host.root / "fib_trie").write_text(FIB_TRIE)
+    (host.root / "if_inet6").write_text(IF_INET6)
+    text = host.scripts["unit-hook"].read_text(encoding="utf-8").replace("tries=75", "tries=2")
+    host.scripts["unit-hook"].write_text(text, encoding="utf-8")
+    assert (host.run("unit-hook", "keepalived", "starting", "since", "--", *addresses) == 0) == here
+    assert [path.name for path in host.state.iterdir()] == ["since"]
+
+
+def test_an_address_that_comes_late_is_waited_for(host):
+    (host.root / "fib_trie").write_text("")
+    process = host.start("unit-hook", "keepalived", "starting", "--", "198.51.100.11")
+    time.sleep(0.5)
+    assert process.poll() is None
+    (host.root / "fib_trie").write_text(FIB_TRIE)
+    assert process.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("haproxy",), ("haproxy", "other"), ("other", "started")])

@@ -193,7 +193,6 @@ def test_unicast():
     assert "unicast_src_ip 2001:db8:1::12" in instance["options"]
     # Without it IPv6 leaves with the system's hop limit, and peers that expect 255 drop it.
     assert "unicast_ttl 255" in instance["options"]
-    assert "track_src_ip" in instance["options"]
     assert instance["peers"] == ["2001:db8:1::11 min_ttl 255 max_ttl 255", "2001:db8:1::13 min_ttl 255 max_ttl 255"]
 
 
@@ -205,6 +204,12 @@ def test_multicast():
     for instance in found.values():
         assert instance["peers"] == []
         assert not any("unicast" in option for option in instance["options"])
+
+
+def test_keepalived_is_told_which_addresses_to_wait_for():
+    view = hostview.host_view(plan(endpoint(name="a", families=BOTH), endpoint(name="b")), "cp2")
+    assert view["keepalived"]["addresses"] == [
+        "198.51.100.12", "2001:db8:1::12=20010db8000100000000000000000012"]
 
 
 def test_old_keepalived_gets_what_it_knows():
