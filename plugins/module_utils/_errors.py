@@ -11,11 +11,15 @@ The wording of all problems stands in `PROBLEMS`, of all warnings in `WARNINGS`;
 from __future__ import annotations
 
 import math
+import re
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 HIDDEN = "(hidden)"
+
+# YAML with a line break at the wrong place is a text.
+_PASSWORD_WITHIN = re.compile(r"password\W*[:=]", re.IGNORECASE)
 
 # code: (rule, fix). Words in braces are filled in by whoever finds the problem; {more} is a remark or nothing.
 PROBLEMS: dict[str, tuple[str, str]] = {
@@ -48,13 +52,13 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "must be a DNS name such as api.example.org: {reason}",
         "write a name of letters, digits and hyphens between dots, or leave it out to use the VIP"),
     "path_invalid": (
-        "must be an absolute path of {allowed}, without ..",
+        "must be an absolute path without .., of {allowed}",
         "write a path such as {example}"),
     "image_invalid": (
         "must be an image reference: registry/name:tag or registry/name@sha256:digest",
         "write a reference such as docker.io/library/haproxy:3.0.11"),
     "interface_name_invalid": (
-        "must be a network interface's name: 1 to 15 of A-Z a-z 0-9 _ . -, the first no - and not . or ..",
+        "must be a network interface's name: 1 to 15 of A-Z a-z 0-9 _ . -, but not . or .., and no - at its beginning",
         "write the name that `ip link` shows before the @ or the colon{more}"),
     "host_name_unsafe": (
         "host names are written into the daemons' files: 1 to 253 of A-Z a-z 0-9 _ . -, the first a letter or digit",
@@ -248,6 +252,9 @@ WARNINGS: dict[str, str] = {
     "deployed_unreadable": "the plan stored on {host} can't be read and is ignored: {reason}",
     "facts_unreadable": "{host} reported networks that can't be read; they are ignored: {reason}",
     "hmac_untried": "endpoint_auth: hmac is untried: no distribution had a keepalived that can do it",
+    "port_changes": (
+        "the port of {endpoint} changes from {deployed} to {planned}: what knows it, such as kubeconfigs and kubeadm's"
+        " controlPlaneEndpoint, has to be changed, too"),
     "version_unknown": (
         "the version of {daemon} isn't known for {hosts}; planned for {floor}, the oldest that is supported."
         " Set {daemon}_version or let the hosts be asked"),
@@ -353,7 +360,7 @@ def show(value: t.Any, depth: int = 2) -> t.Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return printable(value, 120)
+        return HIDDEN if _PASSWORD_WITHIN.search(value) else printable(value, 120)
     if isinstance(value, int):
         return int(value) if -2 ** 53 < value < 2 ** 53 else "a number of {0} bits".format(value.bit_length())
     if isinstance(value, float):

@@ -67,14 +67,17 @@ def _apiserver_ports(specs: list[Spec]) -> dict[str, dict[int, str]]:
 
 
 def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
-    if spec.port is not None:
-        return spec.port
     default = STACKED_PORT if stacked else DEDICATED_PORT
-    deployed = next((record.port for record in stored.records(spec)), default)
-    if deployed != default and "port" not in spec.refused:
-        variable = spec.variable("port")
+    planned = default if spec.port is None else spec.port
+    deployed = next((record.port for record in stored.records(spec)), planned)
+    variable = spec.variable("port")
+    if planned == deployed or "port" in spec.refused:
+        return planned
+    if spec.port is None:
         At(findings, variable).problem("port_would_change", deployed=deployed, default=default, variable=variable)
-    return default
+    else:
+        findings.warn("port_changes", endpoint=spec.name, deployed=deployed, planned=planned)
+    return planned
 
 
 def _refuse(at: At, port: int, host: str, taken: dict[int, str] | None, variable: str) -> bool:

@@ -199,7 +199,7 @@ _ENDPOINT_FIELDS: dict[str, _Field] = {
     "failback": _Field(values.boolean, True),
     "failback_delay": _Field(values.integer(0, 3600), 30),
     "vrrp_transport": _Field(values.choice("unicast", "multicast"), "unicast"),
-    "auth": _Field(values.choice("none", "pass", "hmac"), "none"),
+    "auth": _Field(values.choice("none", "pass", "hmac", secret=True), "none"),  # a password gets here by mistake
     "auth_password": _Field(values.password, None),
     "timing": _Field(read_timing, DEFAULT_TIMING),
     "health_path": _Field(values.http_path, "/readyz"),
@@ -460,4 +460,4 @@ def _read_network(item: t.Any) -> Network | None:
         raise ValueError
     if unusable_kind(address):
         return None
-    return Network(str.__str__(interface), address, subnet_of(address, prefix))
+    return Network(str.__str__(interface), address, subnet_of(address, int(prefix)))

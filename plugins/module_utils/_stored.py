@@ -15,7 +15,13 @@ import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import BITS, FAMILIES, Address, Located
+from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import (
+    BITS,
+    FAMILIES,
+    Address,
+    Located,
+    unusable_kind,
+)
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
@@ -161,6 +167,6 @@ def _integer(value: Mapping[t.Any, t.Any], key: str, low: int, high: int) -> int
 
 def _address(value: Mapping[t.Any, t.Any]) -> Address:
     found = literal(value.get("address"))
-    if found is None:
-        raise _Unreadable("an address isn't one")
+    if found is None or unusable_kind(found):
+        raise _Unreadable("an address isn't usable")
     return found

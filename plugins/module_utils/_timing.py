@@ -164,9 +164,11 @@ def read_timing(at: At, value: t.Any) -> Wish | None:
     given = values.mapping(at, value, ("profile",) + tuple(KEYS), "a profile's name or a mapping")
     if given is None:
         return None
+    complete = len(given) == len(value)
+    given = {key: item for key, item in given.items() if item is not None}
     base = _profile(at["profile"], given.pop("profile", DEFAULT_PROFILE))
-    written: dict[str, t.Any] = {key: KEYS[key](at[key], item) for key, item in given.items() if item is not None}
-    if base is None or None in written.values() or len(given) < len(value) - ("profile" in value):
+    written: dict[str, t.Any] = {key: KEYS[key](at[key], item) for key, item in given.items()}
+    if base is None or None in written.values() or not complete:
         return None
     wish = Wish(base.base, written)
     timing = replace(base.base, **written)

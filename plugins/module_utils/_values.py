@@ -30,7 +30,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     parse_located,
     parse_subnet,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, printable
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import HIDDEN, At, printable, show
 
 T = t.TypeVar("T")
 Reader = Callable[[At, t.Any], t.Optional[T]]
@@ -128,13 +128,13 @@ def boolean(at: At, value: t.Any) -> bool | None:
     return None
 
 
-def choice(*choices: str) -> Reader[str]:
-    """A reader of one word out of several."""
+def choice(*choices: str, secret: bool = False) -> Reader[str]:
+    """A reader of one word out of several; what is none of them shows in the problem unless it may be ``secret``."""
 
     def read(at: At, value: t.Any) -> str | None:
         word = text(at, value, "one of " + ", ".join(choices))
         if word is not None and word not in choices:
-            at.problem("choice_unknown", value, choices=", ".join(choices), fix=closest(word, choices) or choices[0])
+            at.problem("choice_unknown", HIDDEN if secret else value, choices=", ".join(choices), fix=closest(word, choices) or choices[0])
             return None
         return word
 
@@ -333,7 +333,7 @@ def describe(value: t.Any, secret: bool = False) -> str:
     elif isinstance(value, float):
         kind, shown = "the number", repr(float(value))
     elif isinstance(value, str):
-        kind, shown = "the text", printable(value, 60)
+        kind, shown = "the text", str(show(value))
     elif isinstance(value, Mapping):
         return "a mapping"
     elif isinstance(value, (list, tuple)):

@@ -89,6 +89,17 @@ def test_dual_stack_is_two_instances_that_fail_over_together() -> None:
     assert [backend["address"] for backend in endpoint["backends"]] == ["2001:db8::11", "2001:db8::12", "2001:db8::13"]
 
 
+@pytest.mark.parametrize("written", [
+    VIP, [VIP], VIP + "/24", VIP + "/32", "  %s\n" % VIP, (VIP,)])
+def test_a_vip_may_carry_its_subnets_prefix(written: t.Any) -> None:
+    assert plan(intent(vip=written)) == plan()
+
+
+@pytest.mark.parametrize("written", ["2001:DB8:0::100", VIP6 + "/64", VIP6 + "/128"])
+def test_an_ipv6_vip_may_too(written: str) -> None:
+    assert plan(intent(vip=written)) == plan(intent(vip=VIP6))
+
+
 def test_several_vips_of_one_family_share_an_instance() -> None:
     endpoint = first(intent(vip="198.51.100.100, 198.51.100.200"))
     assert [vip["address"] for vip in endpoint["instances"][0]["vips"]] == ["198.51.100.100", "198.51.100.200"]

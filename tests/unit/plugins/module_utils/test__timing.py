@@ -54,5 +54,7 @@ def test_a_mapping_starts_from_a_profile() -> None:
     wish = read_timing(At(Findings(), "timing"), {"profile": "safe", "fall": "4", "check_fall": 12, "rise": None})
     assert wish is not None
     assert (wish.base.profile, wish.written, wish.name) == ("safe", {"fall": 4, "check_fall": 12}, "custom")
+    empty = read_timing(At(Findings(), "timing"), {"profile": None})
+    assert empty is not None and empty.name == "balanced"
     plain = read_timing(At(Findings(), "timing"), {"profile": "safe"})
     assert plain is not None and plain.name == "safe"
