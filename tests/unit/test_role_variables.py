@@ -95,7 +95,7 @@ def test_what_the_plan_takes_says_its_type() -> None:
     assert untyped == []
 
 
-@pytest.mark.parametrize("name", sorted(name for name in set(all_options()) - OF_TASKS if "default" in all_options()[name]))
+@pytest.mark.parametrize("name", sorted(name for role in ROLES for name in defaults(role) if name not in OF_TASKS))
 def test_a_default_written_down_plans_the_same_as_none(name: str) -> None:
     """The plan has defaults of its own: playbooks without roles use them."""
     written = compute_plan({**INTENT, key(name): all_options()[name]["default"]}, HOSTS, {})
