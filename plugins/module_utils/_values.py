@@ -134,7 +134,8 @@ def choice(*choices: str, secret: bool = False) -> Reader[str]:
     def read(at: At, value: t.Any) -> str | None:
         word = text(at, value, "one of " + ", ".join(choices))
         if word is not None and word not in choices:
-            at.problem("choice_unknown", HIDDEN if secret else value, choices=", ".join(choices), fix=closest(word, choices) or choices[0])
+            at.problem("choice_unknown", HIDDEN if secret else value, choices=", ".join(choices),
+                       fix=closest(word, choices) or choices[0])
             return None
         return word
 
