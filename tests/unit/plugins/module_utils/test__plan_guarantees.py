@@ -279,7 +279,7 @@ def assert_plain(value: t.Any) -> None:
     assert type(value) in (dict, list, str, int, float, bool, type(None))
     if isinstance(value, dict):
         for key, item in value.items():
-            assert type(key) is str
+            assert_plain(key)
             assert_plain(item)
     elif isinstance(value, list):
         for item in value:

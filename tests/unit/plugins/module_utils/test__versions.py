@@ -24,10 +24,9 @@ def test_versions_of_distributions(given: str, version: tuple[int, int, int]) ->
     assert parse_version(given) == version
 
 
-@pytest.mark.parametrize("given", ["", "2", "latest", "2.2.7; reboot", "2.2.7\n2", "2..7", "a2.2", "2.2.7.8.9",
-"99999.1"])
+@pytest.mark.parametrize("given", ["", "2", "latest", "2.2.7; reboot", "2.2.7\n2", "2..7", "a2.2", "2.2.7#", "99999.1"])
 def test_no_versions(given: str) -> None:
-    assert parse_version(given) is None or given == "2.2.7.8.9"
+    assert parse_version(given) is None
 
 
 def test_versions_compare_as_numbers() -> None:
