@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import (
     read_hosts,
     read_intent,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, read_stored
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, deployed_versions, read_stored
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Timing, fit
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_host_name
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (
@@ -315,21 +316,21 @@ def _oldest_versions(
     for index, spec in enumerate(specs):
         groups.join(index, spec.lb_hosts)
     oldest: dict[tuple[int, str], _Oldest] = {}
-    for daemon in (KEEPALIVED, HAPROXY):
-        unknown: dict[str, None] = {}
-        default = common.versions.get(daemon)
-        for index, spec in enumerate(specs):
-            before = next((item.versions[daemon] for item in stored.records(spec) if daemon in item.versions), None)
-            for host in spec.lb_hosts:
-                version = (known[host].versions.get(daemon) if host in known else None) or default or before
-                if version is None:
-                    unknown[host] = None
-                found = _Oldest(version or FLOOR[daemon], host, version is not None)
-                key = groups.of(index), daemon
-                oldest[key] = min(oldest.get(key, found), found, key=lambda item: item.version)
-        if unknown:
-            findings.warn("version_unknown", daemon=daemon, hosts=listed(unknown), floor=version_text(FLOOR[daemon]))
-    nothing = {daemon: _Oldest(FLOOR[daemon], "no host") for daemon in (KEEPALIVED, HAPROXY)}
+    unknown: dict[str, dict[str, None]] = {KEEPALIVED: {}, HAPROXY: {}}
+    for index, spec in enumerate(specs):
+        before = deployed_versions(stored.records(spec))
+        for host, daemon in itertools.product(spec.lb_hosts, unknown):
+            own = known[host].versions.get(daemon) if host in known else None
+            version = own or common.versions.get(daemon) or before.get((host, daemon))
+            if version is None:
+                unknown[daemon][host] = None
+            found = _Oldest(version or FLOOR[daemon], host, version is not None)
+            key = groups.of(index), daemon
+            oldest[key] = min(oldest.get(key, found), found, key=lambda item: item.version)
+    for daemon, hosts in unknown.items():
+        if hosts:
+            findings.warn("version_unknown", daemon=daemon, hosts=listed(hosts), floor=version_text(FLOOR[daemon]))
+    nothing = {daemon: _Oldest(FLOOR[daemon], "no host") for daemon in unknown}
     return [{daemon: oldest.get((groups.of(index), daemon), nothing[daemon]) for daemon in nothing}
             for index in range(len(specs))]
 

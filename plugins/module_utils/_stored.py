@@ -75,6 +75,12 @@ class Stored:
         return sorted(found, key=lambda record: order.get(record.host, len(order))) if len(found) > 1 else found
 
 
+def deployed_versions(records: list[Record]) -> dict[tuple[str, str], Version]:
+    """By host and daemon, the versions that an endpoint's balancers were planned for."""
+    return {(host, daemon): version for record in reversed(records) for host, dummy in record.members
+            for daemon, version in record.versions.items()}
+
+
 def read_stored(findings: Findings, deployed: t.Any) -> Stored:
     """Read the plans that hosts have stored; unreadable ones are ignored with a warning."""
     if deployed is None:
@@ -127,7 +133,8 @@ def _record(host: str, endpoint: t.Any) -> Record:
 
 
 def _versions(value: t.Any) -> dict[str, Version]:
-    found = {daemon: parse_version(str(text)) for daemon, text in _mapping(value or {}).items() if daemon in FLOOR}
+    texts = _mapping(value or {})
+    found = {daemon: parse_version(_text(texts, daemon)) for daemon in FLOOR if daemon in texts}
     return {daemon: version for daemon, version in found.items() if version and version >= FLOOR[daemon]}
 
 

@@ -424,6 +424,18 @@ def test_unknown_versions_are_the_floor_or_what_is_written() -> None:
     assert warned(wanted, known) == []
 
 
+def test_a_host_that_cannot_be_asked_has_the_version_that_was_planned_for_it() -> None:
+    deployed = stored(plan())
+    silent = known_with("cp2", keepalived_version=None)
+    assert first(known=silent, deployed=deployed)["versions"]["keepalived"] == "2.2.7"
+    assert warned(known=silent, deployed=deployed) == []
+    newcomer = {**hosts(), "cp4": host(14, keepalived_version=None)}
+    wanted = intent(lb_hosts=[*THREE, "cp4"])
+    assert first(wanted, newcomer, deployed)["versions"]["keepalived"] == "2.1.5"
+    deployed["cp1"]["endpoints"][0]["versions"] = {"keepalived": 10 ** 5000}
+    assert warned(known=silent, deployed={"cp1": deployed["cp1"]}) == ["deployed_unreadable", "version_unknown"]
+
+
 @pytest.mark.parametrize(("more", "version", "expected"), [
     ({}, "2.2.7", (3, 0.1, 10)),
     ({}, "2.2.4", (3, 0.1, 10)),
