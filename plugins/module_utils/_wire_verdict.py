@@ -435,7 +435,7 @@ def _judge_direction(wire: _Wire, key: _Direction, source: str, destination: str
     if sent["refused"] and not heard["received_stack"]:
         return _Verdict("sender", sent["refused"])
     total = heard["wire"] + heard["wire_late"]
-    if heard["received"] or (heard["received_late"] and not heard["wire"]):
+    if heard["received"]:
         if heard["missed"] >= _DEAF and key.transport == "unicast":
             return _Verdict("between", "until %s has sent something itself" % key.receiver)
         if total >= _DEAF and heard["lost"] > _LOSS * (total + heard["lost"]):

@@ -30,7 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _packets, _vrrp
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_verdict import ERROR, INFO, wire_findings
-from net import Segment, advertise, instance
+from net import Keepalived, Segment, advertise, instance
 
 VRID, VIP = 50, 100
 FOUND_TARGET = 0.98
@@ -43,7 +43,7 @@ TRACKING = """table bridge f {
     chain c { type filter hook forward priority 0;
     iifname "%(host)s" %(proto)s update @talked { %(ip)s daddr . %(ip)s saddr }
     oifname "%(host)s" %(proto)s %(ip)s saddr . %(ip)s daddr != @talked drop; } }"""
-NO_PING = "table inet q { chain i { type filter hook input priority 0; icmp type echo-request drop; icmpv6 type echo-request drop; } }"
+NO_PING = FILTER % ("inet", "input", "icmp type echo-request drop; icmpv6 type echo-request drop")
 
 
 class Scene:
@@ -60,6 +60,7 @@ class Scene:
             segment.add(host, index)
         self.plan = segment.plan(self.hosts, self.families, VIP, vrrp_transport=self.transport)
         self.deployed: dict[str, t.Any] = {}
+        self.daemons: dict[str, Keepalived] = {}
         self.next = 60
         for _count in range(random_.randrange(3)):
             self.bystander()
@@ -88,17 +89,17 @@ class Scene:
         self.segment.process(host, advertise, packet, _packets.multicast_mac(_packets.pack(group)), interval)
 
     def run_endpoint(self) -> None:
-        daemons = {}
         for number, host in enumerate(self.hosts):
             config = ""
             for family in self.families:
                 others = [self.segment.address(peer, family) for peer in self.hosts if peer != host]
                 peers = others if self.transport == "unicast" else []
                 source, vip = self.segment.address(host, family), self.segment.make(VIP, family)
-                config += instance(family, VRID, 150 - number, vip, source, peers)
-            daemons[host] = self.segment.keepalived(host, config, self.root())
-        daemons[self.hosts[0]].wait_for("Entering MASTER STATE", 40)
-        time.sleep(2.5)
+                # Slow enough for a machine that runs many such networks at once.
+                config += instance(family, VRID, 150 - number, vip, source, peers, interval=1)
+            self.daemons[host] = self.segment.keepalived(host, config, self.root())
+        self.daemons[self.hosts[0]].wait_for("Entering MASTER STATE", 60)
+        time.sleep(5)
         self.deployed = dict.fromkeys(self.hosts, self.plan)
 
     def root(self) -> str | None:
@@ -114,6 +115,9 @@ class Scene:
     def two(self) -> tuple[str, str]:
         first, second = self.random.sample(self.hosts, 2)
         return first, second
+
+    def transitions(self) -> list[str]:
+        return [line for daemon in self.daemons.values() for line in daemon.lines() if " STATE" in line]
 
     def findings(self) -> list[dict[str, t.Any]]:
         delays = {host: self.random.uniform(0, 1) for host in self.hosts}
@@ -232,6 +236,10 @@ CONFLICTS: list[tuple[t.Callable[[Scene], tuple[str, str]], bool]] = [
 ]
 
 
+# Who asks for a member's address may be told the stranger's, and VRRP goes there.
+CONSEQUENCES = {"address_twice": ["vrrp_blocked"]}
+
+
 class Outcome(t.NamedTuple):
     number: int
     conflict: str
@@ -240,7 +248,7 @@ class Outcome(t.NamedTuple):
     text: str
 
 
-def run(job: tuple[int, int, bool]) -> Outcome:
+def run(job: tuple[int, int, bool], patience: int = 5) -> Outcome:
     seed, number, clean = job
     random_ = random.Random(f"{seed} {number} {clean}")
     conflict, beside = CONFLICTS[number % len(CONFLICTS)]
@@ -249,11 +257,17 @@ def run(job: tuple[int, int, bool]) -> Outcome:
     try:
         with Segment(1 + number % 250) as segment:
             scene = Scene(segment, random_, running)
+            before = scene.transitions()
             code, word = ("", "") if clean else conflict(scene)
             findings = scene.findings()
+            restless = clean and scene.transitions() != before
+        if restless and patience:
+            # This machine is too busy: keepalived itself saw two masters.
+            return run(job, patience - 1)
     except Exception as error:
         return Outcome(number, name, False, [], f"the test itself failed: {error!r}")
-    false = [item for item in findings if item["code"] != code and (clean or item["severity"] == ERROR)]
+    expected = {code, *CONSEQUENCES.get(name, ())}
+    false = [item for item in findings if item["code"] not in expected and (clean or item["severity"] == ERROR)]
     hit = any(item["code"] == code and word in f"{item['host']} {item['seen']}" for item in findings)
     text = (
         f"{len(scene.hosts)} hosts, {'+'.join(scene.families)}, {scene.transport}, "
@@ -293,8 +307,10 @@ def main() -> int:
     for name in sorted(totals):
         print(f"{name:22} {hits[name]} of {totals[name]}")
     wrong = sum(outcome in alarms for outcome in clean)
-    print(f"\n{found} of {len(seeded)} conflicts found, {wrong} false alarms in {len(clean)} networks with nothing wrong, "
-          f"{len(alarms) - wrong} beside conflicts; {time.monotonic() - began:.0f} s")
+    print(
+        f"\n{found} of {len(seeded)} conflicts found, {wrong} false alarms in {len(clean)} networks with nothing wrong, "
+        f"{len(alarms) - wrong} beside conflicts; {time.monotonic() - began:.0f} s"
+    )
     return 1 if alarms or failed or found < FOUND_TARGET * len(seeded) else 0
 
 

@@ -171,7 +171,8 @@ def running(segment: Segment, root: str | None, families: t.Sequence[str], unica
         config = ""
         for family in families:
             peers = [segment.address(peer, family) for peer in HOSTS if peer != host] if unicast else []
-            config += instance(family, 50, 150 - number, segment.make(VIP, family), segment.address(host, family), peers)
+            source, vip = segment.address(host, family), segment.make(VIP, family)
+            config += instance(family, 50, 150 - number, vip, source, peers)
         started[host] = segment.keepalived(host, config, root)
     started["cp1"].wait_for("Entering MASTER STATE")
     time.sleep(2.5)

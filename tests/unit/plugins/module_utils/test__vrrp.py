@@ -162,6 +162,11 @@ def test_adverts_that_are_not_believed(data, reason):
     assert reason in vrrp.REASONS
 
 
+def test_reserved_bits_of_version_3_are_ignored():
+    plain = vrrp.build_advert(SOURCES["ipv4"], vrrp.GROUPS["ipv4"], 3, 50, 150, 1, VIPS["ipv4"], covered="plain")
+    assert vrrp.parse_advert(packet(payload=changed(plain, _4=0xF0))).interval == 1.0
+
+
 def test_unicast_may_come_through_routers():
     assert vrrp.parse_advert(packet(destination=PEERS["ipv4"], ttl=63)).ttl == 63
 

@@ -4,14 +4,8 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import plans
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
 
 
 def test_one_endpoint():

@@ -5,17 +5,11 @@
 from __future__ import annotations
 
 import copy
-import pathlib
-import sys
-
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_verdict as verdict
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-
-import plans
 
 HOSTS = ("cp1", "cp2", "cp3")
 MACS = {"cp1": "02:00:00:00:00:11", "cp2": "02:00:00:00:00:12", "cp3": "02:00:00:00:00:13"}
@@ -191,6 +185,8 @@ def test_routers_that_are_no_matter():
 def test_our_vip_under_another_vrid():
     results = hear(clean(), router(virtual_router_id=7, addresses=["198.51.100.200", VIP]))
     assert codes(found(a_plan(), results)) == [("vip_under_other_vrid", "cp1")]
+    owner = hear(clean(transport="multicast"), router(virtual_router_id=7, addresses=[VIP], priorities=[255]))
+    assert codes(found(a_plan("multicast"), owner)) == [("vip_under_other_vrid", "cp1")]
 
 
 def test_a_member_that_advertises_something_else():
@@ -253,6 +249,8 @@ def test_the_holder_is_outside_of_this_run():
     plan = a_plan()
     results = answer(clean(("cp2", "cp3")), MACS["cp1"], hosts=("cp2", "cp3"))
     assert codes(found(plan, results, dict.fromkeys(HOSTS, plan))) == [("vrrp_untested", None)]
+    # What it has stored isn't known.
+    assert codes(found(plan, results, dict.fromkeys(["cp2", "cp3"], plan))) == [("vrrp_untested", None)]
 
 
 def test_two_members_hold():
