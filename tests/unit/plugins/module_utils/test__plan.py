@@ -352,6 +352,11 @@ def test_a_renamed_endpoint_is_known_by_its_vip() -> None:
     assert codes(intent(name="new", vip="198.51.100.101"), deployed=deployed) == []
 
 
+def test_a_former_balancer_tells_what_is_deployed_too() -> None:
+    deployed = {"cp3": stored(plan(intent(port=9443)))["cp3"]}
+    assert codes(intent(vip="198.51.100.101", lb_hosts=["cp1", "cp2"]), deployed=deployed) == ["port_would_change"]
+
+
 def test_another_cluster_s_endpoint_of_the_same_name_is_another() -> None:
     others = {"x%d" % number: host(20 + number) for number in (1, 2)}
     deployed = stored(plan(intent(vip="198.51.100.110", port=9443, lb_hosts=list(others), apiserver_hosts=list(others)),
@@ -421,6 +426,7 @@ def test_unknown_versions_are_the_floor_or_what_is_written() -> None:
     known = {name: {"networks": said["networks"]} for name, said in hosts().items()}
     wanted = intent(keepalived_version="1:2.3.3-1", haproxy_version="3.0.11-1+deb13u1")
     assert first(wanted, known)["versions"] == {"keepalived": "2.3.3", "haproxy": "3.0.11"}
+    assert first(wanted)["versions"] == {"keepalived": "2.2.7", "haproxy": "2.6.12"}, "hosts know better"
     assert warned(wanted, known) == []
 
 
@@ -429,6 +435,9 @@ def test_a_host_that_cannot_be_asked_has_the_version_that_was_planned_for_it() -
     silent = known_with("cp2", keepalived_version=None)
     assert first(known=silent, deployed=deployed)["versions"]["keepalived"] == "2.2.7"
     assert warned(known=silent, deployed=deployed) == []
+    older = {"cp3": stored(plan(known=known_with("cp3", keepalived_version="2.1.5")))["cp3"]}
+    assert first(known=silent, deployed={**older, "cp1": deployed["cp1"]})["versions"]["keepalived"] == "2.2.7"
+    assert first(known=silent, deployed=older)["versions"]["keepalived"] == "2.1.5"
     newcomer = {**hosts(), "cp4": host(14, keepalived_version=None)}
     wanted = intent(lb_hosts=[*THREE, "cp4"])
     assert first(wanted, newcomer, deployed)["versions"]["keepalived"] == "2.1.5"

@@ -215,6 +215,8 @@ CASES = [
          fix="198.51.100.12/24"),
     Case("member_outside_subnet", "cp2: endpoint_address", intent(), on_networks(network("eth0", "10.0.0.12", 24))),
     Case("member_outside_subnet", "cp2: endpoint_address", intent(), on_networks(network("eth0", "198.51.100.12", 25))),
+    Case("member_outside_subnet", "cp2: endpoint_address", intent(vip="198.51.100.200"),
+         on_networks(network("eth0", "198.51.100.12", 25))),
     Case("member_outside_subnet", "cp2: endpoint_address", intent(), with_host(
         "cp2", networks=None, inventory_address="203.0.113.12")),
     Case("interface_unknown", "cp1: endpoint_interface",
