@@ -4,14 +4,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a client of the endpoint sees: a new TLS connection every few milliseconds, and what became of each.
 
-    meter.py --target ADDRESS:PORT [--seconds 10] [--interval 0.01] [--limit 0.25] [--path /version] [--attempts]
+    meter.py --target ADDRESS:PORT [--seconds 10 | --count 100] [--interval 0.01] [--limit 0.25] [--path /version]
+             [--attempts]
 
 An attempt is a TCP connection, a TLS handshake, one GET and its answer. It succeeds when an answer with a status
 below 500 has come within the limit, counted from the start of the attempt. Attempts start on a fixed beat whatever
 became of the earlier ones, so a slow answer delays nobody.
 
-It measures for --seconds, or until its input ends. A first line says {"event": "started", "clock": T} as soon as the
-first attempt has succeeded. At the end comes one JSON document:
+It measures for --seconds, for --count attempts, or until its input ends. A first line says {"event": "started",
+"clock": T} as soon as the first attempt has succeeded. At the end comes one JSON document:
 
     attempts, failures      counts
     longest_outage_ms       the longest time from the start of a successful attempt to the start of the next one
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", required=True, help="ADDRESS:PORT or [ADDRESS]:PORT")
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--count", type=int)
     parser.add_argument("--interval", type=float, default=0.01)
     parser.add_argument("--limit", type=float, default=0.25)
     parser.add_argument("--slow", type=float, default=0.1)
@@ -56,7 +58,7 @@ def main() -> None:
     arguments = parser.parse_args()
     address, dummy, port = arguments.target.rpartition(":")
     meter = Meter(address.strip("[]"), int(port), arguments.path, arguments.limit)
-    asyncio.run(meter.run(arguments.seconds, arguments.interval))
+    asyncio.run(meter.run(arguments.seconds, arguments.count, arguments.interval))
     json.dump(meter.summary(arguments.slow, arguments.attempts), sys.stdout)
     print(flush=True)
 
@@ -72,24 +74,25 @@ class Meter:
         self.records: list[tuple[float, float | None, str]] = []
         self.announced = False
 
-    async def run(self, seconds: float | None, interval: float) -> None:
+    async def run(self, seconds: float | None, count: int | None, interval: float) -> None:
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
-        if seconds is None:
+        if seconds is None and count is None:
             loop.add_reader(sys.stdin, over.set)
         self.began = time.monotonic()
         tasks: set[asyncio.Task[None]] = set()
-        number = 0
-        while not over.is_set() and (seconds is None or number * interval < seconds):
+        beat = attempts = 0
+        while not over.is_set() and (seconds is None or beat * interval < seconds) and attempts != count:
             task = loop.create_task(self.attempt())
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-            number += 1
+            attempts += 1
+            beat += 1
             # On the beat, without catching up in a burst after the machine was busy elsewhere.
-            late = time.monotonic() - self.began - number * interval
+            late = time.monotonic() - self.began - beat * interval
             if late > interval:
-                number += int(late / interval)
-            await asyncio.sleep(max(0.0, self.began + number * interval - time.monotonic()))
+                beat += int(late / interval)
+            await asyncio.sleep(max(0.0, self.began + beat * interval - time.monotonic()))
         if tasks:
             await asyncio.wait(tasks)
         self.records.sort()
