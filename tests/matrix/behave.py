@@ -64,12 +64,12 @@ class Cluster:
             self.sh(host, "systemctl enable --quiet keepalived; systemctl reload-or-restart keepalived")
 
     def facts(self, host: str) -> dict[str, Any]:
-        query = "dpkg-query --show --showformat '${Version}\\n' keepalived haproxy"
-        keepalived, haproxy = self.sh(host, query).split()
+        query = "dpkg-query --show --showformat '${Package} ${Version}\\n' keepalived haproxy"
+        versions = dict(line.split() for line in self.sh(host, query).splitlines())
         return {
             "networks": [{"interface": "eth0", "address": address, "prefix": 64 if ":" in address else 24}
                          for address in self.lab.info(host)["addresses"]],
-            "keepalived_version": keepalived, "haproxy_version": haproxy,
+            "keepalived_version": versions["keepalived"], "haproxy_version": versions["haproxy"],
         }
 
     def sh(self, host: str, script: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,9 +42,10 @@ def main() -> int:
 
 def versions(name: str) -> list[str]:
     """keepalived's and HAProxy's, upstream's part of them."""
-    query = ["dpkg-query", "--show", "--showformat", "${Version} ", "keepalived", "haproxy"]
-    found = podman("run", "--rm", "--network=none", *any_container(), name, *query).stdout.split()
-    return [version.partition(":")[2] or version for version in (text.split("-")[0] for text in found)]
+    query = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n", "keepalived", "haproxy"]
+    lines = podman("run", "--rm", "--network=none", *any_container(), name, *query).stdout.splitlines()
+    found = dict(line.split() for line in lines)
+    return [re.sub(r"^\d+:|-.*", "", found[package]) for package in ("keepalived", "haproxy")]
 
 
 if __name__ == "__main__":
