@@ -13,9 +13,12 @@ from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError, Problem
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, is_address, plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, plain
 
 MODES = ("service", "static_pod")
+
+# Problems that end when hosts report their addresses.
+ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "subnet_unknown"})
 
 
 class ActionModule(ActionBase):
@@ -92,16 +95,13 @@ def _preferred(plan: dict[str, t.Any]) -> list[str]:
 
 
 def _unknown(found: Collected) -> list[str]:
-    """Members of which nobody but themselves can tell what the plan needs."""
-    planned = {item["host"]
-               for plan in found.deployed.values() for endpoint in plan.get("endpoints", [])
-               for instance in endpoint.get("instances", []) for item in instance.get("members", [])}
-    unknown = []
-    for name, host in found.hosts.items():
-        if name in found.lb_hosts:
-            known = host.get("networks") or (host.get("address") and host.get("interface")) or name in planned
-        else:
-            known = host.get("networks") or host.get("address") or is_address(host.get("inventory_address"))
-        if not known:
-            unknown.append(name)
-    return unknown
+    """Members of which nobody but themselves can tell what the plan needs; none where it can be made as it is."""
+    try:
+        compute_plan(found.intent, found.hosts, found.deployed)
+    except PlanError as error:
+        places = {problem.where.partition(":")[0] for problem in error.problems if problem.code in ASKING_HELPS}
+        # A subnet that nobody knows is no single host's matter.
+        everyone = not places <= set(found.hosts)
+        return [name for name, host in found.hosts.items()
+                if (name in places or everyone) and not host.get("networks")]
+    return []

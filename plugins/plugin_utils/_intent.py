@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import ipaddress
 import typing as t
 from collections.abc import Mapping, Sequence
 
@@ -69,7 +68,7 @@ def secrets(intent: Mapping[str, t.Any]) -> dict[str, str]:
         if isinstance(entry, Mapping):
             merged = {**intent, **entry}
             if merged.get("auth_password") is not None:
-                found[str(merged.get("name") or "kube-apiserver")] = str(merged["auth_password"])
+                found[str(merged.get("name") or "kube-apiserver").strip()] = str(merged["auth_password"])
     return found
 
 
@@ -90,15 +89,6 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, (datetime.date, datetime.datetime)):
         return value.isoformat()
     return str(value)  # a vaulted string before ansible-core 2.19
-
-
-def is_address(value: t.Any) -> bool:
-    """Whether a value is an address rather than a name to be resolved."""
-    try:
-        ipaddress.ip_address(value if isinstance(value, str) else "")
-    except ValueError:
-        return False
-    return True
 
 
 class _Reader:

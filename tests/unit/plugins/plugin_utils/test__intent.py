@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, is_address, plain, secrets
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 
 
 class HostVars(dict):
@@ -148,6 +148,7 @@ def test_secrets_by_endpoint():
     assert secrets({"auth_password": "s"}) == {"kube-apiserver": "s"}
     assert secrets({"auth_password": "s", "list": [{"name": "a"}, {"name": "b", "auth_password": "t"}]}) == {
         "a": "s", "b": "t"}
+    assert secrets({"auth_password": "s", "name": " a "}) == {"a": "s"}
     assert secrets({}) == {}
 
 
@@ -162,8 +163,3 @@ def test_plain_leaves_no_wrappers():
     value = plain({Tagged("a"): [Tagged("b"), Vaulted(), True, 1, 1.5, None, datetime.date(2026, 1, 2)]})
     assert value == {"a": ["b", "secret", True, 1, 1.5, None, "2026-01-02"]}
     assert {type(item) for item in [*value, *value["a"]]} == {str, bool, int, float, type(None)}
-
-
-def test_is_address():
-    assert is_address("198.51.100.1") and is_address("2001:db8::1")
-    assert not is_address("cp1") and not is_address(None) and not is_address(1)
