@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
             "others": {"type": "dict"},
             "strict": {"type": "bool", "default": False},
             "accept": {"type": "list", "elements": "str", "default": []},
+            "together": {"type": "float"},
             "fail": {"type": "bool", "default": True},
             "show": {"type": "bool", "default": False},
             "file": {"type": "path"},
@@ -54,6 +55,10 @@ class ActionModule(ActionBase):
             return result
         if not plan["endpoints"]:
             result.update(failed=True, problems=[], msg=_nothing_stored(observed))
+            return result
+        apart = _verdict.apart(observed.fresh)
+        result["judged"] = args["together"] is None or apart <= args["together"]
+        if not result["judged"]:
             return result
         scope = dataclasses.replace(
             scope_of(plan, observed, task_vars), strict=args["strict"], accept=frozenset(args["accept"]))

@@ -123,7 +123,7 @@ class Scope:
 
 
 def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] = None) -> Dict[str, Any]:
-    """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP) and holders."""
+    """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP), holders and servers."""
     scope = scope or Scope()
     findings: List[Finding] = []
     rows: List[Dict[str, Any]] = []
@@ -152,6 +152,12 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
         "rows": rows,
         "endpoints": endpoint_rows,
         "holders": holders,
+        "servers": [
+            row
+            for endpoint in plan["endpoints"]
+            for host in members_of(endpoint)
+            for row in _server_rows(endpoint, host, observations.get(host, {}))
+        ],
     }
 
 
@@ -173,7 +179,19 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
             texts.append("%s: it should not hold %s" % (endpoint["name"], _listed(held)))
         elif held and missing:
             texts.append("%s: it holds %s without %s" % (endpoint["name"], _listed(held), _listed(missing)))
+        starting = [name for name, state in _states(endpoint, info).items() if state == "init"]
+        if starting:
+            texts.append("%s: keepalived is still starting %s" % (endpoint["name"], _listed(starting)))
     return texts + [finding.message for finding in findings if finding.severity == ERROR]
+
+
+def apart(observations: Mapping[str, Info]) -> float:
+    """How many seconds lie between the first observation and the last.
+
+    By the hosts' clocks, which may differ, and by how long each has waited: whatever is more.
+    """
+    spans = [[info[key] for info in observations.values() if info.get(key) is not None] for key in ("at", "waited")]
+    return max([max(span) - min(span) for span in spans if span], default=0.0)
 
 
 def expected_holders(plan: Plan, deployed: Iterable[str], unknown: Iterable[str] = ()) -> Expected:
@@ -354,13 +372,21 @@ def _version_key(version: str) -> Tuple[int, ...]:
 
 
 def _endpoint_findings(endpoint: Plan, host: str, info: Info) -> List[Finding]:
-    findings = []
-    instances = (info.get("keepalived") or {}).get("instances") or {}
-    for instance in endpoint["instances"]:
-        if (instances.get(instance["name"]) or {}).get("state") == "fault":
-            findings.append(_finding("keepalived_fault", "%s is in FAULT" % instance["name"], host, endpoint))
+    findings = [
+        _finding("keepalived_fault", "%s is in FAULT" % name, host, endpoint)
+        for name, state in _states(endpoint, info).items()
+        if state == "fault"
+    ]
     seen = (info.get("haproxy") or {}).get("backends")
     return findings if seen is None else findings + _backends(endpoint, host, info)
+
+
+def _states(endpoint: Plan, info: Info) -> Dict[str, Optional[str]]:
+    """State of each instance, where keepalived was asked."""
+    instances = (info.get("keepalived") or {}).get("instances") or {}
+    return {
+        instance["name"]: (instances.get(instance["name"]) or {}).get("state") for instance in endpoint["instances"]
+    }
 
 
 def _backends(endpoint: Plan, host: str, info: Info) -> List[Finding]:
@@ -591,9 +617,7 @@ def _observed(endpoint: Plan, host: str, info: Info, scope: Scope) -> str:
     services = info.get("services") or {}
     if endpoint["mode"] == "service" and (services.get("keepalived") or {}).get("active") != "active":
         return "down"
-    instances = (info.get("keepalived") or {}).get("instances") or {}
-    states = {(instances.get(instance["name"]) or {}).get("state") for instance in endpoint["instances"]}
-    if "fault" in states or _haproxy_text(info) in ("down", "hung"):
+    if "fault" in _states(endpoint, info).values() or _haproxy_text(info) in ("down", "hung"):
         return "fault"
     return "backup"
 
@@ -608,6 +632,21 @@ def _haproxy_text(info: Info) -> str:
     if haproxy.get("hung"):
         return "hung"
     return haproxy.get("version") or ((info.get("packages") or {}).get("haproxy") or {}).get("installed") or ""
+
+
+def _server_rows(endpoint: Plan, host: str, info: Info) -> List[Dict[str, Any]]:
+    """What the HAProxy of one host says of each API server."""
+    return [
+        {
+            "endpoint": endpoint["name"],
+            "host": host,
+            "server": name,
+            "status": server["status"],
+            "up": is_up(server["status"]),
+            "check": _check_text(server),
+        }
+        for name, server in _servers(endpoint, info).items()
+    ]
 
 
 def _endpoint_row(endpoint: Plan, vip: Mapping[str, Any], observations: Mapping[str, Info]) -> Dict[str, Any]:

@@ -67,7 +67,8 @@ options:
     default: 1
   keepalived_dump:
     description:
-      - Ask keepalived for the state and the effective priority of its instances.
+      - Ask keepalived for the state and the effective priority of its instances. With O(wait), a host is ready only
+        when none of them is in fault, which nothing else tells.
       - It's asked by the signal that makes it write C(/tmp/keepalived.json), which Debian's and most other builds
         do. It's sent only to a process that says it expects this signal.
     type: bool
@@ -283,6 +284,10 @@ waited:
   description: Seconds that this took.
   returned: when O(plan) and O(host) are known
   type: float
+at:
+  description: When this was, in seconds since 1970 by the host's clock.
+  returned: always
+  type: float
 errors:
   description: Parts that couldn't be read, and why.
   returned: always
@@ -337,6 +342,7 @@ SOCKET_SECONDS = 0.5
 DUMP_SECONDS = 0.5
 PROBE_SECONDS = 0.3
 POLL_SECONDS = 0.1
+ASK_SECONDS = 0.3
 UNITS_SECONDS = 0.5
 
 
@@ -377,28 +383,28 @@ class Observer:
         self.vips = planned_vips(self.plan) | planned_vips(self.still["deployed"]["plan"] or {})
         self.units: Dict[str, Any] = self.still.pop("units")
         self.units_read = time.monotonic()
-        self.unchanged_since: Dict[str, Tuple[Tuple[str, ...], float]] = {}
+        self.unchanged_since: Dict[str, Tuple[Any, float]] = {}
 
     def result(self) -> Dict[str, Any]:
         begun = time.monotonic()
         while True:
             info = self._observe()
             if not (self.params["plan"] and self.params["host"]):
-                return self._finished(dict(info, **self._connect(info)))
+                return self._finished(dict(info, **self._asked(info)))
             unmet = self._unmet(info)
             late = time.monotonic() - begun >= self.params["wait"]
+            pause = POLL_SECONDS
             if late or not unmet:
-                # From outside only when all else is right, or when nothing more will be.
-                info.update(self._connect(info))
-                unmet = self._unmet(info)
+                # What costs others something is asked only when all else is right, or when nothing more will be.
+                info.update(self._asked(info))
+                unmet = self._unmet(info) or self._unsettled(info)
+                pause = ASK_SECONDS
             if late or not unmet:
                 return self._finished(dict(info, met=not unmet, unmet=unmet, waited=round(time.monotonic() - begun, 3)))
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
 
     def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
-        if self.params["keepalived_dump"]:
-            info["keepalived"].update(self._dump(info["services"]["keepalived"]["main_pid"]))
-        return dict(self.still, **info, errors=self.errors)
+        return dict(self.still, **info, at=round(time.time(), 3), errors=self.errors)
 
     # What doesn't change while the module runs
 
@@ -511,18 +517,25 @@ class Observer:
         now = time.monotonic()
         return {name: _hostfacts.describe_unit(self.units.get(name, {}), now) for name in DAEMONS}
 
+    def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
+        """What is learnt only by connecting, and by a signal to keepalived."""
+        asked = self._connect(info)
+        if self.params["keepalived_dump"]:
+            said = self._dump(info["services"]["keepalived"]["main_pid"])
+            asked["keepalived"] = dict(info["keepalived"], **said)
+        return asked
+
     def _connect(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """Try the VIPs, and what HAProxy doesn't see."""
         if not self.params["connect"] or not self.params["host"]:
             return {}
         seconds = self.params["connect_timeout"]
-        mine = [item for item in self.plan.get("endpoints", ()) if self.params["host"] in _verdict.members_of(item)]
         attempts: Dict[Any, Callable[[], Any]] = {
             ("vip", item["name"], vip["address"]): partial(connect, item, vip["address"], info["holds"], seconds)
-            for item in mine
+            for item in self._mine()
             for vip in item["vips"]
         }
-        for item in mine:
+        for item in self._mine():
             for backend in unseen_backends(item, info):
                 address, port = backend["address"], backend["port"]
                 key = ("apiserver", _verdict.address_port(address, port))
@@ -543,46 +556,50 @@ class Observer:
 
     # Beside what is expected
 
+    def _mine(self) -> List[Mapping[str, Any]]:
+        host = self.params["host"]
+        return [item for item in self.plan.get("endpoints", ()) if host in _verdict.members_of(item)]
+
     def _unmet(self, info: Mapping[str, Any]) -> List[str]:
         host = self.params["host"]
         expected = {name: {host: holds} for name, holds in (self.params["expect"] or {}).items()}
-        unmet = _verdict.unmet(self.plan, host, dict(self.still, **info), expected)
-        lasting = self._lasting(info)
-        return unmet or (self._unsettled(lasting) if self.params["wait"] > 0 else [])
+        return _verdict.unmet(self.plan, host, dict(self.still, **info), expected)
 
-    def _unsettled(self, lasting: Mapping[str, float]) -> List[str]:
+    def _unsettled(self, info: Mapping[str, Any]) -> List[str]:
         settle = self.params["settle"]
         if settle is None:
             settle = _verdict.settle_seconds(self.plan, self.params["host"])
+        lasting = {endpoint["name"]: self._lasting(endpoint, info) for endpoint in self._mine()}
         return [
             "%s: for only %.1f s as it is, of %.1f s" % (name, seconds, settle)
             for name, seconds in lasting.items()
-            if seconds < settle
+            if self.params["wait"] > 0 and seconds < settle
         ]
 
-    def _lasting(self, info: Mapping[str, Any]) -> Dict[str, float]:
-        """For how long each endpoint's VIPs have been here, or not here.
+    def _lasting(self, endpoint: Mapping[str, Any], info: Mapping[str, Any]) -> float:
+        """For how long an endpoint's VIPs have been here, or not here, with keepalived well.
 
-        Seen by ourselves, or told by the kernel, which notes when an address came, or by the time of the last notify.
+        Seen by ourselves; or told by keepalived; or by the kernel, which notes when an address came, and by the time
+        of the last notify.
         """
         now = time.monotonic()
-        changed = info["services"]["keepalived"]["changed_for"]
-        lasting = {}
-        for endpoint in self.plan["endpoints"]:
-            if self.params["host"] not in _verdict.members_of(endpoint):
-                continue
-            name = endpoint["name"]
-            held = tuple(vip["address"] for vip in endpoint["vips"] if vip["address"] in info["holds"])
-            if self.unchanged_since.get(name, ((), -1.0))[0] != held or name not in self.unchanged_since:
-                self.unchanged_since[name] = (held, now)
+        held = [vip["address"] for vip in endpoint["vips"] if vip["address"] in info["holds"]]
+        names = [instance["name"] for instance in endpoint["instances"]]
+        states = info["keepalived"]["instances"]
+        seen = (tuple(held), tuple((states.get(name) or {}).get("state") for name in names))
+        before, since = self.unchanged_since.get(endpoint["name"], (None, now))
+        if before != seen:
+            since = now
+        self.unchanged_since[endpoint["name"]] = (seen, since)
+        if all((states.get(name) or {}).get("last_transition") for name in names):
+            told = [time.time() - states[name]["last_transition"] for name in names]
+        elif held:
             told = [info["held_for"][address] for address in held]
-            if not held:
-                notes = info["keepalived"]["holders"]
-                names = [instance["name"] for instance in endpoint["instances"]]
-                told = [notes[note]["age"] if note in notes and not notes[note]["holds"] else 0.0 for note in names]
-                told.append(changed or 0.0)
-            lasting[name] = max(now - self.unchanged_since[name][1], min(told))
-        return lasting
+        else:
+            notes = info["keepalived"]["holders"]
+            told = [notes[name]["age"] if name in notes and not notes[name]["holds"] else 0.0 for name in names]
+            told.append(info["services"]["keepalived"]["changed_for"] or 0.0)
+        return max(now - since, min(told))
 
     def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
         try:

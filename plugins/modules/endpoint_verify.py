@@ -52,6 +52,11 @@ options:
     type: list
     elements: str
     default: []
+  together:
+    description:
+      - Judge only if all observations were made within this many seconds. Otherwise what moved in between could be
+        missed, or seen twice, and RV(judged) asks for another look at all hosts.
+    type: float
   fail:
     description: Fail if something isn't as planned. Then only RV(problems) is returned; the message says the rest.
     type: bool
@@ -84,6 +89,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+judged:
+  description:
+    - Whether the observations were close enough to one another, see O(together). If not, nothing else is returned.
+  returned: success or failure
+  type: bool
 ok:
   description: Whether everything is as planned.
   returned: success

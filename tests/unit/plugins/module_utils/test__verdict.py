@@ -440,6 +440,29 @@ def test_unmet():
     assert verdict.unmet(plan, "cp3", down, {}) == ["haproxy is failed"]
 
 
+def test_a_host_whose_keepalived_starts_or_is_in_fault_is_not_ready():
+    plan = make_plan()
+    for state, text in (("init", "still starting"), ("fault", "in FAULT")):
+        info = observe(plan, "cp2")
+        info["keepalived"]["instances"] = {NAME + "-ipv4": {"state": state}}
+        assert [text in line for line in verdict.unmet(plan, "cp2", info, {})] == [True]
+
+
+APART_DATA = [
+    ([], 0.0),
+    ([{"at": 100.0, "waited": 0.1}, {"at": 101.0, "waited": 1.1}], 1.0),
+    # Clocks that differ hide what a long wait shows, and the other way round.
+    ([{"at": 100.0, "waited": 0.0}, {"at": 100.5, "waited": 30.0}], 30.0),
+    ([{"at": 100.0, "waited": 0.0}, {"at": 140.0, "waited": 0.0}], 40.0),
+    ([{"at": 100.0}, {}], 0.0),
+]
+
+
+@pytest.mark.parametrize("infos, seconds", APART_DATA)
+def test_apart(infos, seconds):
+    assert verdict.apart({str(number): info for number, info in enumerate(infos)}) == seconds
+
+
 def test_settle_is_longer_than_a_takeover():
     assert verdict.settle_seconds(make_plan(), "cp1") == 1.65
     assert verdict.settle_seconds(make_plan(), "stranger") == 0.0
