@@ -197,8 +197,12 @@ enter_lab_network() {
 rootless_possible() {
     local missing=() user
     user=$(id -un)
-    [ -f /sys/fs/cgroup/cgroup.controllers ] ||
+    if [ ! -f /sys/fs/cgroup/cgroup.controllers ]; then
         missing+=("systemd in a user's containers needs cgroups version 2, and this machine mounts version 1")
+    elif [ ! -w "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)" ] &&
+        [ ! -S "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/bus" ]; then
+        missing+=("$user has no cgroup of its own: log in by ssh, console or machinectl shell, not by su, with dbus-user-session installed")
+    fi
     grep -qs "^$user:" /etc/subuid && grep -qs "^$user:" /etc/subgid ||
         missing+=("$user has no subordinate ids: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user")
     [ -r /dev/net/tun ] && [ -w /dev/net/tun ] || missing+=("/dev/net/tun is not open to $user: sudo chmod 0666 /dev/net/tun")
