@@ -599,7 +599,8 @@ class Observer:
             notes = info["keepalived"]["holders"]
             told = [notes[name]["age"] if name in notes and not notes[name]["holds"] else 0.0 for name in names]
             told.append(info["services"]["keepalived"]["changed_for"] or 0.0)
-        return max(now - since, min(told))
+        lasting: float = max(now - since, min(told))
+        return lasting
 
     def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
         try:
