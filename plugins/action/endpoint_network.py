@@ -8,7 +8,6 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
 

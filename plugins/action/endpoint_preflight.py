@@ -29,13 +29,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "plan": {"type": "dict", "required": True},
-            "observations": {"type": "dict"},
-            "fail": {"type": "bool", "default": True},
-            "show": {"type": "str", "choices": ["all", "warnings", "none"], "default": "none"},
-            "file": {"type": "path"},
-        })
+        dummy, args = self.validate_argument_spec(
+            argument_spec={
+                "plan": {"type": "dict", "required": True},
+                "observations": {"type": "dict"},
+                "fail": {"type": "bool", "default": True},
+                "show": {"type": "str", "choices": ["all", "warnings", "none"], "default": "none"},
+                "file": {"type": "path"},
+            }
+        )
         plan = plain(args["plan"])
         if not isinstance(plan.get("endpoints"), list):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
@@ -43,16 +45,22 @@ class ActionModule(ActionBase):
         given = args["observations"]
         observations = plain(given) if given is not None else read_observations(task_vars or {})
         findings = _preflight.preflight_findings(
-            plan, observations, wire_findings(plan, observations), _wire_verdict.CODES)
+            plan, observations, wire_findings(plan, observations), _wire_verdict.CODES
+        )
         table = _preflight.text(findings, len(observations))
         problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]
-        result.update(ok=not problems, findings=findings, problems=problems, table=table, hosts=list(observations))
         if args["file"]:
-            self._write(args["file"], {key: result[key] for key in ("ok", "hosts", "findings")})
-        if problems and args["fail"]:
-            result.update(failed=True, msg=table)
-        elif args["show"] == "all" or (args["show"] == "warnings" and worse_than_info(findings)):
+            content = {"ok": not problems, "hosts": list(observations), "findings": findings}
+            self._write(args["file"], content)
+        shown = args["show"] == "all" or (args["show"] == "warnings" and worse_than_info(findings))
+        if shown:
             Display().display(table + "\n")
+        if problems and args["fail"]:
+            # The message says it all once; what a failed task returns is printed in full.
+            said = "Something is in the way of the endpoint, as shown above." if shown else table
+            result.update(failed=True, problems=problems, msg=said)
+            return result
+        result.update(ok=not problems, findings=findings, problems=problems, table=table, hosts=list(observations))
         return result
 
     def _write(self, file: str, content: dict[str, t.Any]) -> None:
@@ -76,12 +84,18 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def wire_findings(plan: Mapping[str, t.Any], observations: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    asked = {host: info["preflight"]["wire"] for host, info in observations.items()
-             if (info["preflight"].get("wire") or {}).get("asked")}
+    asked = {
+        host: info["preflight"]["wire"]
+        for host, info in observations.items()
+        if (info["preflight"].get("wire") or {}).get("asked")
+    }
     if not asked:
         return []
-    deployed = {host: info["deployed"]["plan"] for host, info in observations.items()
-                if (info.get("deployed") or {}).get("plan")}
+    deployed = {
+        host: info["deployed"]["plan"]
+        for host, info in observations.items()
+        if (info.get("deployed") or {}).get("plan")
+    }
     return _wire_verdict.wire_findings(plan, asked, deployed)
 
 

@@ -60,7 +60,13 @@ class ActionModule(ActionBase):
         if args.get("wire_seconds") is not None:
             task.args["seconds"] = args["wire_seconds"]
         action = self._shared_loader_obj.action_loader.get(
-            WIRE, task=task, connection=self._connection, play_context=self._play_context, loader=self._loader,
-            templar=self._templar, shared_loader_obj=self._shared_loader_obj)
+            WIRE,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
         answer: dict[str, t.Any] = action.run(task_vars=task_vars)
         return {key: value for key, value in answer.items() if key != "invocation"}

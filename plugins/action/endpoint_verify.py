@@ -8,11 +8,12 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
@@ -47,6 +48,7 @@ class ActionModule(ActionBase):
             "fail": {"type": "bool", "default": True},
             "show": {"type": "bool", "default": False},
             "file": {"type": "path"},
+            "html": {"type": "path"},
         })
         observed = self._observed(args, task_vars)
         plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
@@ -74,6 +76,9 @@ class ActionModule(ActionBase):
         table = _verdict.text(verdict)
         problems = [finding for finding in verdict["findings"] if finding["severity"] == _verdict.ERROR]
         self._deliver(verdict, table, args["file"], args["show"])
+        if args["html"]:
+            when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+            self._write(args["html"], _page.status_page(plan, verdict, when))
         if problems and args["fail"]:
             # The message says it all once; what a failed task returns is printed in full.
             said = ", as shown above." if args["show"] else ":\n\n%s" % table
@@ -93,10 +98,14 @@ class ActionModule(ActionBase):
         if show:
             Display().display(table + "\n")
         if file:
-            target = pathlib.Path(self._loader.path_dwim(file))
-            scratch = target.with_name(target.name + ".new")
-            scratch.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
-            scratch.replace(target)
+            self._write(file, json.dumps(verdict, indent=2) + "\n")
+
+    def _write(self, file: str, content: str) -> None:
+        """The whole file or none of it: a monitoring agent may be reading."""
+        target = pathlib.Path(self._loader.path_dwim(file))
+        scratch = target.with_name(target.name + ".new")
+        scratch.write_text(content, encoding="utf-8")
+        scratch.replace(target)
 
 
 def _is_plan(plan: t.Any) -> bool:

@@ -28,7 +28,7 @@ OPTIONS: Dict[str, Tuple[str, ...]] = {
     "rke2": ("node-ip", "advertise-address"),
 }  # fmt: skip
 # Calico is told by its environment.
-ENVIRONMENT: Dict[str, Tuple[str, ...]] = {"calico-node": ("IP", "IP_AUTODETECTION_METHOD", "IP6", "IP6_AUTODETECTION_METHOD")}
+ENVIRONMENT: Dict[str, Tuple[str, ...]] = {"calico-node": ("IP", "IP_AUTODETECTION_METHOD")}
 # Where kubeadm and the packages put the kubelet's options, for a kubelet that doesn't run.
 KUBELET_FILES = ("/var/lib/kubelet/kubeadm-flags.env", "/etc/default/kubelet", "/etc/sysconfig/kubelet")
 _KUBELET_VARIABLES = ("KUBELET_KUBEADM_ARGS", "KUBELET_EXTRA_ARGS")

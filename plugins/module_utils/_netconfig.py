@@ -80,8 +80,10 @@ def keeps_foreign(value: str) -> bool:
 def drop_in(header: str, value: str) -> str:
     """A drop-in that makes networkd keep the VIP and, beside that, what it keeps already."""
     wanted = "yes" if value.lower() in _ALSO_DHCP else "static"
-    return "# %s\n# A virtual IP isn't in this file, and would be removed whenever the link is configured again.\n" \
+    return (
+        "# %s\n# A virtual IP isn't in this file, and would be removed whenever the link is configured again.\n"
         "[Network]\nKeepConfiguration=%s\n" % (header, wanted)
+    )
 
 
 def nm_connection(text: str) -> Optional[str]:

@@ -128,7 +128,7 @@ class _Walk:
         for statement in statements:
             kind, body = _single(statement)
             if kind == "match":
-                matches = self._match(key, body)
+                matches = self._match(key, _fields(body))
                 if matches is False:
                     return {_CONTINUE}
                 certain = certain and matches is True
@@ -155,12 +155,12 @@ class _Walk:
         if kind == "return":
             return {_RETURN}
         if kind in ("jump", "goto"):
-            inner = self._chain((key[0], key[1], body["target"]), depth + 1)
+            inner = self._chain((key[0], key[1], str(_fields(body).get("target"))), depth + 1)
             if kind == "goto":
                 return {_RETURN if end == _CONTINUE else end for end in inner}
             return {_CONTINUE if end == _RETURN else end for end in inner}
         if kind == "vmap":
-            return self._verdict_map(key, body, depth)
+            return self._verdict_map(key, _fields(body), depth)
         return {ACCEPT, DROP} if kind in ("queue", "synproxy", "tproxy") else None
 
     def _verdict_map(self, key: Tuple[str, str, str], body: Mapping[str, Any], depth: int) -> Set[str]:
@@ -208,13 +208,14 @@ class _Walk:
 
     def _value(self, key: Tuple[str, str, str], left: Any) -> Any:
         """What the packet has there; None where that isn't known, _MISSING where there's no such field."""
-        kind, body = _single(left)
+        kind, value = _single(left)
+        body = _fields(value)
         packet = self.packet
         if kind == "meta":
             return self._meta(body.get("key"))
         if kind == "ct":
             # It's new, and nothing translated its addresses.
-            return {"state": "new", "status": ""}.get(body.get("key"))
+            return {"state": "new", "status": ""}.get(str(body.get("key")))
         if kind != "payload" or "field" not in body:
             return None
         protocol, field = body.get("protocol"), body["field"]
@@ -222,9 +223,9 @@ class _Walk:
             if (protocol == "ip") != (packet.family == "ipv4"):
                 return _MISSING
             return {"saddr": packet.source, "daddr": packet.destination, "protocol": packet.protocol,
-                    "nexthdr": packet.protocol}.get(field)  # fmt: skip
+                    "nexthdr": packet.protocol}.get(str(field))  # fmt: skip
         if protocol in ("tcp", "udp", "th", "sctp", "icmp", "icmpv6"):
-            if protocol != "th" and _PROTOCOLS.get(protocol) != packet.protocol:
+            if protocol != "th" and _PROTOCOLS.get(str(protocol)) != packet.protocol:
                 return _MISSING
             if packet.protocol not in (6, 17, 132) and protocol == "th":
                 return _MISSING
@@ -265,13 +266,14 @@ def _equal(value: Any, element: Any) -> Optional[bool]:
     if value is None:
         return None
     if isinstance(element, Mapping):
-        kind, body = _single(element)
+        kind, inner = _single(element)
+        body = _fields(inner)
         if kind == "elem":
             return _equal(value, body.get("val"))
         if kind == "prefix" and isinstance(value, str):
             return _inside(value, "%s/%s" % (body.get("addr"), body.get("len")))
-        if kind == "range" and isinstance(body, list) and len(body) == 2:
-            return _between(value, body[0], body[1])
+        if kind == "range" and isinstance(inner, list) and len(inner) == 2:
+            return _between(value, inner[0], inner[1])
         return None
     if element == "*":
         return True
@@ -281,7 +283,7 @@ def _equal(value: Any, element: Any) -> Optional[bool]:
         number = _PROTOCOLS.get(element, element) if isinstance(element, str) else element
         return value == number if isinstance(number, int) else None
     if value in ("ipv4", "ipv6"):
-        return element in ({"ipv4", "ip"} if value == "ipv4" else {"ipv6", "ip6"})
+        return element in (["ipv4", "ip"] if value == "ipv4" else ["ipv6", "ip6"])
     return _same_address(value, element)
 
 
@@ -289,7 +291,7 @@ def _same_address(value: str, element: Any) -> bool:
     try:
         return ipaddress.ip_address(value) == ipaddress.ip_address(str(element))
     except ValueError:
-        return value == element
+        return bool(value == element)
 
 
 def _inside(value: str, network: str) -> Optional[bool]:
@@ -313,6 +315,10 @@ def _plain_elements(elements: Any) -> Optional[Sequence[Any]]:
     if isinstance(elements, Mapping) or elements is None:
         return None
     return elements if isinstance(elements, list) else [elements]
+
+
+def _fields(body: Any) -> Mapping[str, Any]:
+    return body if isinstance(body, Mapping) else {}
 
 
 def _single(statement: Any) -> Tuple[str, Any]:

@@ -89,12 +89,14 @@ RULES: Dict[str, Rule] = {
     "haproxy_foreign": Rule(
         ERROR,
         "somebody else has configured HAProxy there, and this run would replace that",
-        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a backup",
+        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
+        "backup",
     ),
     "keepalived_foreign": Rule(
         ERROR,
         "somebody else has configured keepalived there, and this run would replace that",
-        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a backup",
+        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
+        "backup",
     ),
     "keepalived_other": Rule(
         WARNING,
@@ -109,8 +111,8 @@ RULES: Dict[str, Rule] = {
     # What takes the VIP away
     "networkd_drops_vip": Rule(
         WARNING,
-        "systemd-networkd removes addresses that it doesn't know: at each `networkctl reconfigure`, and from systemd 257 "
-        "on whenever it's restarted, as by an upgrade",
+        "systemd-networkd removes addresses that it doesn't know: at each `networkctl reconfigure`, and from systemd "
+        "257 on whenever it's restarted, as by an upgrade",
         "set endpoint_manage_network: true, or KeepConfiguration=static in {file}",
     ),
     "networkmanager_drops_vip": Rule(
@@ -137,7 +139,8 @@ RULES: Dict[str, Rule] = {
     ),
     "rp_filter_strict": Rule(
         WARNING,
-        "strict reverse path filtering drops clients' packets to the VIP, because answers would leave by another interface",
+        "strict reverse path filtering drops clients' packets to the VIP, because answers would leave by another "
+        "interface",
         "`sysctl -w net.ipv4.conf.{interface}.rp_filter=2`, and keep it in /etc/sysctl.d",
     ),
     "nonlocal_bind_readonly": Rule(
@@ -234,7 +237,8 @@ def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str
 def text(findings: Sequence[Mapping[str, Any]], hosts: int) -> str:
     """All findings of all hosts as people read them: one line for each thing seen, then what to do about each code."""
     counts = [(sum(item["severity"] == severity for item in findings), severity) for severity in SEVERITIES]
-    found = ", ".join("%d %s%s" % (count, name, "s" if count > 1 and name != INFO else "") for count, name in counts if count)
+    words = {ERROR: "error", WARNING: "warning", INFO: "note"}
+    found = ", ".join("%d %s%s" % (count, words[name], "" if count == 1 else "s") for count, name in counts if count)
     title = "Preflight of %d host%s: %s" % (hosts, "" if hosts == 1 else "s", found or "nothing is in the way")
     if not findings:
         return title
@@ -272,7 +276,7 @@ def _on_the_wire(endpoint: Plan) -> Any:
 
 def _weighed(findings: List[Dict[str, Any]], plan: Plan, known: Iterable[str]) -> List[Dict[str, Any]]:
     """Without repetition, accepted ones as such, the worst first."""
-    accepted = {code: endpoint["name"] for endpoint in plan["endpoints"] for code in endpoint.get("accept_findings") or ()}
+    accepted = {code: item["name"] for item in plan["endpoints"] for code in item.get("accept_findings") or ()}
     codes = set(RULES) | set(known) | {finding["code"] for finding in findings}
     for code in accepted:
         if code not in codes:
@@ -419,8 +423,8 @@ class _Judge:
             if item["port"] == endpoint["port"] and _overlaps(item["address"], binds):
                 if item["kubernetes"]:
                     text_ = "an API server, %s" % where
-                    yield _finding("apiserver_on_port", place.host, place.name, text_, free=_other_port(endpoint["port"]),
-                                   moved=endpoint["port"] + 10000 if endpoint["port"] < 55000 else 16443)
+                    free, moved = _other_ports(endpoint["port"])
+                    yield _finding("apiserver_on_port", place.host, place.name, text_, free=free, moved=moved)
                 else:
                     yield _finding("port_taken", place.host, place.name, where, program=item["program"] or "it")
             health = haproxy.get("health") or {}
@@ -474,10 +478,14 @@ class _Judge:
                 managed = place.endpoint.get("manage_network")
                 value = networkd["keep_configuration"]
                 text_ = "networkd configures %s by %s, KeepConfiguration is %s" % (
-                    interface, networkd["file"], value or "not set")
+                    interface,
+                    networkd["file"],
+                    value or "not set",
+                )
                 text_ += "; this run sets it" if managed else ""
-                yield _finding("networkd_drops_vip", place.host, None, text_, INFO if managed else None,
-                               file=networkd["file"])
+                yield _finding(
+                    "networkd_drops_vip", place.host, None, text_, INFO if managed else None, file=networkd["file"]
+                )
             if managers.get("networkmanager"):
                 text_ = "NetworkManager configures %s" % interface
                 yield _finding("networkmanager_drops_vip", place.host, None, text_)
@@ -487,7 +495,8 @@ class _Judge:
         manager = firewall["manager"]
         mends = bool(place.endpoint.get("manage_firewall")) and manager in _MANAGED_FIREWALLS
         if manager and not firewall["readable"]:
-            yield _finding("firewall_unclear", place.host, None, "%s is active, and there is no nft to read its rules" % manager)
+            text_ = "%s is active, and there is no nft to read its rules" % manager
+            yield _finding("firewall_unclear", place.host, None, text_)
         vrrp = [item for item in firewall["vrrp"] if item["endpoint"] == place.name]
         clients = [item for item in firewall["clients"] if item["endpoint"] == place.name]
         suffix = "; this run opens it" if mends else ""
@@ -497,19 +506,37 @@ class _Judge:
                 self.mending |= {place.host} if mends else set()
                 peers = list(dict.fromkeys(item["address"] for item in dropped))
                 text_ = "%s drops VRRP %s %s (%s)" % (
-                    manager or "the packet filter", words, ", ".join(peers), dropped[0]["where"])
-                yield _finding("firewall_drops_vrrp", place.host, place.name, text_ + suffix, INFO if mends else None,
-                               fix=_open_vrrp(manager, direction, dropped[0]["where"], peers))
+                    manager or "the packet filter",
+                    words,
+                    ", ".join(peers),
+                    dropped[0]["where"],
+                )
+                yield _finding(
+                    "firewall_drops_vrrp",
+                    place.host,
+                    place.name,
+                    text_ + suffix,
+                    INFO if mends else None,
+                    fix=_open_vrrp(manager, direction, dropped[0]["where"], peers),
+                )
         for item in clients:
             if item["outcome"] == "drop":
                 where = _socket(item["address"], item["port"])
                 text_ = "%s drops new connections to %s (%s)" % (manager or "the packet filter", where, item["where"])
-                yield _finding("firewall_drops_clients", place.host, place.name, text_ + suffix, INFO if mends else None,
-                               fix=_open_port(manager, item["where"], item["port"]))
+                yield _finding(
+                    "firewall_drops_clients",
+                    place.host,
+                    place.name,
+                    text_ + suffix,
+                    INFO if mends else None,
+                    fix=_open_port(manager, item["where"], item["port"]),
+                )
         unclear = [item["where"] for item in vrrp + clients if item["outcome"] == "unknown"]
         if unclear:
             text_ = "whether %s lets VRRP and clients in depends on %s" % (
-                manager or "the packet filter", ", ".join(dict.fromkeys(unclear)))
+                manager or "the packet filter",
+                ", ".join(dict.fromkeys(unclear)),
+            )
             yield _finding("firewall_unclear", place.host, None, text_)
 
     def _kernel(self, place: _Place) -> Iterator[Dict[str, Any]]:
@@ -561,10 +588,16 @@ class _Judge:
         elif name == "calico-node":
             method = options.get("IP_AUTODETECTION_METHOD", "first-found")
             if options.get("IP", "autodetect") == "autodetect" and method == "first-found":
-                yield _finding("calico_may_take_vip", place.host, None, "calico-node runs with autodetection first-found")
+                text_ = "calico-node runs with autodetection first-found"
+                yield _finding("calico_may_take_vip", place.host, None, text_)
             elif options.get("IP", "").partition("/")[0] in self.vips:
-                yield _finding("component_uses_vip", place.host, None, "calico-node has IP=%s" % options["IP"],
-                               address=place.address)
+                yield _finding(
+                    "component_uses_vip",
+                    place.host,
+                    None,
+                    "calico-node has IP=%s" % options["IP"],
+                    address=place.address,
+                )
         for option, value in sorted(options.items()):
             taken = [vip for vip in sorted(self.vips) if option != "node-ip" and _names_address(value, vip)]
             if taken and option != "IP":
@@ -634,8 +667,9 @@ def _socket(address: str, port: int) -> str:
     return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
 
 
-def _other_port(port: int) -> int:
-    return 8443 if port != 8443 else 9443
+def _other_ports(port: int) -> Tuple[int, int]:
+    """For HAProxy, and for the API server."""
+    return (8443 if port != 8443 else 9443), (port + 10000 if port < 20000 else 16443)
 
 
 def _sysctl(place: _Place, path: str) -> str:
@@ -671,17 +705,26 @@ def _names_address(value: str, address: str) -> bool:
 
 def _open_vrrp(manager: Optional[str], direction: str, where: str, peers: Sequence[str]) -> str:
     if manager in _MANAGED_FIREWALLS and direction == "in":
-        command = "`ufw allow proto vrrp from %s`" if manager == "ufw" else (
-            "`firewall-cmd --add-rich-rule='rule family=\"ipv4\" source address=\"%s\" protocol value=\"vrrp\" accept'`")
-        return "set endpoint_manage_firewall: true, or there, for each peer: %s" % (command % peers[0])
+        command = "ufw allow proto vrrp from %s" % peers[0]
+        if manager == "firewalld":
+            family = "ipv6" if ":" in peers[0] else "ipv4"
+            rule = 'rule family="%s" source address="%s" protocol value="vrrp" accept' % (family, peers[0])
+            command = "firewall-cmd --permanent --add-rich-rule='%s'` and `firewall-cmd --reload" % rule
+        return "set endpoint_manage_firewall: true, or there, for each peer: `%s`" % command
     field = "saddr" if direction == "in" else "daddr"
     family = "ip6" if ":" in peers[0] else "ip"
     return "`nft insert rule %s %s %s { %s } meta l4proto 112 accept` there, and the same where the ruleset is kept" % (
-        where, family, field, ", ".join(peers))
+        where,
+        family,
+        field,
+        ", ".join(peers),
+    )
 
 
 def _open_port(manager: Optional[str], where: str, port: int) -> str:
     if manager in _MANAGED_FIREWALLS:
-        command = "ufw allow %d/tcp" if manager == "ufw" else "firewall-cmd --add-port=%d/tcp"
-        return "set endpoint_manage_firewall: true, or `%s` there" % (command % port)
+        command = "ufw allow %d/tcp" % port
+        if manager == "firewalld":
+            command = "firewall-cmd --permanent --add-port=%d/tcp` and `firewall-cmd --reload" % port
+        return "set endpoint_manage_firewall: true, or `%s` there" % command
     return "`nft insert rule %s tcp dport %d accept` there, and the same where the ruleset is kept" % (where, port)

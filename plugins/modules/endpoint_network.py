@@ -8,18 +8,18 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_network
 short_description: Let a host's network keep the VIP, and its packet filter let VRRP and clients in
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
-  - Does only what C(endpoint_manage_network) and C(endpoint_manage_firewall) of an endpoint ask for, and takes back what
-    an earlier run did and this plan doesn't ask for any more. What somebody else had there already stays.
+  - Does only what C(endpoint_manage_network) and C(endpoint_manage_firewall) of an endpoint ask for, and takes back
+    what an earlier run did and this plan doesn't ask for any more. What somebody else had there already stays.
   - Where systemd-networkd configures the interface, a drop-in of its C(.network) file sets C(KeepConfiguration=), and
     networkd reads it. On a link with an address from DHCP it's read at networkd's next start, because reading it at
     once would drop that address for a moment. NetworkManager has no such setting.
-  - Where firewalld is active, rules of the interface's zone let in IP protocol 112 from each peer and the balancing port,
-    at once and for good, without a reload. Where ufw is, rules of its own with the comment C(kubeha) do, appended, so
-    that denials before them stay in force.
+  - Where firewalld is active, rules of the interface's zone let in IP protocol 112 from each peer and the balancing
+    port, at once and for good, without a reload. Where ufw is, rules of its own with the comment C(kubeha) do,
+    appended, so that denials before them stay in force.
   - A ruleset of nftables or iptables that no such manager made is left alone. It has no place where others may add
     something that lasts, and a rule elsewhere can't let in what it drops. M(kubeha.apiserver.endpoint_preflight) names
     the commands.
@@ -27,7 +27,7 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes
 attributes:
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    description: The action plugin runs on the controller.
     support: partial
     details:
       - The plan is cut down to what concerns the host on the controller.
@@ -87,7 +87,7 @@ networkd_reloaded:
 import json
 import os
 from functools import partial
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _netconfig
@@ -148,7 +148,9 @@ class Network:
         new_rules = [rule for rule in rules if rule not in existing]
         gone_rules = [rule for rule in stale_rules if rule in existing]
         gone_files = [path for path in stale_files if os.path.lexists(path)]
-        before = {path: (_host_io.read_file(path) or b"").decode("utf-8", "replace") for path in wrong_files + gone_files}
+        before = {
+            path: (_host_io.read_file(path) or b"").decode("utf-8", "replace") for path in wrong_files + gone_files
+        }
         reload_networkd = bool(wrong_files) and not leased
         result: Dict[str, Any] = {
             "changed": bool(wrong_files or new_rules or gone_files or gone_rules),
@@ -201,11 +203,7 @@ class Network:
         for endpoint, member in members:
             if manager == "firewalld":
                 zone = zone_of(member["interface"])
-                rules += [
-                    Rule(manager, zone + " rich-rule", 'rule family="%s" source address="%s" protocol value="vrrp" accept'
-                         % ("ipv6" if ":" in peer else "ipv4", peer))
-                    for peer in member["peers"]
-                ]
+                rules += [Rule(manager, zone + " rich-rule", vrrp_rule(peer)) for peer in member["peers"]]
                 rules.append(Rule(manager, zone + " port", "%d/tcp" % endpoint["port"]))
             elif manager == "ufw":
                 rules += [Rule(manager, "", "allow from %s proto vrrp" % peer) for peer in member["peers"]]
@@ -220,14 +218,13 @@ class Network:
         found: List[Rule] = []
         if "firewalld" in managers and find_manager() == "firewalld":
             places = list(dict.fromkeys(rule.place for rule in rules if rule.manager == "firewalld"))
-            calls: Dict[Any, Callable[[], str]] = {
-                (place, permanent): partial(list_firewalld, place, permanent)
-                for place in places for permanent in (False, True)
-            }
-            listed = _host_io.together(calls)
+            now = _host_io.together({place: partial(list_firewalld, place, False) for place in places})
+            later = _host_io.together({place: partial(list_firewalld, place, True) for place in places})
             found += [
-                rule for rule in rules if rule.manager == "firewalld"
-                and all(rule.value in entries(rule.place, listed[rule.place, permanent]) for permanent in (False, True))
+                rule
+                for rule in rules
+                if rule.manager == "firewalld"
+                and all(rule.value in entries(rule.place, listed[rule.place]) for listed in (now, later))
             ]
         if "ufw" in managers and _host_io.find_binary("ufw"):
             added = [line.partition(" comment ")[0].strip() for line in run(["ufw", "show", "added"]).splitlines()]
@@ -236,8 +233,15 @@ class Network:
 
     # Do it
 
-    def _apply(self, files: Mapping[str, str], wrong_files: List[str], gone_files: List[str], new_rules: List[Rule],
-               gone_rules: List[Rule], rules: List[Rule]) -> None:
+    def _apply(
+        self,
+        files: Mapping[str, str],
+        wrong_files: List[str],
+        gone_files: List[str],
+        new_rules: List[Rule],
+        gone_rules: List[Rule],
+        rules: List[Rule],
+    ) -> None:
         mine = [rule for rule in rules if rule in self.done["rules"]] + new_rules
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
         write_state(sorted(set(self.done["files"]) | set(files)), list(dict.fromkeys(self.done["rules"] + mine)))
@@ -255,14 +259,22 @@ class Network:
         write_state(sorted(files), mine)
 
     @staticmethod
-    def _diff(before: Mapping[str, str], files: Mapping[str, str], new_rules: List[Rule],
-              gone_rules: List[Rule]) -> List[Dict[str, str]]:
-        diffs = [{"before_header": path, "after_header": path, "before": text, "after": files.get(path, "")}
-                 for path, text in before.items()]
+    def _diff(
+        before: Mapping[str, str], files: Mapping[str, str], new_rules: List[Rule], gone_rules: List[Rule]
+    ) -> List[Dict[str, str]]:
+        diffs = [
+            {"before_header": path, "after_header": path, "before": text, "after": files.get(path, "")}
+            for path, text in before.items()
+        ]
         if new_rules or gone_rules:
-            diffs.append({"before_header": "packet filter", "after_header": "packet filter",
-                          "before": "".join("%s\n" % rule for rule in gone_rules),
-                          "after": "".join("%s\n" % rule for rule in new_rules)})
+            diffs.append(
+                {
+                    "before_header": "packet filter",
+                    "after_header": "packet filter",
+                    "before": "".join(str(rule) + "\n" for rule in gone_rules),
+                    "after": "".join(str(rule) + "\n" for rule in new_rules),
+                }
+            )
         return diffs
 
 
@@ -272,6 +284,12 @@ def find_manager() -> Optional[str]:
     if _netconfig.ufw_enabled(read_text(_netconfig.UFW_CONFIG)) and _host_io.find_binary("ufw"):
         return "ufw"
     return None
+
+
+def vrrp_rule(peer: str) -> str:
+    """In the words in which firewalld lists it."""
+    family = "ipv6" if ":" in peer else "ipv4"
+    return 'rule family="%s" source address="%s" protocol value="vrrp" accept' % (family, peer)
 
 
 def zone_of(interface: str) -> str:

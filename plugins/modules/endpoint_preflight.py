@@ -66,11 +66,11 @@ EXAMPLES = r"""
 RETURN = r"""
 ok:
   description: Whether there's no error.
-  returned: success or failure
+  returned: success
   type: bool
 findings:
   description: All that was noticed, the worst first.
-  returned: success or failure
+  returned: success
   type: list
   elements: dict
   contains:
@@ -111,12 +111,12 @@ problems:
   elements: dict
 hosts:
   description: The hosts that were judged.
-  returned: success or failure
+  returned: success
   type: list
   elements: str
   sample: [cp1, cp2, cp3]
 table:
   description: The same for people.
-  returned: success or failure
+  returned: success
   type: str
 """

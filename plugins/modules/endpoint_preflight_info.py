@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: endpoint_preflight_info
 short_description: Read what could keep a host from carrying its part of an API endpoint
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes.info_module
 attributes:
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    description: The action plugin runs on the controller.
     support: partial
     details:
       - Whether the network has to be asked is decided on the controller.
@@ -81,8 +81,8 @@ addresses:
   sample: [{interface: eth0, address: 198.51.100.11, prefix: 24}]
 listeners:
   description:
-    - Who listens on the ports of the plan. C(unit) is the systemd unit or the container, C(kubernetes) whether it answers
-      as an API server does.
+    - Who listens on the ports of the plan. C(unit) is the systemd unit or the container, C(kubernetes) whether it
+      answers as an API server does.
   returned: always
   type: list
   elements: dict
@@ -105,9 +105,19 @@ firewall:
     manager: firewalld
     readable: true
     vrrp:
-      - {endpoint: kube-apiserver, direction: in, interface: eth0, address: 198.51.100.12, outcome: drop, where: inet firewalld filter_IN_public}
+      - endpoint: kube-apiserver
+        direction: in
+        interface: eth0
+        address: 198.51.100.12
+        outcome: drop
+        where: inet firewalld filter_IN_public
     clients:
-      - {endpoint: kube-apiserver, interface: eth0, address: 198.51.100.100, port: 8443, outcome: accept, where: ""}
+      - endpoint: kube-apiserver
+        interface: eth0
+        address: 198.51.100.100
+        port: 8443
+        outcome: accept
+        where: ""
 default_routes:
   description: Interfaces of the default routes.
   returned: always
@@ -257,8 +267,8 @@ class Observer:
 
     def _manages(self) -> bool:
         """Whether endpoint_network has something to do here, or once had."""
-        wishes = ("manage_network", "manage_firewall")
-        return os.path.exists(NETWORK_STATE) or any(endpoint.get(wish) for endpoint in self.endpoints for wish in wishes)
+        wished = [endpoint.get(wish) for endpoint in self.endpoints for wish in ("manage_network", "manage_firewall")]
+        return any(wished) or os.path.exists(NETWORK_STATE)
 
     def _commands(self) -> Dict[str, Callable[[], _host_io.Output]]:
         argvs: Dict[str, List[str]] = {}
@@ -283,14 +293,16 @@ class Observer:
         for address, port, inode in found:
             pid = owners.get(inode)
             program = first_line("/proc/%d/comm" % pid) if pid else None
-            listeners.append({
-                "address": address,
-                "port": port,
-                "pid": pid,
-                "program": program,
-                "unit": unit_of(pid) if pid else None,
-                "kubernetes": port in balancing and self._is_apiserver(program, address, port),
-            })
+            listeners.append(
+                {
+                    "address": address,
+                    "port": port,
+                    "pid": pid,
+                    "program": program,
+                    "unit": unit_of(pid) if pid else None,
+                    "kubernetes": port in balancing and self._is_apiserver(program, address, port),
+                }
+            )
         return listeners
 
     def _is_apiserver(self, program: Optional[str], address: str, port: int) -> bool:
@@ -322,9 +334,11 @@ class Observer:
                 continue
             managers[interface] = {
                 "networkd": self._try("networkd", partial(read_networkd, indices[interface]), None)
-                if "systemd-networkd" in active else None,
+                if "systemd-networkd" in active
+                else None,
                 "networkmanager": self._try("networkmanager", partial(read_networkmanager, indices[interface]), None)
-                if "NetworkManager" in active else None,
+                if "NetworkManager" in active
+                else None,
             }
         return managers
 
@@ -344,20 +358,43 @@ class Observer:
                 source, destination = (other, mine) if direction == _netfilter.IN else (mine, other)
                 if direction == _netfilter.IN and endpoint["transport"] == "multicast":
                     destination = MULTICAST[instance["family"]]
-                verdict = ruleset.judge(_netfilter.Packet(
-                    direction, member["interface"], _netfilter.VRRP, source, destination, family=instance["family"]))
-                result["vrrp"].append({
-                    "endpoint": endpoint["name"], "direction": direction, "interface": member["interface"],
-                    "address": other, "outcome": verdict.outcome, "where": verdict.where,
-                })
+                verdict = ruleset.judge(
+                    _netfilter.Packet(
+                        direction, member["interface"], _netfilter.VRRP, source, destination, family=instance["family"]
+                    )
+                )
+                result["vrrp"].append(
+                    {
+                        "endpoint": endpoint["name"],
+                        "direction": direction,
+                        "interface": member["interface"],
+                        "address": other,
+                        "outcome": verdict.outcome,
+                        "where": verdict.where,
+                    }
+                )
             for vip in instance["vips"]:
-                verdict = ruleset.judge(_netfilter.Packet(
-                    _netfilter.IN, member["interface"], _netfilter.TCP, None, vip["address"], endpoint["port"],
-                    family=instance["family"]))
-                result["clients"].append({
-                    "endpoint": endpoint["name"], "interface": member["interface"], "address": vip["address"],
-                    "port": endpoint["port"], "outcome": verdict.outcome, "where": verdict.where,
-                })
+                verdict = ruleset.judge(
+                    _netfilter.Packet(
+                        _netfilter.IN,
+                        member["interface"],
+                        _netfilter.TCP,
+                        None,
+                        vip["address"],
+                        endpoint["port"],
+                        family=instance["family"],
+                    )
+                )
+                result["clients"].append(
+                    {
+                        "endpoint": endpoint["name"],
+                        "interface": member["interface"],
+                        "address": vip["address"],
+                        "port": endpoint["port"],
+                        "outcome": verdict.outcome,
+                        "where": verdict.where,
+                    }
+                )
         return result
 
     @staticmethod
@@ -374,15 +411,17 @@ class Observer:
     # The kernel
 
     def _our_sysctls(self) -> List[str]:
-        return list(dict.fromkeys(
-            "net/%s/ip_nonlocal_bind" % bind["family"]
-            for endpoint in self.endpoints
-            if (endpoint.get("haproxy") or {}).get("nonlocal_bind")
-            for bind in endpoint["haproxy"]["binds"]
-        ))
+        return list(
+            dict.fromkeys(
+                "net/%s/ip_nonlocal_bind" % bind["family"]
+                for endpoint in self.endpoints
+                if (endpoint.get("haproxy") or {}).get("nonlocal_bind")
+                for bind in endpoint["haproxy"]["binds"]
+            )
+        )
 
     def _sysctl_names(self) -> List[str]:
-        interfaces = {member["interface"] for _endpoint, instance, member in self.members if instance["family"] == "ipv4"}
+        interfaces = {member["interface"] for _, instance, member in self.members if instance["family"] == "ipv4"}
         names = ["net/ipv4/conf/%s/rp_filter" % name for name in ["all", *sorted(interfaces)]]
         return names + self._our_sysctls() + ["net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"]
 
@@ -427,12 +466,21 @@ def read_programs() -> Iterator[Dict[str, Any]]:
     for pid in pids():
         argv = [word.decode("utf-8", "replace") for word in (read_bytes("/proc/%d/cmdline" % pid)).split(b"\0")[:-1]]
         name = _components.program(argv)
-        if name is None:
+        # What a container runs on a network of its own concerns nobody here.
+        if name is None or network_of(pid) not in (None, network_of(os.getpid())):
             continue
         environment = {}
         if name in _components.ENVIRONMENT:
             environment = _components.environment_of(read_bytes("/proc/%d/environ" % pid))
         yield dict(_components.describe(name, argv, environment), pid=pid, unit=unit_of(pid))
+
+
+def network_of(pid: int) -> Optional[str]:
+    """The network namespace of a process; None where that can't be known."""
+    try:
+        return os.readlink("/proc/%d/ns/net" % pid)
+    except OSError:
+        return None
 
 
 def pids() -> List[int]:
@@ -488,7 +536,8 @@ def read_names(address: str, port: int) -> Dict[str, List[str]]:
 
 
 def default_routes() -> Dict[str, List[str]]:
-    ipv4 = [line.split()[0] for line in read_text("/proc/net/route").splitlines()[1:] if line.split()[1:2] == ["00000000"]]
+    routes = [line.split() for line in read_text("/proc/net/route").splitlines()[1:]]
+    ipv4 = [words[0] for words in routes if words[1:2] == ["00000000"]]
     ipv6 = []
     for line in read_text("/proc/net/ipv6_route").splitlines():
         words = line.split()
@@ -544,7 +593,7 @@ def list_folder(path: str) -> List[str]:
 
 
 def first_line(path: str) -> Optional[str]:
-    return (read_text(path).splitlines() or [None])[0]
+    return next(iter(read_text(path).splitlines()), None)
 
 
 def read_text(path: str) -> str:

@@ -69,6 +69,10 @@ options:
     description:
       - Write RV(ok), RV(findings), RV(rows), RV(endpoints) and RV(holders) to this file on the controller, as JSON.
     type: path
+  html:
+    description:
+      - Write one page that draws planned and observed to this file on the controller. It needs nothing beside itself.
+    type: path
 seealso:
   - module: kubeha.apiserver.endpoint_plan
   - module: kubeha.apiserver.endpoint_info
@@ -166,6 +170,12 @@ holders:
   returned: success
   type: dict
   sample: {kube-apiserver: {198.51.100.100: [cp1]}}
+servers:
+  description: What the HAProxy of each member says of each API server.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{endpoint: kube-apiserver, host: cp1, server: cp2, status: UP, up: true, check: L7OK 200}]
 table:
   description: The same for people.
   returned: success
