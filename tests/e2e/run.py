@@ -10,6 +10,7 @@ Each step builds on those before it, so the first that fails ends the run. See R
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -260,6 +261,9 @@ def main() -> int:
     kubernetes.ensure()
     if arguments.build:
         return 0
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    if load > 4:
+        say(f"this machine has {load:.0f} times more to do than it can: etcd and kubeadm may run into their time limits")
     results: list[tuple[str, str, float, str]] = []
     began = time.monotonic()
     lab = Lab.up(LAB, yaml.safe_load((HERE / "topology.yml").read_text(encoding="utf-8")))
