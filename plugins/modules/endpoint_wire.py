@@ -133,7 +133,7 @@ window:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
+from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import ask
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
 
 
@@ -150,7 +150,7 @@ def main() -> None:
     if not module.params["host"]:
         module.fail_json(msg="host: the plan's name of this host is needed where there's no action plugin")
     task = wire_task(module.params["plan"], module.params["host"])
-    result = wire.ask(task, module.params["host"], module.params["seconds"], module.params["max_seconds"])
+    result = ask(task, module.params["host"], module.params["seconds"], module.params["max_seconds"])
     module.exit_json(changed=False, **result)
 
 

@@ -143,8 +143,9 @@ macs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
 from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import pack
+from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
+from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
 
 
 def main() -> None:
@@ -166,8 +167,8 @@ def main() -> None:
     for address in [*module.params["addresses"], *(item["address"] for item in known)]:
         check_address(module, address)
     vips = [{"interface": interface, "address": address} for address in module.params["addresses"]]
-    probe = wire.Probe(vips, known, module.params["hurry"])
-    wire.run([probe])
+    probe = Probe(vips, known, module.params["hurry"])
+    run([probe])
     result = probe.result()
     result.pop("error")
     errors = ["%s: %s" % (entry["address"], entry["error"]) for entry in result["addresses"] if entry["error"]]

@@ -153,8 +153,9 @@ pairs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
 from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import pack
+from ansible_collections.kubeha.apiserver.plugins.module_utils._reach_io import SHORTEST_REACH, Reach
+from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
 
 
 def main() -> None:
@@ -183,8 +184,8 @@ def main() -> None:
         "family": "ipv4" if sizes == {4} else "ipv6",
         "peers": [{"host": host, "address": address} for host, address in params["peers"].items()],
     }
-    reach = wire.Reach([path], params["host"], max(params["seconds"], wire.SHORTEST_REACH))
-    wire.run([reach])
+    reach = Reach([path], params["host"], max(params["seconds"], SHORTEST_REACH))
+    run([reach])
     result = reach.result()
     result.pop("error")
     errors = sorted({pair["error"] for pair in result["pairs"] if pair["error"]})

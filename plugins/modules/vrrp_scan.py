@@ -150,8 +150,9 @@ interfaces:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils._scan_io import Scan
+from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
 
 def main() -> None:
     module = AnsibleModule(
@@ -162,8 +163,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    scan = wire.Scan(module.params["interfaces"], module.params["seconds"], module.params["max_seconds"])
-    wire.run([scan])
+    scan = Scan(module.params["interfaces"], module.params["seconds"], module.params["max_seconds"])
+    run([scan])
     result = scan.result()
     result.pop("error")
     errors = ["%s: %s" % (name, heard["error"]) for name, heard in result["interfaces"].items() if heard["error"]]

@@ -308,7 +308,7 @@ def main() -> int:
         print(f"{name:22} {hits[name]} of {totals[name]}")
     wrong = sum(outcome in alarms for outcome in clean)
     print(
-        f"\n{found} of {len(seeded)} conflicts found, {wrong} false alarms in {len(clean)} networks with nothing wrong, "
+        f"\n{found} of {len(seeded)} conflicts found, {wrong} false alarms in {len(clean)} networks without one, "
         f"{len(alarms) - wrong} beside conflicts; {time.monotonic() - began:.0f} s"
     )
     return 1 if alarms or failed or found < FOUND_TARGET * len(seeded) else 0

@@ -21,8 +21,8 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_io as wire
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import ask
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
 
 PREFIXES = {"ipv4": 24, "ipv6": 64}
@@ -286,7 +286,7 @@ def ip(*args: str) -> None:
 
 def _ask(plan: t.Any, host: str, seconds: float, delay: float) -> t.Any:
     time.sleep(delay)
-    return wire.ask(wire_task(plan, host), host, seconds, 2 * seconds)
+    return ask(wire_task(plan, host), host, seconds, 2 * seconds)
 
 
 def _write(path: str, text: str) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_verdict as verdict
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
