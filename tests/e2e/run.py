@@ -263,7 +263,7 @@ def main() -> int:
         return 0
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     if load > 4:
-        say(f"this machine has {load:.0f} times more to do than it can: etcd and kubeadm may run into their time limits")
+        say(f"this machine has {load:.0f} times more to do than it can: etcd and kubeadm may run out of time")
     results: list[tuple[str, str, float, str]] = []
     began = time.monotonic()
     lab = Lab.up(LAB, yaml.safe_load((HERE / "topology.yml").read_text(encoding="utf-8")))
