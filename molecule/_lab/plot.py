@@ -79,7 +79,7 @@ def svg(measurement: Measurement, hosts: Sequence[str], title: str) -> str:
     ]
     y = top
     for host in hosts:
-        out.append(f'<text x="{left - 12}" y="{y + 18}" text-anchor="end">{escape(host)}</text>')
+        out.append(f'<text x="{left - 12}" y="{y + 18}" text-anchor="end">VIP on {escape(host)}</text>')
         out.append(f'<rect x="{left}" y="{y}" width="{width}" height="{row}" fill="#f0f2f4"/>')
         for begin, end in periods(measurement, host, seconds):
             out.append(
