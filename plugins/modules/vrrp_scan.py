@@ -154,6 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils._scan_io import Scan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
 
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
