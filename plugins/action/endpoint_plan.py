@@ -47,7 +47,8 @@ class ActionModule(ActionBase):
         else:
             found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan")
             if args["gather"] == "members" and found.lb_hosts:
-                result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found))
+                result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found),
+                              unversioned=_unversioned(found))
                 return result
             intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems
             result["warnings"] = found.warnings
@@ -105,3 +106,19 @@ def _unknown(found: Collected) -> list[str]:
         return [name for name, host in found.hosts.items()
                 if (name in places or everyone) and not host.get("networks")]
     return []
+
+
+def _unversioned(found: Collected) -> list[str]:
+    """Balancers whose versions nobody has told: not they, not the user, and no plan that was made with them."""
+    daemons = [name for name in ("keepalived_version", "haproxy_version") if not found.intent.get(name)]
+    stored = {member.get("host") for plan in found.deployed.values() for endpoint in _mappings(plan, "endpoints")
+              for instance in _mappings(endpoint, "instances") for member in _mappings(instance, "members")}
+    return [name for name in found.lb_hosts
+            if name in found.hosts and name not in stored and not found.hosts[name].get("networks")
+            and any(not found.hosts[name].get(daemon) for daemon in daemons)]
+
+
+def _mappings(value: t.Any, key: str) -> list[t.Any]:
+    """A list of mappings out of a file that anybody may have written to."""
+    items = value.get(key) if isinstance(value, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

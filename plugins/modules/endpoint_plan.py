@@ -143,6 +143,11 @@ members:
   returned: O(gather=members)
   type: list
   elements: str
+unversioned:
+  description: Balancers whose versions of keepalived or HAProxy nothing tells.
+  returned: O(gather=members)
+  type: list
+  elements: str
 unknown:
   description: Members that have to be asked for their addresses, because nothing else tells them.
   returned: O(gather=members)
