@@ -56,6 +56,7 @@ class ActionModule(ActionBase):
 
     def _ask(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         task = self._task.copy()
+        task.action = WIRE
         task.args = {"plan": args["plan"], "host": args["host"]}
         if args.get("wire_seconds") is not None:
             task.args["seconds"] = args["wire_seconds"]

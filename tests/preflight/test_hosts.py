@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Three hosts, one of them with things put in its way, before and after the endpoint is there. The order matters."""
+
+from __future__ import annotations
+
+import time
+
+from looker import Looker
+
+TOPOLOGY = {
+    "networks": {"lan": {"families": ["ipv4"]}},
+    "hosts": {
+        "cp1": {"groups": ["kube_control_plane"], "apiserver": True},
+        "cp2": {"groups": ["kube_control_plane"], "apiserver": True},
+        "cp3": {"groups": ["kube_control_plane"], "apiserver": True, "suite": "trixie"},
+        "client": {"number": 50},
+    },
+    "vars": {"endpoint_vip": "<lan:ipv4:100>"},
+}
+MEMBERS = ("cp1", "cp2", "cp3")
+NETWORKD = """
+address=$(ip -4 -o address show dev eth0 | awk '{print $4; exit}')
+printf '[Match]\\nName=eth0\\n[Network]\\nAddress=%s\\n' "$address" >/etc/systemd/network/10-eth0.network
+systemctl start systemd-networkd
+for i in $(seq 50); do grep -qs ADMIN_STATE=configured /run/systemd/netif/links/* && exit; sleep 0.1; done
+exit 1
+"""
+
+
+def test_nothing_is_in_the_way(user: Looker) -> None:
+    began = time.monotonic()
+    run = user.preflight().succeeded()
+    seconds = time.monotonic() - began
+    assert user.found("error", "warning", "info") == set(), run.output
+    assert sum(run.changed.values()) == 0
+    assert "nothing is in the way" in run.output
+    print("preflight of three hosts with nothing wrong: %.1f s" % seconds)
+
+
+def test_each_thing_in_the_way_is_found_and_named(user: Looker) -> None:
+    user.sh("cp1", "mkdir -p /etc/haproxy && printf 'global\\n    maxconn 7\\n' >/etc/haproxy/haproxy.cfg")
+    user.sh("cp1", "systemd-run --unit=squatter python3 -m http.server 8443")
+    user.sh(
+        "cp2",
+        "nft -f - <<'NFT'\ntable inet site { chain input { type filter hook input priority 0; policy accept;"
+        " ip protocol 112 drop; tcp dport 8443 reject; }; }\nNFT",
+    )
+    user.sh("cp3", NETWORKD)
+    run = user.preflight().failed()
+    found = user.found()
+    expected = {
+        ("haproxy_foreign", "cp1"), ("port_taken", "cp1"), ("firewall_drops_vrrp", "cp2"), ("firewall_drops_clients", "cp2"),
+        ("networkd_drops_vip", "cp3"),
+    }  # fmt: skip
+    assert expected <= found, run.output
+    # The same packet filter, as the network sees it: cp2 hears nobody.
+    assert {code for code, _host in found - expected} == {"vrrp_blocked"}, run.output
+    assert "python3 (process " in run.output and "squatter.service) listens on 0.0.0.0:8443" in run.output
+    assert "nft insert rule inet site input" in run.output
+
+
+def test_site_stops_before_anything_is_changed(user: Looker) -> None:
+    run = user.site().failed()
+    assert "port_taken" in run.output and "Something is in the way" in run.output
+    assert sum(run.changed.values()) == 0
+    assert all(not user.on(host, "sh", "-c", "ls -d /etc/kubeha /etc/keepalived").strip() for host in MEMBERS)
+
+
+def test_findings_can_be_lived_with(user: Looker) -> None:
+    codes = ["haproxy_foreign", "port_taken", "firewall_drops_vrrp", "firewall_drops_clients", "vrrp_blocked"]
+    run = user.preflight(endpoint_accept_findings=codes).succeeded()
+    assert user.found() == {("networkd_drops_vip", "cp3")}
+    assert "ACCEPTED" in run.output
+    run = user.preflight(endpoint_accept_findings=["port_takn"]).failed()
+    assert ("accept_unknown", None) in user.found()
+
+
+def test_under_limit_only_what_is_looked_at_counts(user: Looker) -> None:
+    run = user.preflight("--limit", "cp3").succeeded()
+    assert user.found() == {("networkd_drops_vip", "cp3")}, run.output
+
+
+def test_an_api_server_on_the_balancing_port(user: Looker) -> None:
+    run = user.preflight("--limit", "cp3", endpoint_port=6443, endpoint_apiserver_port=16443).failed()
+    assert ("apiserver_on_port", "cp3") in user.found()
+    assert "endpoint_port: 8443" in run.output and "endpoint_apiserver_port" in run.output
+
+
+def test_an_interface_without_its_address(user: Looker) -> None:
+    run = user.preflight("--limit", "cp3", "-e", "endpoint_interface=lo", endpoint_vip_routed=True).failed()
+    assert "interface" in run.output
+
+
+def test_what_is_mended_and_deployed(user: Looker) -> None:
+    user.sh("cp1", "systemctl stop squatter; rm -r /etc/haproxy")
+    user.sh("cp2", "nft delete table inet site")
+    run = user.site("--check", endpoint_manage_network=True).succeeded()
+    assert not user.on("cp3", "sh", "-c", "ls /etc/systemd/network/*.d").strip()
+    run = user.site(endpoint_manage_network=True).succeeded()
+    assert user.holders() == ["cp1"]
+    assert "KeepConfiguration=static" in user.sh("cp3", "cat /etc/systemd/network/10-eth0.network.d/zz-kubeha.conf")
+    began = time.monotonic()
+    run = user.site(endpoint_manage_network=True).succeeded()
+    print("second run: %.1f s" % (time.monotonic() - began))
+    assert sum(run.changed.values()) == 0, run.output
+    assert "Preflight" not in run.output
+
+
+def test_networkd_keeps_the_vip_now(user: Looker) -> None:
+    # Only cp3 is left to hold it.
+    for host in ("cp1", "cp2"):
+        user.sh(host, "systemctl stop keepalived")
+    wait_for(lambda: user.holders() == ["cp3"])
+    changes = "journalctl --unit keepalived --no-pager | grep -c 'MASTER STATE' || true"
+    before = user.sh("cp3", changes)
+    user.sh("cp3", "networkctl reconfigure eth0; systemctl restart systemd-networkd; sleep 2")
+    assert user.holders() == ["cp3"]
+    assert user.sh("cp3", changes) == before
+    for host in ("cp2", "cp1"):
+        user.sh(host, "systemctl start keepalived")
+    wait_for(lambda: user.holders() == ["cp1"])
+
+
+def test_a_running_endpoint_gives_no_alarm(user: Looker) -> None:
+    for arguments in ([], ["--check"], ["--limit", "cp2,cp3"]):
+        run = user.preflight(*arguments, endpoint_manage_network=True).succeeded()
+        assert user.found("error", "warning", "info") == set(), run.output
+    assert user.holders() == ["cp1"]
+
+
+def test_what_was_done_is_taken_back(user: Looker) -> None:
+    run = user.site().succeeded()
+    assert run.changed["cp3"] > 0
+    assert not user.on("cp3", "sh", "-c", "ls -d /etc/systemd/network/*.d /var/lib/kubeha/network.json").strip()
+    assert user.holders() == ["cp1"]
+    user.preflight().succeeded()
+    assert user.found() == {("networkd_drops_vip", "cp3")}
+
+
+def test_status_names_what_differs(user: Looker, tmp_path) -> None:
+    user.sh("cp2", "printf '# mine\\n' >>/etc/haproxy/haproxy.cfg")
+    user.sh("cp3", "systemctl stop keepalived")
+    user.lab.apiserver("cp3", "500")
+    time.sleep(4)
+    page, file = tmp_path / "status.html", tmp_path / "status.json"
+    run = user.playbook("playbooks/status.yml", endpoint_status_html=str(page), endpoint_status_file=str(file)).failed()
+    for code in ("file_drifted", "reload_pending", "service_down", "backend_down"):
+        assert code in run.output, run.output
+        assert code in page.read_text()
+    assert user.vip in page.read_text() and "<script" not in page.read_text()
+    user.lab.apiserver("cp3", "healthy")
+    user.site().succeeded()
+    user.playbook("playbooks/status.yml", endpoint_status_html=str(page)).succeeded()
+    assert "All as planned" in page.read_text()
+
+
+def test_status_names_a_second_holder_and_none(user: Looker) -> None:
+    user.sh("cp2", "ip address add %s/32 dev eth0" % user.vip)
+    run = user.playbook("playbooks/status.yml").failed()
+    assert "two_holders" in run.output, run.output
+    user.sh("cp2", "ip address delete %s/32 dev eth0" % user.vip)
+    for host in MEMBERS:
+        user.sh(host, "systemctl stop keepalived")
+    run = user.playbook("playbooks/status.yml").failed()
+    assert "no_holder" in run.output, run.output
+
+
+def wait_for(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

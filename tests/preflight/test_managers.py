@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts whose packet filter and network have managers: firewalld on m1, ufw on m2, NetworkManager on m3."""
+
+from __future__ import annotations
+
+from looker import Looker
+
+WITH_MANAGERS = True
+TOPOLOGY = {
+    "networks": {"lan": {"families": ["ipv4"]}},
+    "hosts": {name: {"groups": ["kube_lb"]} for name in ("m1", "m2", "m3")}
+    | {"api": {"groups": ["kube_control_plane"], "apiserver": True}},
+    "vars": {"endpoint_vip": "<lan:ipv4:100>"},
+}
+CLOSED = {(code, host) for code in ("firewall_drops_vrrp", "firewall_drops_clients") for host in ("m1", "m2")}
+ACTIVATE = """
+systemctl start NetworkManager
+address=$(ip -4 -o address show dev eth0 | awk '{print $4; exit}')
+nmcli connection add type ethernet ifname eth0 con-name lan ipv4.method manual ipv4.addresses "$address" ipv6.method disabled
+nmcli connection up lan
+"""
+
+
+def opened(user: Looker) -> tuple[str, str]:
+    """What the two managers let in."""
+    return (
+        user.sh(
+            "m1", "firewall-cmd --list-rich-rules; firewall-cmd --list-ports; firewall-cmd --permanent --list-ports"
+        ),
+        user.sh("m2", "ufw show added"),
+    )
+
+
+def test_closed_filters_are_found(user: Looker) -> None:
+    user.sh("m1", "systemctl start firewalld")
+    user.sh("m2", "ufw allow 22/tcp; ufw --force enable; systemctl start ufw")
+    user.sh("m3", ACTIVATE)
+    run = user.preflight().failed()
+    assert {item for item in user.found() if item[0] != "vrrp_blocked"} == CLOSED, run.output
+    assert {code for code, _host in user.found()} == {code for code, _host in CLOSED} | {"vrrp_blocked"}, run.output
+    assert ("networkmanager_drops_vip", "m3") in user.found("info")
+    assert "ufw allow proto vrrp" in run.output and "firewall-cmd --permanent --add-rich-rule" in run.output
+
+
+def test_they_are_opened_when_asked(user: Looker) -> None:
+    run = user.preflight(endpoint_manage_firewall=True).succeeded()
+    assert user.found() == set(), run.output
+    assert "this run opens" in run.output
+    before = opened(user)
+    user.site("--check", endpoint_manage_firewall=True).succeeded()
+    assert opened(user) == before
+    run = user.site(endpoint_manage_firewall=True).succeeded()
+    assert user.holders() == ["m1"], run.output
+    firewalld, ufw = opened(user)
+    assert firewalld.count('protocol value="vrrp" accept') == 2 and "6443/tcp" in firewalld
+    assert ufw.count("proto vrrp comment 'kubeha'") == 2 and "ufw allow 6443/tcp comment 'kubeha'" in ufw
+    run = user.site(endpoint_manage_firewall=True).succeeded()
+    assert sum(run.changed.values()) == 0, run.output
+    user.preflight().succeeded()
+    assert user.found() == set()
+
+
+def test_it_outlives_a_reload(user: Looker) -> None:
+    user.sh("m1", "firewall-cmd --reload")
+    user.sh("m2", "ufw reload")
+    user.preflight().succeeded()
+    assert user.found() == set()
+
+
+def test_they_are_closed_again(user: Looker) -> None:
+    user.sh("m2", "ufw allow 8080/tcp")
+    user.playbook("playbooks/site.yml", "--tags", "network", endpoint_accept_findings=[code for code, _host in CLOSED])
+    firewalld, ufw = opened(user)
+    assert "vrrp" not in firewalld and "6443" not in firewalld
+    assert "vrrp" not in ufw and "6443" not in ufw
+    assert "ufw allow 22/tcp" in ufw and "ufw allow 8080/tcp" in ufw
+    assert not user.on("m1", "sh", "-c", "ls /var/lib/kubeha/network.json").strip()
