@@ -52,9 +52,12 @@ def test_each_thing_in_the_way_is_found_and_named(user: Looker) -> None:
     run = user.preflight().failed()
     found = user.found()
     expected = {
-        ("haproxy_foreign", "cp1"), ("port_taken", "cp1"), ("firewall_drops_vrrp", "cp2"), ("firewall_drops_clients", "cp2"),
+        ("haproxy_foreign", "cp1"),
+        ("port_taken", "cp1"),
+        ("firewall_drops_vrrp", "cp2"),
+        ("firewall_drops_clients", "cp2"),
         ("networkd_drops_vip", "cp3"),
-    }  # fmt: skip
+    }
     assert expected <= found, run.output
     # The same packet filter, as the network sees it: cp2 hears nobody.
     assert {code for code, _host in found - expected} == {"vrrp_blocked"}, run.output

@@ -19,7 +19,8 @@ CLOSED = {(code, host) for code in ("firewall_drops_vrrp", "firewall_drops_clien
 ACTIVATE = """
 systemctl start NetworkManager
 address=$(ip -4 -o address show dev eth0 | awk '{print $4; exit}')
-nmcli connection add type ethernet ifname eth0 con-name lan ipv4.method manual ipv4.addresses "$address" ipv6.method disabled
+nmcli connection add type ethernet ifname eth0 con-name lan ipv6.method disabled \\
+    ipv4.method manual ipv4.addresses "$address"
 nmcli connection up lan
 """
 
