@@ -150,7 +150,6 @@ interfaces:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils._scan_io import Scan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
 
