@@ -29,7 +29,7 @@ kube-apiserver
   BALANCER         FAMILY  STATE   PRIORITY  INTERFACE  ADDRESS        VRID
   cp1              ipv4    MASTER  150       eth0       198.51.100.11  100
   control-plane-2  ipv4    BACKUP  149       bond0.100  198.51.100.12  100
-"""
+"""  # noqa: E501
 
 
 def test_without_failback_the_vip_stays() -> None:
