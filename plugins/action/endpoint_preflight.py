@@ -72,14 +72,12 @@ class ActionModule(ActionBase):
 
 def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What the hosts of this batch registered."""
-    batch = {str(host) for host in task_vars.get("ansible_play_batch") or ()}
-    hostvars = task_vars["hostvars"]
     found: dict[str, t.Any] = {}
-    for host in hostvars:
-        variables = hostvars.raw_get(host)
+    for host in [str(host) for host in task_vars.get("ansible_play_batch") or ()]:
+        variables = task_vars["hostvars"].raw_get(host)
         looked = variables.get(LOOKED_AT)
-        if host in batch and isinstance(looked, Mapping) and "listeners" in looked and not looked.get("failed"):
-            found[str(host)] = dict(plain(variables.get(OBSERVED) or {}), preflight=plain(looked))
+        if isinstance(looked, Mapping) and "listeners" in looked and not looked.get("failed"):
+            found[host] = dict(plain(variables.get(OBSERVED) or {}), preflight=plain(looked))
     return found
 
 

@@ -364,9 +364,7 @@ class _Judge:
                 self._own_address, self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
-        for endpoint in self.plan["endpoints"]:
-            found.extend(self._mtu(endpoint))
-        return found
+        return found + list(self._mtus())
 
     def mended(self, finding: Dict[str, Any]) -> Dict[str, Any]:
         """VRRP that a packet filter drops which this run opens is no reason to stop."""
@@ -396,19 +394,17 @@ class _Judge:
                 text_ = "%s hasn't %s; it has %s" % (name, member["address"], ", ".join(own) or "no address")
                 yield _finding("address_missing", place.host, place.name, text_, interface=name)
 
-    def _mtu(self, endpoint: Plan) -> Iterator[Dict[str, Any]]:
-        for instance in endpoint["instances"]:
-            mtus: Dict[int, List[str]] = {}
-            for place in self.places:
-                if place.endpoint is not endpoint:
-                    continue
-                for other, member in place.members:
-                    for link in place.seen["interfaces"]:
-                        if other is instance and link["name"] == member["interface"] and link["mtu"]:
-                            mtus.setdefault(link["mtu"], []).append(place.host)
+    def _mtus(self) -> Iterator[Dict[str, Any]]:
+        by_endpoint: Dict[str, Dict[int, List[str]]] = {}
+        for place in self.places:
+            mtus = by_endpoint.setdefault(place.name, {})
+            for link in place.seen["interfaces"]:
+                if link["name"] in place.interfaces and link["mtu"]:
+                    mtus.setdefault(link["mtu"], []).append(place.host)
+        for name, mtus in by_endpoint.items():
             if len(mtus) > 1:
                 said = "; ".join("%d on %s" % (mtu, ", ".join(mtus[mtu])) for mtu in sorted(mtus))
-                yield _finding("mtu_differs", None, endpoint["name"], "MTU %s" % said)
+                yield _finding("mtu_differs", None, name, "MTU %s" % said)
 
     # Ports and daemons
 
@@ -599,7 +595,7 @@ class _Judge:
                     address=place.address,
                 )
         for option, value in sorted(options.items()):
-            taken = [vip for vip in sorted(self.vips) if option != "node-ip" and _names_address(value, vip)]
+            taken = self.vips.intersection(_hosts_named(value)) if option != "node-ip" else set()
             if taken and option != "IP":
                 text_ = "%s has --%s=%s" % (name, option, value)
                 severity = WARNING if name in _COMPONENTS_THAT_MAY else None
@@ -693,14 +689,14 @@ def _link_local(address: str) -> bool:
     return ipaddress.ip_address(address).is_link_local
 
 
-def _names_address(value: str, address: str) -> bool:
-    """Whether an option is this address, or a URL or list that has it as host."""
+def _hosts_named(value: str) -> Iterator[str]:
+    """The addresses in an option: one, or those of a list, of URLs, with a port or a prefix or without."""
     for part in value.split(","):
-        host = re.sub(r"\A[a-z]+://", "", part.strip())
-        host = host[1:].partition("]")[0] if host.startswith("[") else host
-        if host == address or (":" not in address and host.partition(":")[0].partition("/")[0] == address):
-            return True
-    return False
+        host = re.sub(r"\A[a-z]+://", "", part.strip()).partition("/")[0]
+        if host.startswith("["):
+            yield host[1:].partition("]")[0]
+        else:
+            yield host if host.count(":") > 1 else host.partition(":")[0]
 
 
 def _open_vrrp(manager: Optional[str], direction: str, where: str, peers: Sequence[str]) -> str:
