@@ -32,13 +32,18 @@ class Probe(Part):
 
     PROBES = 3
     UNHURRIED = 5.0
+    HALF_WAIT = 0.2
+    LONGEST_GAP = 1.05
 
     def __init__(self, vips: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]], hurry: bool) -> None:
         super().__init__()
-        pace = 0.2 if hurry else 1.0
-        first = self.begun + random.uniform(0.0, 0.4) * pace
-        self._times = [first + number * (1.0 + random.uniform(0.0, 0.05)) * pace for number in range(self.PROBES)]
-        self._until = self._times[-1] + 2.0 * pace
+        self._pace = 0.2 if hurry else 1.0
+        self._times = [self.begun + random.uniform(0.0, 2 * self.HALF_WAIT) * self._pace]
+        while len(self._times) < self.PROBES:
+            self._times.append(self._times[-1] + random.uniform(1.0, self.LONGEST_GAP) * self._pace)
+        self._until = self._times[-1] + 2.0 * self._pace
+        # First probe of others, by MAC address and VIP: they run this module, too.
+        self._probing: Dict[Tuple[str, bytes], List[float]] = {}
         self._links: Dict[str, Link] = {}
         self._errors: Dict[str, str] = {}
         self._tap_links: Dict[socket.socket, Link] = {}
@@ -122,6 +127,8 @@ class Probe(Part):
             return
         mac = answer.mac.hex(":")
         vip = self._wanted.get((link.interface, answer.target))
+        if vip is not None and answer.how == "probe":
+            self._probing.setdefault((mac, answer.target), []).append(self.elapsed(now))
         if vip is not None and vip["held_on"] is None:
             seen = vip["answers"].setdefault(mac, {"mac": mac, "how": [], "count": 0})
             seen["count"] += 1
@@ -159,8 +166,17 @@ class Probe(Part):
                 {"host": item["host"], "address": item["address"], "macs": sorted(item["macs"])} for item in self._known
             ],
             "macs": self._macs,
+            "probing": self._beginnings(),
             "error": None,
         }
+
+    def _beginnings(self) -> Dict[str, float]:
+        """When others began to probe, in seconds since this host did, where their first probe was surely heard."""
+        found: Dict[str, float] = {}
+        for (mac, _target), times in self._probing.items():
+            if len(times) >= self.PROBES or times[0] > self.LONGEST_GAP * self._pace:
+                found[mac] = round(times[0] - self.HALF_WAIT * self._pace, 3)
+        return found
 
 
 def _known_host(

@@ -58,6 +58,7 @@ CODES: Dict[str, Tuple[str, str]] = {
 _DEAF = 4
 # Seconds for which one sent while the other surely listened.
 _OVERLAP = 0.6
+_PROBE_ERROR = 0.4
 _LOSS = 0.2
 _SUGGESTIONS = 3
 _NAMED = 8
@@ -324,7 +325,7 @@ def _judge_vip(wire: _Wire, endpoint: Plan, hosts: Sequence[str], address: str, 
     findings: List[Finding] = []
     name = endpoint["name"]
     others = [who for who in holding.holders if who not in hosts]
-    ours = [who for who in holding.holders if who in hosts]
+    ours = [who for who in hosts if who in holding.holders]
     for mac, heard_by in holding.strangers.items():
         seen = "%s is used by a machine with the MAC address %s (answered to %s)" % (
             address,
@@ -460,11 +461,24 @@ def _overlap(sender: Plan, sent: Plan, receiver: Plan, heard: Plan) -> float:
         # The sender heard the receiver, so it knows when that one began.
         begun = sent["peer_began"]
         return float(min(last, begun + listened) - max(first, begun))
+    begun = _seen_to_begin(sender, receiver)
+    if begun is not None:
+        return float(min(last, begun + listened) - max(first, begun)) - _PROBE_ERROR
     sender_begun, receiver_begun = _begun(sender), _begun(receiver)
     if sender_begun is None or receiver_begun is None:
         return 0.0
     ended = min(sender_begun[0] + last, receiver_begun[0] + listened)
     return float(ended - max(sender_begun[1] + first, receiver_begun[1]))
+
+
+def _seen_to_begin(one: Plan, other: Plan) -> Optional[float]:
+    """When the other began by the one's clock, as its first ARP probe tells; those pass where VRRP doesn't."""
+    for seer, seen, sign in ((one, other, 1.0), (other, one, -1.0)):
+        probing = _part(seer, "probe").get("probing", {})
+        for mac in _part(seen, "probe").get("macs") or ():
+            if mac in probing:
+                return sign * float(probing[mac])
+    return None
 
 
 def _begun(result: Plan) -> Optional[Tuple[float, float]]:

@@ -106,6 +106,9 @@ probe:
       description: This host's own MAC addresses.
       type: list
       elements: str
+    probing:
+      description: When others began to probe, in seconds since this host did, by MAC address.
+      type: dict
     error:
       description: Why nothing was done, or null.
       type: str

@@ -140,6 +140,13 @@ macs:
   returned: always
   type: list
   elements: str
+probing:
+  description:
+    - When others were heard to begin asking for O(addresses), as this module does, in seconds since this host did. By
+      MAC address; only where it's certain.
+  returned: always
+  type: dict
+  sample: {"02:00:00:00:00:12": 0.25}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -244,6 +244,17 @@ def test_a_blocked_host_is_found_although_it_starts_late(segment: Segment) -> No
     assert len(findings) == 3 and {finding["code"] for finding in findings} == {"vrrp_blocked"}
 
 
+def test_a_blocked_host_is_found_although_the_controller_is_slow(segment: Segment) -> None:
+    """Hosts hear each other's ARP probes, so they know who was there without any clock."""
+    segment.nft(segment.switch, FILTER % ("bridge", "forward", "ip protocol 112 drop"))
+    plan = segment.plan(HOSTS)
+    results = segment.ask(plan, delays={"cp2": 0.8})
+    for result in results.values():
+        result["window"] = {"began": 0.0, "ended": 1000.0}
+    findings = wire_findings(plan, results, {})
+    assert len(findings) == 3 and {finding["code"] for finding in findings} == {"vrrp_blocked"}
+
+
 def test_another_vlan_is_another_network(segment: Segment) -> None:
     """Frames with a tag come in on the same interface, and aren't this segment's."""
     segment.add("other", 40)

@@ -371,6 +371,18 @@ def test_who_was_not_there_is_not_blocked(offset, code):
     assert {finding["code"] for finding in found(plan, deaf_to_each_other(offset))} == {code}
 
 
+@pytest.mark.parametrize("seer,seen,sign", [("cp1", "cp3", 1), ("cp3", "cp1", -1)])
+@pytest.mark.parametrize("began,code", [(0.5, "vrrp_blocked"), (3.0, "vrrp_blocked"), (4.5, "vrrp_untested")])
+def test_arp_probes_tell_who_was_there(seer, seen, sign, began, code):
+    """Whatever the controller saw of two slow hosts."""
+    plan = a_plan(hosts=("cp1", "cp3"))
+    plan["endpoints"][0]["instances"][0]["members"][1].update(address=ADDRESSES["cp3"])
+    results = deaf_to_each_other(0, ended=1040.0)
+    assert {finding["code"] for finding in found(plan, results)} == {"vrrp_untested"}
+    results[seer]["probe"]["probing"] = {MACS[seen]: sign * began}
+    assert code in {finding["code"] for finding in found(plan, results)}
+
+
 def test_without_a_clock_nothing_is_claimed():
     plan = a_plan(hosts=("cp1", "cp3"))
     plan["endpoints"][0]["instances"][0]["members"][1].update(address=ADDRESSES["cp3"])
