@@ -16,7 +16,7 @@ import ipaddress
 import json
 import math
 import re
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 ROLES = ("haproxy", "keepalived")
 COMMON = "common"
@@ -152,7 +152,6 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
         "RestrictSUIDSGID=yes",
     ]
     return {
-        "config": HAPROXY_CONFIG,
         "socket": SOCKET,
         "maxconn": connections,
         "hard_stop_after": "%ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
@@ -250,6 +249,10 @@ def _check(check: Mapping[str, Any]) -> List[str]:
 
 # keepalived
 
+# Weight 0: anything but 0 in it is FAULT.
+_HAPROXY_DOWN = {"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}
+
+
 def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, Any]:
     execution = [
         # The process that speaks VRRP reports its state too, not only the one that watches it.
@@ -267,14 +270,12 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, 
                      default=1000)
     bundles = [_bundle(endpoint, host) for endpoint in endpoints]
     return {
-        "config": KEEPALIVED_CONFIG,
         "script_user": SCRIPT_USER,
         "globals": _globals(),
         "notify": NOTIFY,
         "scripts": [script for bundle in bundles for script in bundle["scripts"]],
-        "files": [{"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}]
-        + [entry for bundle in bundles for entry in bundle["files"]],
-        "groups": [bundle["group"] for bundle in bundles if bundle["group"]],
+        "files": [_HAPROXY_DOWN] + [entry for bundle in bundles for entry in bundle["files"]],
+        "groups": [group for bundle in bundles for group in bundle["groups"]],
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
         # Written by the script user, and made by root before keepalived starts.
         "state_files": ["since"] + [name for bundle in bundles for name in bundle["state_files"]],
@@ -335,21 +336,19 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     if endpoint["holder_bonus"]:
         files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
                       "weight": endpoint["holder_bonus"]})
-    track = {
-        "scripts": [{"name": script["name"], "weight": script["weight"]} for script in scripts],
-        "files": [{"name": "kubeha_haproxy_down", "weight": 0}]
-        + [{"name": entry["name"], "weight": entry["weight"]} for entry in files],
-    }
+    tracked = [
+        _block("track_script", ["%s weight %d" % (script["name"], script["weight"]) for script in scripts]),
+        _block("track_file", ["%s weight %d" % (file["name"], file["weight"]) for file in [_HAPROXY_DOWN] + files]),
+    ]
+    names = [instance["name"] for instance, dummy in instances]
     # keepalived ignores weights that the members of a sync group track by themselves; the group's own count for all.
     return {
         "scripts": scripts,
         "files": files,
         "state_files": ["%s-%s" % (kind, name) for kind in ("holder", "order")
-                        for name in [instance["name"] for instance, dummy in instances] + ([group] if group else [])]
-        + ["ready-%s" % holder],
-        "group": {"name": group, "instances": [instance["name"] for instance, dummy in instances], "track": track}
-        if group else None,
-        "instances": [_instance(endpoint, instance, member, None if group else track)
+                        for name in names + ([group] if group else [])] + ["ready-%s" % holder],
+        "groups": [{"name": group, "blocks": [_block("group", names)] + tracked}] if group else [],
+        "instances": [_instance(endpoint, instance, member, [] if group else tracked)
                       for instance, member in instances],
     }
 
@@ -381,7 +380,7 @@ def _patience(endpoint: Mapping[str, Any], check: Mapping[str, Any]) -> int:
 
 
 def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any],
-              track: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+              tracked: List[Dict[str, Any]]) -> Dict[str, Any]:
     version = endpoint["versions"]["keepalived"]
     unicast = endpoint["transport"] == "unicast"
     options = [
@@ -402,24 +401,21 @@ def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: 
         # keepalived sends IPv6 with the system's hop limit unless told, and the others want to see 255.
         options += ["unicast_ttl 255", "check_unicast_src"]
     ttl = " min_ttl 255 max_ttl 255" if _at_least(version, (2, 2)) else ""
-    return {
-        "name": instance["name"],
-        "options": options,
-        "peers": [peer + ttl for peer in member["peers"]] if unicast else [],
-        "addresses": [_host_address(vip["address"]) for vip in instance["vips"]],
-        "auth": _auth(endpoint),
-        "track": track,
-    }
+    blocks = [_AUTH[endpoint["auth"]](placeholder(endpoint["name"]))] if endpoint["auth"] in _AUTH else []
+    if unicast:
+        blocks.append(_block("unicast_peer", [peer + ttl for peer in member["peers"]]))
+    blocks.append(_block("virtual_ipaddress", [_host_address(vip["address"]) for vip in instance["vips"]]))
+    return {"name": instance["name"], "options": options, "blocks": blocks + tracked}
 
 
-def _auth(endpoint: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    """At most one block, of lines that carry the secret's placeholder."""
-    secret = placeholder(endpoint["name"])
-    if endpoint["auth"] == "pass":
-        return [{"block": "authentication", "lines": ["auth_type PASS", "auth_pass %s" % secret]}]
-    if endpoint["auth"] == "hmac":
-        return [{"block": "auth_hmac", "lines": ["key 1 %s" % secret, "active_key 1", "mode enforce"]}]
-    return []
+def _block(name: str, lines: List[str]) -> Dict[str, Any]:
+    return {"name": name, "lines": lines}
+
+
+_AUTH: Dict[str, Callable[[str], Dict[str, Any]]] = {
+    "pass": lambda secret: _block("authentication", ["auth_type PASS", "auth_pass %s" % secret]),
+    "hmac": lambda secret: _block("auth_hmac", ["key 1 %s" % secret, "active_key 1", "mode enforce"]),
+}
 
 
 def _member(instance: Mapping[str, Any], host: str) -> Optional[Mapping[str, Any]]:

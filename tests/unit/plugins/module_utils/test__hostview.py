@@ -35,6 +35,13 @@ def instances(view):
     return {instance["name"]: instance for instance in view["keepalived"]["instances"]}
 
 
+def block(entry, name):
+    """The lines of a block, None where there is no such block."""
+    found = [block["lines"] for block in entry["blocks"] if block["name"] == name]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
 def test_files_of_each_role():
     assert paths(plan(endpoint()), "cp1", roles=("haproxy",)) == HAPROXY_FILES
     assert paths(plan(endpoint()), "cp1", roles=("keepalived",)) == KEEPALIVED_FILES
@@ -134,22 +141,23 @@ def test_execution_id_changes_with_the_limits_only():
 def test_single_instance_tracks_by_itself():
     view = hostview.host_view(plan(endpoint()), "cp1")
     assert view["keepalived"]["groups"] == []
-    track = instances(view)["kube-apiserver-ipv4"]["track"]
-    assert track["scripts"] == [
-        {"name": "kube-apiserver-local", "weight": 0},
-        {"name": "kube-apiserver-apiservers", "weight": -50},
-        {"name": "kube-apiserver-settled", "weight": -25},
+    instance = instances(view)["kube-apiserver-ipv4"]
+    assert block(instance, "track_script") == [
+        "kube-apiserver-local weight 0",
+        "kube-apiserver-apiservers weight -50",
+        "kube-apiserver-settled weight -25",
     ]
-    assert track["files"] == [{"name": "kubeha_haproxy_down", "weight": 0}]
+    assert block(instance, "track_file") == ["kubeha_haproxy_down weight 0"]
 
 
 def test_dual_stack_tracks_in_the_group():
     """keepalived ignores weights that an instance in a sync group tracks by itself."""
     view = hostview.host_view(plan(endpoint(families=BOTH)), "cp1")["keepalived"]
-    assert [instance["track"] for instance in view["instances"]] == [None, None]
+    for instance in view["instances"]:
+        assert block(instance, "track_script") is None and block(instance, "track_file") is None
     (group,) = view["groups"]
-    assert group["instances"] == ["kube-apiserver-ipv4", "kube-apiserver-ipv6"]
-    assert {"name": "kube-apiserver-apiservers", "weight": -50} in group["track"]["scripts"]
+    assert block(group, "group") == ["kube-apiserver-ipv4", "kube-apiserver-ipv6"]
+    assert "kube-apiserver-apiservers weight -50" in block(group, "track_script")
     settled = next(script for script in view["scripts"] if script["name"] == "kube-apiserver-settled")
     assert settled["command"].endswith("settled 30 kube-apiserver")
 
@@ -159,18 +167,16 @@ def test_without_failback_the_holder_has_a_bonus_and_nobody_settles():
     assert {"name": "kube-apiserver-holder", "path": "/run/kubeha/keepalived/holder-kube-apiserver-ipv4",
             "weight": 10} in view["files"]
     assert not any("settled" in script["name"] for script in view["scripts"])
-    assert {"name": "kube-apiserver-holder", "weight": 10} in view["instances"][0]["track"]["files"]
+    assert "kube-apiserver-holder weight 10" in block(view["instances"][0], "track_file")
 
 
 def test_every_tracked_thing_is_defined_and_every_state_file_is_made():
     view = hostview.host_view(plan(endpoint(name="a"), endpoint(name="b", families=BOTH, failback=False)), "cp1")
     keepalived = view["keepalived"]
-    tracks = [group["track"] for group in keepalived["groups"]]
-    tracks += [instance["track"] for instance in keepalived["instances"] if instance["track"]]
-    scripts = {script["name"] for script in keepalived["scripts"]}
-    files = {file["name"] for file in keepalived["files"]}
-    assert {entry["name"] for track in tracks for entry in track["scripts"]} == scripts
-    assert {entry["name"] for track in tracks for entry in track["files"]} == files
+    for kind, defined in (("track_script", keepalived["scripts"]), ("track_file", keepalived["files"])):
+        entries = keepalived["groups"] + keepalived["instances"]
+        tracked = {line for entry in entries for line in block(entry, kind) or []}
+        assert tracked == {"%s weight %d" % (entry["name"], entry["weight"]) for entry in defined}
     made = {"/run/kubeha/keepalived/" + name for name in keepalived["state_files"]}
     assert {file["path"] for file in keepalived["files"] if "/holder-" in file["path"]} <= made
     for script in keepalived["scripts"]:
@@ -193,7 +199,8 @@ def test_unicast():
     assert "unicast_src_ip 2001:db8:1::12" in instance["options"]
     # Without it IPv6 leaves with the system's hop limit, and peers that expect 255 drop it.
     assert "unicast_ttl 255" in instance["options"]
-    assert instance["peers"] == ["2001:db8:1::11 min_ttl 255 max_ttl 255", "2001:db8:1::13 min_ttl 255 max_ttl 255"]
+    assert block(instance, "unicast_peer") == [
+        "2001:db8:1::11 min_ttl 255 max_ttl 255", "2001:db8:1::13 min_ttl 255 max_ttl 255"]
 
 
 def test_multicast():
@@ -202,7 +209,7 @@ def test_multicast():
     # IPv6 has to leave from the link-local address, which keepalived finds by itself.
     assert not any("src_ip" in option for option in found["kube-apiserver-ipv6"]["options"])
     for instance in found.values():
-        assert instance["peers"] == []
+        assert block(instance, "unicast_peer") is None
         assert not any("unicast" in option for option in instance["options"])
 
 
@@ -215,7 +222,7 @@ def test_keepalived_is_told_which_addresses_to_wait_for():
 def test_old_keepalived_gets_what_it_knows():
     found = instances(hostview.host_view(plan(endpoint(keepalived="2.1.5", adverts=None, advert=0.3)), "cp1"))
     instance = found["kube-apiserver-ipv4"]
-    assert instance["peers"] == ["198.51.100.12", "198.51.100.13"]
+    assert block(instance, "unicast_peer") == ["198.51.100.12", "198.51.100.13"]
     assert not any(option.startswith("down_timer_adverts") for option in instance["options"])
     assert "advert_int 0.3" in instance["options"]
 
@@ -223,8 +230,8 @@ def test_old_keepalived_gets_what_it_knows():
 def test_vips_are_single_addresses():
     """With the subnet's prefix a VIP may become the source of the host's own connections."""
     found = instances(hostview.host_view(plan(endpoint(families=BOTH)), "cp1"))
-    assert found["kube-apiserver-ipv4"]["addresses"] == ["198.51.100.100/32"]
-    assert found["kube-apiserver-ipv6"]["addresses"] == ["2001:db8:1::100/128"]
+    assert block(found["kube-apiserver-ipv4"], "virtual_ipaddress") == ["198.51.100.100/32"]
+    assert block(found["kube-apiserver-ipv6"], "virtual_ipaddress") == ["2001:db8:1::100/128"]
 
 
 @pytest.mark.parametrize("named, expected", [
@@ -237,16 +244,15 @@ def test_a_killed_keepalived_comes_back_after_the_others_took_over(named, expect
     assert hostview.host_view(plan(endpoint(**named)), "cp1")["keepalived"]["restart_sec"] == expected
 
 
-@pytest.mark.parametrize("auth, block, first", [
+@pytest.mark.parametrize("auth, name, first", [
     ("pass", "authentication", "auth_type PASS"),
     ("hmac", "auth_hmac", "key 1 <<kubeha secret of kube-apiserver>>"),
 ])
-def test_authentication_has_a_placeholder(auth, block, first):
+def test_authentication_has_a_placeholder(auth, name, first):
     view = hostview.host_view(plan(endpoint(auth=auth, advert=1, keepalived="2.4.3")), "cp1")
-    (found,) = instances(view)["kube-apiserver-ipv4"]["auth"]
-    assert found["block"] == block
-    assert found["lines"][0] == first
-    assert sum(hostview.placeholder("kube-apiserver") in line for line in found["lines"]) == 1
+    lines = block(instances(view)["kube-apiserver-ipv4"], name)
+    assert lines[0] == first
+    assert sum(hostview.placeholder("kube-apiserver") in line for line in lines) == 1
 
 
 def test_secrets_are_needed_only_where_they_are():
