@@ -268,12 +268,14 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, 
     ]
     restart_ms = max([_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"]],
                      default=1000)
-    bundles = [_bundle(endpoint, host) for endpoint in endpoints]
+    # Each is run once a second: endpoints that ask the same of this host's HAProxy share one.
+    scripts: Dict[str, Dict[str, Any]] = {}
+    bundles = [_bundle(endpoint, host, scripts) for endpoint in endpoints]
     return {
         "script_user": SCRIPT_USER,
         "globals": _globals(),
         "notify": NOTIFY,
-        "scripts": [script for bundle in bundles for script in bundle["scripts"]],
+        "scripts": list(scripts.values()),
         "files": [_HAPROXY_DOWN] + [entry for bundle in bundles for entry in bundle["files"]],
         "groups": [group for bundle in bundles for group in bundle["groups"]],
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
@@ -318,8 +320,11 @@ def _takeover_ms(instance: Mapping[str, Any]) -> int:
     return int(math.ceil(interval * adverts + skew))
 
 
-def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
-    """The instances of one endpoint, which fail over together, and what they track."""
+def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
+    """The instances of one endpoint, which fail over together, and what they track.
+
+    `known` has the scripts of all endpoints so far, by what they do.
+    """
     group = endpoint["sync_group"]
     mine = [(instance, _member(instance, host)) for instance in endpoint["instances"]]
     instances = [(instance, member) for instance, member in mine if member]
@@ -336,6 +341,7 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     if endpoint["holder_bonus"]:
         files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
                       "weight": endpoint["holder_bonus"]})
+    scripts = [known.setdefault("%(command)s %(timing)s %(weight)d" % script, script) for script in scripts]
     tracked = [
         _block("track_script", ["%s weight %d" % (script["name"], script["weight"]) for script in scripts]),
         _block("track_file", ["%s weight %d" % (file["name"], file["weight"]) for file in [_HAPROXY_DOWN] + files]),
@@ -343,7 +349,6 @@ def _bundle(endpoint: Mapping[str, Any], host: str) -> Dict[str, Any]:
     names = [instance["name"] for instance, dummy in instances]
     # keepalived ignores weights that the members of a sync group track by themselves; the group's own count for all.
     return {
-        "scripts": scripts,
         "files": files,
         "state_files": ["%s-%s" % (kind, name) for kind in ("holder", "order")
                         for name in names + ([group] if group else [])] + ["ready-%s" % holder],

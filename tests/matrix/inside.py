@@ -39,7 +39,7 @@ KEEPALIVED_SAYS = [re.compile(pattern) for pattern in (
     r"the first IPv6 VIP address (must|should) be link local",
     # Of this machine, when it has too much to do.
     r"A thread timer expired", r"cannot raise priority", r"Set realtime priority",
-    r"Child process \d+ in our process group",
+    r"Child process \d+ in our process group", r"Track script .* is already running",
     # The package's own: built with SNMP and D-Bus.
     r"NET-SNMP", r"DBus",
 )]

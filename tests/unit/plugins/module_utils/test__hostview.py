@@ -187,6 +187,18 @@ def test_every_tracked_thing_is_defined_and_every_state_file_is_made():
             assert "/run/kubeha/keepalived/ready-" + words[-1] in made
 
 
+def test_endpoints_share_the_check_whether_haproxy_answers():
+    view = hostview.host_view(plan(*(endpoint(name="e%d" % number, port=10000 + number) for number in range(9))), "cp1")
+    local = [script for script in view["keepalived"]["scripts"] if " live " in script["command"]]
+    assert [script["name"] for script in local] == ["e0-local"]
+    for instance in view["keepalived"]["instances"]:
+        assert "e0-local weight 0" in block(instance, "track_script")
+    slower = endpoint(name="slow")
+    slower["checks"][0]["interval"] = 5
+    view = hostview.host_view(plan(endpoint(name="a"), slower), "cp1")
+    assert sum(" live " in script["command"] for script in view["keepalived"]["scripts"]) == 2
+
+
 def test_names_of_several_endpoints_do_not_collide():
     view = hostview.host_view(plan(endpoint(name="a", families=BOTH), endpoint(name="b", families=BOTH)), "cp1")
     for key in ("scripts", "files", "groups", "instances"):
