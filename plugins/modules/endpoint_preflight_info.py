@@ -421,7 +421,7 @@ class Observer:
         )
 
     def _sysctl_names(self) -> List[str]:
-        interfaces = {member["interface"] for _, instance, member in self.members if instance["family"] == "ipv4"}
+        interfaces = {member["interface"] for dummy, instance, member in self.members if instance["family"] == "ipv4"}
         names = ["net/ipv4/conf/%s/rp_filter" % name for name in ["all", *sorted(interfaces)]]
         return names + self._our_sysctls() + ["net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"]
 

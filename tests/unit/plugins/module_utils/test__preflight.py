@@ -147,88 +147,88 @@ CASES: list = []
 
 
 @wrong("interface_missing", seen="no interface eth0; it has ens3")
-def _(seen):
+def interface_missing(seen):
     link(seen)["name"] = "ens3"
 
 
 @wrong("interface_down", seen="eth0 is down")
-def _(seen):
+def interface_down(seen):
     link(seen).update(up=False, carrier=False)
 
 
 @wrong("interface_no_carrier", seen="eth0 has no carrier")
-def _(seen):
+def interface_no_carrier(seen):
     link(seen)["carrier"] = False
 
 
 @wrong("address_missing", seen="eth0 hasn't 198.51.100.12; it has 198.51.100.99")
-def _(seen):
+def address_missing(seen):
     seen["preflight"]["addresses"][0]["address"] = "198.51.100.99"
 
 
 @wrong("mtu_differs", "warning", seen="MTU 1500 on cp1, cp3; 9000 on cp2")
-def _(seen):
+def mtu_differs(seen):
     link(seen)["mtu"] = 9000
 
 
 @wrong("port_taken", seen="nginx (process 814) listens on 0.0.0.0:8443")
-def _(seen):
+def port_taken(seen):
     listens(seen)
 
 
 @wrong("port_taken", seen="nginx (process 814) listens on [::]:8443")
-def _(seen):
+def port_taken_2(seen):
     listens(seen, address="::")
 
 
 @wrong("port_taken", seen="nginx (process 814) listens on 127.0.0.1:8443")
-def _(seen):
+def port_taken_3(seen):
     listens(seen, address="127.0.0.1")
 
 
 @wrong("port_taken", seen="haproxy (process 814, a pod) listens on 0.0.0.0:8443")
-def _(seen):
+def port_taken_4(seen):
     listens(seen, name="haproxy")
     seen["preflight"]["listeners"][-1]["unit"] = "a pod"
 
 
 @wrong("apiserver_on_port", seen="an API server, kube-apiserver (process 814) listens on [::]:8443")
-def _(seen):
+def apiserver_on_port(seen):
     listens(seen, address="::", name="kube-apiserver", kubernetes=True)
 
 
 @wrong("health_port_taken", seen="nginx (process 814) listens on 127.0.0.1:8481")
-def _(seen):
+def health_port_taken(seen):
     listens(seen, 8481, "127.0.0.1")
 
 
 @wrong("port_ephemeral", "warning", seen="port 8443 is one of 1024 to 60999, which are for outgoing connections")
-def _(seen):
+def port_ephemeral(seen):
     seen["preflight"]["sysctls"]["net/ipv4/ip_local_port_range"]["value"] = "1024\t60999"
 
 
 @wrong("apiserver_port_differs", "warning", seen="the API server listens on port 16443, and 6443 is planned")
-def _(seen):
+def apiserver_port_differs(seen):
     program(seen, "kube-apiserver", secure_port="16443")
 
 
 @wrong("haproxy_foreign", seen="/etc/haproxy/haproxy.cfg was written by somebody else")
-def _(seen):
+def haproxy_foreign(seen):
     seen["config_owner"]["/etc/haproxy/haproxy.cfg"] = "foreign"
 
 
 @wrong("keepalived_foreign", seen="/etc/keepalived/keepalived.conf was written by somebody else")
-def _(seen):
+def keepalived_foreign(seen):
     seen["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
 
 
 @wrong("keepalived_other", "warning", seen="a keepalived of a pod runs here (process 9)")
-def _(seen):
+def keepalived_other(seen):
     program(seen, "keepalived")
 
 
 @wrong("kube_vip_running", "warning", seen="kube-vip runs here (process 9)")
-def _(seen):
+def kube_vip_running(seen):
     program(seen, "kube-vip")
 
 
@@ -237,7 +237,7 @@ def _(seen):
     "warning",
     seen="networkd configures eth0 by /etc/systemd/network/eth0.network, KeepConfiguration is not set",
 )
-def _(seen):
+def networkd_drops_vip(seen):
     networkd(seen)
 
 
@@ -246,22 +246,22 @@ def _(seen):
     "warning",
     seen="networkd configures eth0 by /etc/systemd/network/eth0.network, KeepConfiguration is dhcp",
 )
-def _(seen):
+def networkd_drops_vip_2(seen):
     networkd(seen, "dhcp")
 
 
 @wrong("networkmanager_drops_vip", "info", seen="NetworkManager configures eth0")
-def _(seen):
+def networkmanager_drops_vip(seen):
     seen["preflight"]["network_managers"]["eth0"]["networkmanager"] = {"connection": "fdc8"}
 
 
 @wrong("firewall_drops_vrrp", seen="nftables drops VRRP from 198.51.100.11 (inet filter input)")
-def _(seen):
+def firewall_drops_vrrp(seen):
     vrrp(seen, outcome="drop", where="inet filter input")
 
 
 @wrong("firewall_drops_vrrp", seen="nftables drops VRRP to 198.51.100.11 (inet filter output)")
-def _(seen):
+def firewall_drops_vrrp_2(seen):
     vrrp(seen, outcome="drop", where="inet filter output", direction="out")
 
 
@@ -269,30 +269,30 @@ def _(seen):
     "firewall_drops_clients",
     seen="firewalld drops new connections to 198.51.100.100:8443 (inet firewalld filter_IN_public)",
 )
-def _(seen):
+def firewall_drops_clients(seen):
     seen["preflight"]["firewall"]["manager"] = "firewalld"
     seen["preflight"]["firewall"]["clients"][0].update(outcome="drop", where="inet firewalld filter_IN_public")
 
 
 @wrong("firewall_unclear", "info", seen="whether nftables lets VRRP and clients in depends on inet filter input")
-def _(seen):
+def firewall_unclear(seen):
     vrrp(seen, outcome="unknown", where="inet filter input")
 
 
 @wrong("firewall_unclear", "info", seen="firewalld is active, and there is no nft to read its rules")
-def _(seen):
+def firewall_unclear_2(seen):
     seen["preflight"]["firewall"] = {"manager": "firewalld", "readable": False, "vrrp": [], "clients": []}
 
 
 @wrong("rp_filter_strict", "warning", seen="rp_filter is strict on eth0, and the default route leaves by eth1")
-def _(seen):
+def rp_filter_strict(seen):
     seen["preflight"]["default_routes"]["ipv4"] = ["eth1"]
     seen["preflight"]["sysctls"]["net/ipv4/conf/eth0/rp_filter"]["value"] = "1"
     seen["preflight"]["sysctls"]["net/ipv4/conf/all/rp_filter"]["value"] = "0"
 
 
 @wrong("nonlocal_bind_readonly", seen="net.ipv4.ip_nonlocal_bind is 0 and can't be written", nonlocal_bind=True)
-def _(seen):
+def nonlocal_bind_readonly(seen):
     seen["preflight"]["sysctls"]["net/ipv4/ip_nonlocal_bind"] = {"value": "0", "writable": False}
 
 
@@ -302,53 +302,53 @@ def _(seen):
     seen="/etc/sysctl.d/99-x.conf sets net.ipv4.ip_nonlocal_bind = 0 after ours sets 1",
     nonlocal_bind=True,
 )
-def _(seen):
+def nonlocal_bind_overridden(seen):
     seen["preflight"]["sysctl_files"] = {"net/ipv4/ip_nonlocal_bind": ["/etc/sysctl.d/99-x.conf"]}
 
 
 @wrong("kubelet_took_vip", seen="kubelet has --node-ip=198.51.100.100")
-def _(seen):
+def kubelet_took_vip(seen):
     program(seen, "kubelet", node_ip=VIP)
 
 
 @wrong("kubelet_took_vip", seen="kubelet has --node-ip=198.51.100.12, 198.51.100.100")
-def _(seen):
+def kubelet_took_vip_2(seen):
     program(seen, "kubelet", node_ip="198.51.100.12, " + VIP)
 
 
 @wrong("kubelet_took_vip", seen="kubelet has --node-ip=198.51.100.100")
-def _(seen):
+def kubelet_took_vip_3(seen):
     seen["preflight"]["programs"] = []
     seen["preflight"]["kubelet"] = {"node-ip": VIP}
 
 
 @wrong("kubelet_node_ip_unset", "warning", seen="kubelet runs without --node-ip")
-def _(seen):
+def kubelet_node_ip_unset(seen):
     program(seen, "kubelet")
 
 
 @wrong("hostname_is_vip", seen="/etc/hosts has 198.51.100.100 for the host's own name")
-def _(seen):
+def hostname_is_vip(seen):
     seen["preflight"]["host_names"] = [VIP]
 
 
 @wrong("component_uses_vip", seen="etcd has --initial-advertise-peer-urls=https://198.51.100.100:2380")
-def _(seen):
+def component_uses_vip(seen):
     program(seen, "etcd", initial_advertise_peer_urls="https://198.51.100.100:2380")
 
 
 @wrong("component_uses_vip", "warning", seen="kube-apiserver has --advertise-address=198.51.100.100")
-def _(seen):
+def component_uses_vip_2(seen):
     program(seen, "kube-apiserver", advertise_address=VIP, secure_port="6443")
 
 
 @wrong("component_uses_vip", seen="calico-node has IP=198.51.100.100/24")
-def _(seen):
+def component_uses_vip_3(seen):
     program(seen, "calico-node", IP=VIP + "/24")
 
 
 @wrong("calico_may_take_vip", "warning", seen="calico-node runs with autodetection first-found")
-def _(seen):
+def calico_may_take_vip(seen):
     program(seen, "calico-node", IP="autodetect")
 
 
@@ -357,12 +357,12 @@ def _(seen):
     "warning",
     seen="the API server's certificate is for 10.96.0.1, kubernetes, not for 198.51.100.100",
 )
-def _(seen):
+def certificate_lacks_vip(seen):
     seen["preflight"]["certificates"]["kube-apiserver"] = {"dns": ["kubernetes"], "ip": ["10.96.0.1"]}
 
 
 @wrong("check_incomplete", "info", seen="nft: it may not be run")
-def _(seen):
+def check_incomplete(seen):
     seen["preflight"]["errors"]["nft"] = "it may not be run"
 
 
