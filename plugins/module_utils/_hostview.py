@@ -336,7 +336,8 @@ def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, A
             "name": "%s-settled" % endpoint["name"],
             "command": "%s settled %d %s" % (CHECK, math.ceil(endpoint["failback_delay"]), holder),
             "weight": endpoint["settle_weight"],
-            "timing": ["interval 1", "timeout 1", "fall 1", "rise 1"],
+            # It reads two files and asks nobody: if it takes long the host is starved, which is no reason to lose rank.
+            "timing": ["interval 1", "timeout 10", "fall 1", "rise 1"],
         })
     if endpoint["holder_bonus"]:
         files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
