@@ -528,7 +528,9 @@ def firewall_manager(active: Set[str]) -> Optional[str]:
 
 
 def read_ruleset(text: str) -> Optional[_netfilter.Ruleset]:
-    return _netfilter.Ruleset(json.loads(text)) if text.strip() else None
+    """Around the JSON, nft may warn of tables that are iptables'."""
+    begin = text.find("{")
+    return None if begin < 0 else _netfilter.Ruleset(json.JSONDecoder().raw_decode(text, begin)[0])
 
 
 def read_names(address: str, port: int) -> Dict[str, List[str]]:
