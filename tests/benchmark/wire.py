@@ -30,7 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _packets, _vrrp
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_verdict import ERROR, INFO, wire_findings
-from net import Keepalived, Segment, advertise, instance
+from net import Keepalived, Segment, advertise, instance, sweep
 
 VRID, VIP = 50, 100
 FOUND_TARGET = 0.98
@@ -282,6 +282,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=10, help="networks at the same time")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    sweep()
     began = time.monotonic()
     jobs = list(itertools.chain.from_iterable(
         ((args.seed, number, False), (args.seed, number, True)) for number in range(args.runs)))

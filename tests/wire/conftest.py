@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from net import Segment
+from net import Segment, sweep
 
 _numbers = itertools.count()
 
@@ -27,6 +27,10 @@ def segment() -> t.Iterator[Segment]:
         for index in (1, 2, 3):
             made.add(f"cp{index}", index)
         yield made
+
+
+def pytest_sessionstart() -> None:
+    sweep()
 
 
 def roots() -> dict[str, str | None]:

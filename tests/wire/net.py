@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -27,6 +28,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import
 
 PREFIXES = {"ipv4": 24, "ipv6": 64}
 _CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
+_NAME = re.compile(r"kubeha-wire-(\d+)-")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,6 +44,7 @@ class Process:
             os.close(reader)
             code = 1
             try:
+                _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
                 _enter(namespace)
                 with os.fdopen(writer, "w") as out:
                     json.dump(function(*args), out)
@@ -218,9 +222,11 @@ class Keepalived:
             script += [f"mount --rbind {path} {base}{path}" for path in ("/dev", "/proc")]
             command = f"chroot {base} {command}"
         script.append(f"exec {command}")
+        # It goes when this process does, however that ends.
+        inside = ["setpriv", "--pdeathsig", "TERM", "ip", "netns", "exec", namespace]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", namespace, "unshare", "-m", "sh", "-c", "\n".join(script)],
+                [*inside, "unshare", "-m", "sh", "-c", "\n".join(script)],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -278,6 +284,14 @@ def advertise(packet: bytes, mac: bytes, interval: float, vlan: int | None = Non
         while True:
             handle.send(frame)
             time.sleep(interval)
+
+
+def sweep() -> None:
+    """Take away what a run that was killed has left."""
+    for folder in pathlib.Path("/run/netns").glob("kubeha-wire-*"):
+        owner = _NAME.match(folder.name)
+        if owner and not pathlib.Path("/proc", owner.group(1)).exists():
+            subprocess.run(["ip", "netns", "del", folder.name], check=False, stderr=subprocess.DEVNULL)
 
 
 def ip(*args: str) -> None:
