@@ -26,6 +26,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import comp
 ROLES = str(Path(__file__).resolve().parents[2] / "roles")
 HOSTS = ("cp1", "cp2", "cp3")
 DELAY = 8
+PASSWORD = "geheim12"
 
 
 class Failure(Exception):
@@ -52,8 +53,12 @@ class Cluster:
         for host in HOSTS:
             buffer = io.BytesIO()
             with tarfile.open(fileobj=buffer, mode="w") as tar:
+                marks = _render.secret_placeholders(plan, host, lambda: {"kube-apiserver": PASSWORD})
                 for entry in _render.render_host(plan, host, ROLES):
-                    content = entry["content"].encode()
+                    text = entry["content"]
+                    for mark, secret in marks.items():
+                        text = text.replace(mark, secret)
+                    content = text.encode()
                     member = tarfile.TarInfo(entry["path"][1:])
                     member.size, member.mode = len(content), int(entry["mode"], 8)
                     tar.addfile(member, io.BytesIO(content))
@@ -237,8 +242,31 @@ def sticky(cluster: Cluster) -> None:
         raise Failure("somebody became master: %s, then %s" % (before, cluster.transitions()))
 
 
+def multicast(cluster: Cluster) -> None:
+    """By multicast, the VIPs fail over and come back as well."""
+    cluster.deploy(vrrp_transport="multicast", failback_delay=DELAY)
+    cluster.until("the preferred host holds", cluster.held_by("cp1"), 30)
+    fail_over(cluster)
+
+
+def password(cluster: Cluster) -> None:
+    """With a password, which is VRRPv2 and IPv4 only, the VIP fails over and comes back as well."""
+    cluster.vips = cluster.vips[:1]
+    cluster.deploy(auth="pass", auth_password=PASSWORD, failback_delay=DELAY)
+    cluster.until("the preferred host holds", cluster.held_by("cp1"), 30)
+    fail_over(cluster)
+
+
+def fail_over(cluster: Cluster) -> None:
+    cluster.sh("cp1", "systemctl stop keepalived")
+    cluster.until("another host takes over", cluster.held_by("cp2"), 6)
+    cluster.sh("cp1", "systemctl start keepalived")
+    cluster.until("the preferred host has it back", cluster.held_by("cp1"), 15)
+    cluster.stays("cp1", 3)
+
+
 STORY = (first_start, killed_haproxy, hung_haproxy, reloads, killed_keepalived, all_api_servers, blind_holder,
-         late_network, cold_boot, sticky)
+         late_network, cold_boot, sticky, multicast, password)
 
 
 def main() -> int:
