@@ -81,12 +81,14 @@ def test_takeover_is_by_another_host_while_broken() -> None:
     assert measurement(changes=restarted).takeover() is None
 
 
-def test_what_took_longer_than_a_client_waits_has_failed() -> None:
-    slow = [(0.0, 0.01, "cp1"), (0.01, 0.3, "cp1"), (0.02, 0.25, "cp1")]
-    run = Measurement(slow, 0, 1, 1, [])
-    assert run.failures(0, 1) == 1
-    assert run.outage_ms(0, 1) == 20
-    assert run.trouble(0, 1) == 0.01
+def test_figures_are_of_the_time_in_question() -> None:
+    run = measurement("..xx...x.", end=1)
+    assert run.failures(0, 1) == 3
+    assert run.failures(0.03, 0.07) == 1
+    assert run.outage_ms(0, 1) == 30
+    assert run.outage_ms(0.05, 1) == 20
+    assert run.trouble(0.02, 1) == pytest.approx(0.05)
+    assert run.trouble(0.08, 1) == 0
 
 
 def test_pictures() -> None:
