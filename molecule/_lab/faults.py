@@ -18,6 +18,8 @@ class Fault:
     mend: Callable[[Lab, str], object]
     silences: bool = False
     """Nothing on the host acts any more, so nothing there can say that it lost an address."""
+    total: bool = False
+    """Nothing can answer while it lasts."""
     seconds: float = 4
     """Long enough to see all of its consequences."""
 
@@ -71,7 +73,7 @@ FAULTS = {
     ),
     "apiservers-stop": Fault(
         "all API servers stopped", everywhere("stop", "api-stand-in"), everywhere("start", "api-stand-in"),
-        seconds=12,
+        total=True, seconds=12,
     ),
     "host-freeze": Fault("host frozen", Lab.freeze, Lab.thaw, silences=True, seconds=6),
     "host-kill": Fault("host lost power", Lab.kill, Lab.boot, silences=True, seconds=6),

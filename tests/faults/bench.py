@@ -153,8 +153,8 @@ def table(measured: dict[str, list[Measurement]]) -> str:
         known = [value for value in takeovers if value is not None]
         rows.append([
             FAULTS[name].text,
-            f"{statistics.median(outages):.0f}",
-            f"{max(outages)}",
+            "all" if FAULTS[name].total else f"{statistics.median(outages):.0f}",
+            "all" if FAULTS[name].total else f"{max(outages)}",
             f"{statistics.median(run.failures(0, run.mended) for run in runs):.0f}",
             f"{statistics.median(len(run.between(0, run.mended)) for run in runs):.0f}",
             f"{statistics.median(run.trouble(run.fault, run.mended) for run in runs):.2f}",
