@@ -179,13 +179,14 @@ def test_ready_without_its_file_tells_what_it_sees(host, server):
 
 # kubeha-check settled
 
+# The clock goes on while the script starts: nothing here is at the very edge.
 @pytest.mark.parametrize("started, hung, expected", [
     (None, None, 0),
     (31, None, 0),
-    (29, None, 1),
-    (1000, 29, 1),
+    (20, None, 1),
+    (1000, 20, 1),
     (1000, 31, 0),
-    (29, 1000, 1),
+    (20, 1000, 1),
     (0, None, 1),
     (1000, "", 0),
     (1000, "x", 0),
