@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from collections.abc import Mapping
 
@@ -17,11 +18,9 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import 
     read_observations,
 )
 
-WIRE = "kubeha.apiserver.endpoint_wire"
-
 
 class ActionModule(ActionBase):
-    """Ask the network and look at the host, in one task: the network first, while all hosts are at it together."""
+    """Decide whether to ask the network, then run the module with the host's own part of the plan."""
 
     _supports_check_mode = True
     _supports_async = False
@@ -36,12 +35,13 @@ class ActionModule(ActionBase):
         host = str(args.get("host") or self._task.delegate_to or task_vars["inventory_hostname"])
         args.update(host=host, plan=plan_of_host(plain(plan), host))
         why = self._reason(args, host, task_vars)
-        wire = self._ask(args, task_vars) if why else {}
-        if wire.get("failed") or wire.get("unreachable"):
-            result.update(wire)
-            return result
+        args["wire"] = "always" if why else "never"
+        began = time.time()
         result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        result["wire"] = dict(wire, asked=bool(why), why=why or "the endpoint runs as planned")
+        # Which hosts asked at the same time, only the controller's clock can tell.
+        window = {"began": began, "ended": time.time()}
+        asked = dict(result.get("wire") or {}, window=window) if why else {}
+        result["wire"] = dict(asked, asked=bool(why), why=why or "the endpoint runs as planned")
         return result
 
     def _reason(self, args: dict[str, t.Any], host: str, task_vars: dict[str, t.Any]) -> str:
@@ -53,21 +53,3 @@ class ActionModule(ActionBase):
             return "it was asked for"
         observed = read_observations(task_vars, members_of_all(args["plan"]))
         return worth_asking(args["plan"], host, {**observed.earlier, **observed.fresh})
-
-    def _ask(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        task = self._task.copy()
-        task.action = WIRE
-        task.args = {"plan": args["plan"], "host": args["host"]}
-        if args.get("wire_seconds") is not None:
-            task.args["seconds"] = args["wire_seconds"]
-        action = self._shared_loader_obj.action_loader.get(
-            WIRE,
-            task=task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
-        answer: dict[str, t.Any] = action.run(task_vars=task_vars)
-        return {key: value for key, value in answer.items() if key != "invocation"}

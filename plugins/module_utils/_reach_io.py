@@ -85,13 +85,13 @@ class Reach(Part):
         """Do the next thing for this target; in how many seconds the one after is due."""
         if now >= self._stack_at:
             if target.stack_sent < _STACK_PACKETS:
-                self._send_throughprotocol_filter(path, target, now)
+                self._send_through_filter(path, target, now)
         elif target.mac is None:
             self._ask(path, target)
             target.asked += 1
             return _reach.SPACING if target.asked < 4 else _ASK_AGAIN
         elif self.elapsed(now) >= target.quiet:
-            self._send_pastprotocol_filter(path, target, now)
+            self._send_past_filter(path, target, now)
         return _reach.SPACING
 
     def _ask(self, path: _Path, target: _Target) -> None:
@@ -100,7 +100,7 @@ class Reach(Part):
         except OSError as error:
             target.error = reason(error, path.interface)
 
-    def _send_pastprotocol_filter(self, path: _Path, target: _Target, now: float) -> None:
+    def _send_past_filter(self, path: _Path, target: _Target, now: float) -> None:
         probe = self._probe(path, _reach.LINK, target.sent, now)
         payload = _reach.build_probe(path.source, target.packed, probe)
         try:
@@ -112,7 +112,7 @@ class Reach(Part):
         target.first = self.elapsed(now) if target.first is None else target.first
         target.last = self.elapsed(now)
 
-    def _send_throughprotocol_filter(self, path: _Path, target: _Target, now: float) -> None:
+    def _send_through_filter(self, path: _Path, target: _Target, now: float) -> None:
         payload = _reach.build_probe(
             path.source, target.packed, self._probe(path, _reach.STACK, target.stack_sent, now)
         )

@@ -17,8 +17,15 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._reach_io import 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._scan_io import Scan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import Part, WireError, reason, run
 
+# The least that RFC 5227's probes and both hosts of a pair need, with something to spare for hosts that begin late.
+SECONDS = 5.0
+# Three intervals of a router that advertises every four seconds.
+MAX_SECONDS = 12.0
 
-def ask(task: Mapping[str, Any], host: str, seconds: float, max_seconds: float) -> Dict[str, Any]:
+
+def ask(
+    task: Mapping[str, Any], host: str, seconds: float = SECONDS, max_seconds: float = MAX_SECONDS
+) -> Dict[str, Any]:
     """All that _wire_task found for a host, at the same time. A part that can't be done says why."""
     begun = time.monotonic()
     parts: Dict[str, Part] = {}

@@ -17,8 +17,8 @@ description:
     programs of Kubernetes and the addresses that they use, the certificate of an API server.
   - Reads only, and needs nothing on the host but Python 3.9. M(kubeha.apiserver.endpoint_preflight) judges.
   - Never fails because a host is odd. Where a part can't be read, RV(errors) says so and that part is empty.
-  - In a play, its action plugin fills in O(host), cuts O(plan) down to what concerns the host, and asks the network by
-    M(kubeha.apiserver.endpoint_wire) in the same task.
+  - While it looks, it asks the network what M(kubeha.apiserver.endpoint_wire) asks.
+  - In a play, its action plugin fills in O(host), and cuts O(plan) down to what concerns the host.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
   - kubeha.apiserver._attributes.info_module
@@ -39,15 +39,17 @@ options:
     type: str
   wire:
     description:
-      - Whether to ask the network too. Only in a play.
+      - Whether to ask the network too.
       - V(auto) asks unless the host's endpoints run already as they're planned, and somebody was seen to hold their
-        VIPs. Listening takes seconds, and what the network thinks of an endpoint that runs shows in it.
+        VIPs. Listening takes seconds, and what the network thinks of an endpoint that runs shows in it. Only a play
+        knows that; elsewhere it means V(always).
     type: str
     choices: [always, auto, never]
     default: always
   wire_seconds:
-    description: For how long to listen. The default is that of M(kubeha.apiserver.endpoint_wire).
+    description: For how long to listen, where nothing is heard that takes longer.
     type: float
+    default: 5
 seealso:
   - module: kubeha.apiserver.endpoint_preflight
   - module: kubeha.apiserver.endpoint_wire
@@ -166,9 +168,9 @@ errors:
   sample: {}
 wire:
   description:
-    - What M(kubeha.apiserver.endpoint_wire) returned, or null where it wasn't asked. C(asked) says which, C(why) the
-      reason.
-  returned: in a play
+    - What M(kubeha.apiserver.endpoint_wire) returns, where it was asked. In a play C(asked) says whether it was, and
+      C(why) the reason.
+  returned: always
   type: dict
 """
 
@@ -176,6 +178,7 @@ import json
 import os
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
@@ -188,6 +191,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostview,
     _netconfig,
     _netfilter,
+    _wire_io,
+    _wire_task,
 )
 
 COMMAND_SECONDS = 5.0
@@ -207,13 +212,22 @@ def main() -> None:
             "plan": {"type": "dict", "required": True},
             "host": {"type": "str"},
             "wire": {"type": "str", "choices": ["always", "auto", "never"], "default": "always"},
-            "wire_seconds": {"type": "float"},
+            "wire_seconds": {"type": "float", "default": _wire_io.SECONDS},
         },
         supports_check_mode=True,
     )
-    if not isinstance(module.params["plan"].get("endpoints"), list):
+    plan, host = module.params["plan"], module.params["host"]
+    if not isinstance(plan.get("endpoints"), list):
         module.fail_json(msg="plan: it must be a plan, as endpoint_plan returns it")
-    module.exit_json(changed=False, **Observer(module.params["plan"], module.params["host"] or "").result())
+    if not host:
+        module.fail_json(msg="host: the plan's name of this host is needed where there's no action plugin")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Listening takes seconds in which there's nothing else to do.
+        looking = pool.submit(Observer(plan, host).result)
+        wire: Dict[str, Any] = {}
+        if module.params["wire"] != "never":
+            wire = _wire_io.ask(_wire_task.wire_task(plan, host), host, module.params["wire_seconds"])
+        module.exit_json(changed=False, wire=wire, **looking.result())
 
 
 class Observer:

@@ -45,7 +45,7 @@ options:
       - For how long to listen and to ask. Below 5, the VIPs are asked for in a hurry; below 3, the peers are tried
         for 3.
     type: float
-    default: 6
+    default: 5
   max_seconds:
     description:
       - A router that advertises slowly is listened to for three of its intervals, though no longer than this in all.
@@ -136,7 +136,7 @@ window:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import ask
+from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import MAX_SECONDS, SECONDS, ask
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
 
 
@@ -145,8 +145,8 @@ def main() -> None:
         argument_spec={
             "plan": {"type": "dict", "required": True},
             "host": {"type": "str"},
-            "seconds": {"type": "float", "default": 6},
-            "max_seconds": {"type": "float", "default": 12},
+            "seconds": {"type": "float", "default": SECONDS},
+            "max_seconds": {"type": "float", "default": MAX_SECONDS},
         },
         supports_check_mode=True,
     )

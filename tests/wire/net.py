@@ -23,7 +23,7 @@ import traceback
 import typing as t
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import ask
+from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import SECONDS, ask
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
 
 PREFIXES = {"ipv4": 24, "ipv6": 64}
@@ -178,7 +178,7 @@ class Segment:
         self,
         plan: t.Any,
         hosts: t.Iterable[str] | None = None,
-        seconds: float = 6,
+        seconds: float = SECONDS,
         delays: t.Mapping[str, float] | None = None,
     ) -> dict[str, t.Any]:
         """What `endpoint_wire` returns on each host, all run at the same time unless delayed."""
