@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _verdict, _wire_verdict
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 
 OBSERVED = "__endpoint_info"
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         given = args["observations"]
         observations = plain(given) if given is not None else read_observations(task_vars or {})
         findings = _preflight.preflight_findings(
-            plan, observations, wire_findings(plan, observations), _wire_verdict.CODES
+            plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_verdict.CODES}
         )
         table = _preflight.text(findings, len(observations))
         problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ansible.errors import AnsibleFilterError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import kind_of, plain
 
 
 class FilterModule:
@@ -56,5 +56,5 @@ def endpoint_member(plan: t.Any, host: t.Any) -> list[dict[str, t.Any]]:
 def _arguments(name: str, *values: t.Any) -> list[dict[str, t.Any]]:
     for value, role in zip(values, ("intent", "hosts", "deployed")):
         if value is not None and not isinstance(value, Mapping):
-            raise AnsibleFilterError("%s: %s must be a mapping, not %s" % (name, role, type(value).__name__))
+            raise AnsibleFilterError("%s: %s must be a mapping, not %s" % (name, role, kind_of(value)))
     return [plain(value or {}) for value in values]

@@ -152,6 +152,16 @@ def parse_listening_sockets(text: str, ports: Set[int]) -> List[Tuple[str, int, 
     return found
 
 
+def parse_sysctls(text: str) -> Dict[str, str]:
+    """Settings of a file for sysctl, by their names with dots."""
+    found: Dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith(("#", ";")):
+            found[name.strip().lstrip("-").replace("/", ".")] = value.strip()
+    return found
+
+
 def parse_selinux_boolean(text: str) -> Optional[bool]:
     """A file of /sys/fs/selinux/booleans has the current and the pending value."""
     words = text.split()

@@ -120,7 +120,9 @@ def _refuse_ties(findings: Findings, priorities: dict[str, int], explicit: dict[
 
 def _refuse_span(findings: Findings, where: str, priorities: dict[str, int], failback: bool) -> None:
     low, high = min(priorities.values()), max(priorities.values())
-    need = ("the lowest must be above {0}" if failback else
-            "the lowest must be above {0} and the highest at most {1}").format(
-                2 * (high - low + 1), HIGHEST_VALID - (high - low + 1))
+    least = next((number for number in range(low, high + 1) if _weights([number, high], failback)), None)
+    if least is None:
+        need = "the highest must be at most {0}".format(HIGHEST_VALID - len(priorities))
+    else:
+        need = "with {0} as the highest, the lowest must be at least {1}".format(high, least)
     findings.problem("priorities_too_wide", where, priorities, low=low, high=high, need=need)

@@ -110,7 +110,8 @@ class Scope:
 
     `applied` are hosts that this run has just deployed to. Of members that aren't observed now, those in `elsewhere`
     are known to have the endpoint, those in `absent` not to have it. `partial` is a run that leaves members out; then
-    those may be behind. `strict` is for those who want every difference to count. `accept` are codes to live with.
+    those may be behind. `strict` is for those who want every difference to count. `accept` are codes to live with,
+    besides those of the plan.
     """
 
     applied: FrozenSet[str] = frozenset()
@@ -125,6 +126,7 @@ class Scope:
 def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] = None) -> Dict[str, Any]:
     """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP), holders and servers."""
     scope = scope or Scope()
+    scope = replace(scope, accept=scope.accept | _accepted(plan))
     findings: List[Finding] = []
     rows: List[Dict[str, Any]] = []
     endpoint_rows: List[Dict[str, Any]] = []
@@ -182,7 +184,8 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
         starting = [name for name, state in _states(endpoint, info).items() if state == "init"]
         if starting:
             texts.append("%s: keepalived is still starting %s" % (endpoint["name"], _listed(starting)))
-    return texts + [finding.message for finding in findings if finding.severity == ERROR]
+    accepted = _accepted(plan)
+    return texts + [finding.message for finding in findings if finding.severity == ERROR and finding.code not in accepted]
 
 
 def apart(observations: Mapping[str, Info]) -> float:
@@ -726,6 +729,10 @@ def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
             severity = INFO
         weighed.append(replace(finding, severity=severity))
     return sorted(weighed, key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def _accepted(plan: Plan) -> FrozenSet[str]:
+    return frozenset(code for endpoint in plan["endpoints"] for code in endpoint.get("accept_findings") or ())
 
 
 def _finding(code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None) -> Finding:

@@ -181,6 +181,10 @@ CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVE
 RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/unit/keepalived.running"}
 EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
 COMMAND_SECONDS = 30.0
+SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
+SYSCTL_CONF = "/etc/sysctl.conf"
+# Of all that the collection sets.
+KERNEL_DEFAULT = "0"
 HIDDEN = "(hidden)"
 
 
@@ -288,7 +292,8 @@ class Deployment:
         planned = {file.path for file in files}
         others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
         stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)]
-        return Found(files, stale, wanted_sysctls(files), listed)
+        sysctls = {**released_sysctls(listed, files), **wanted_sysctls(files)}
+        return Found(files, stale, sysctls, listed)
 
     def _read(self, entry: Mapping[str, Any]) -> File:
         text, shown = entry["content"], entry["content"]
@@ -558,15 +563,48 @@ def shown_before(file: File) -> str:
 
 def wanted_sysctls(files: List[File]) -> Dict[str, str]:
     """Settings of the planned file that the kernel doesn't have yet."""
-    wanted = {}
+    return {name: value for name, value in planned_sysctls(files).items() if current_sysctl(name) != value}
+
+
+def released_sysctls(listed: List[str], files: List[File]) -> Dict[str, str]:
+    """Settings that our file of an earlier run made, that aren't planned any more, and that nobody else wants."""
+    before: Dict[str, str] = {}
+    for path in listed:
+        if os.path.basename(path) == os.path.basename(_hostview.SYSCTL_FILE):
+            before.update(_hostfacts.parse_sysctls((_host_io.read_file(path) or b"").decode("utf-8", "replace")))
+    gone = {name: value for name, value in before.items() if name not in planned_sysctls(files)}
+    theirs = others_sysctls(listed) if gone else {}
+    return {name: KERNEL_DEFAULT for name, value in gone.items()
+            if current_sysctl(name) == value and theirs.get(name) != value}
+
+
+def others_sysctls(ours: List[str]) -> Dict[str, str]:
+    """What the files of others set at boot."""
+    paths = [os.path.join(folder, name) for folder in SYSCTL_FOLDERS for name in list_folder(folder)]
+    found: Dict[str, str] = {}
+    for path in [*sorted(paths, key=os.path.basename), SYSCTL_CONF]:
+        if path not in ours and path.endswith(".conf"):
+            found.update(_hostfacts.parse_sysctls((_host_io.read_file(path) or b"").decode("utf-8", "replace")))
+    return found
+
+
+def planned_sysctls(files: List[File]) -> Dict[str, str]:
+    planned: Dict[str, str] = {}
     for file in files:
         if file.kind == "sysctl":
-            for line in file.content.decode("ascii").splitlines():
-                name, equals, value = line.partition("=")
-                if equals and not line.startswith("#"):
-                    wanted[name.strip()] = value.strip()
-    return {name: value for name, value in wanted.items()
-            if (_host_io.read_file(sysctl_path(name)) or b"").decode().strip() != value}
+            planned.update(_hostfacts.parse_sysctls(file.content.decode("ascii")))
+    return planned
+
+
+def current_sysctl(name: str) -> str:
+    return (_host_io.read_file(sysctl_path(name)) or b"").decode().strip()
+
+
+def list_folder(path: str) -> List[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
 
 
 def sysctl_path(name: str) -> str:

@@ -176,7 +176,6 @@ wire:
 
 import json
 import os
-import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -579,10 +578,9 @@ def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
         for name in list_folder(folder):
             if not name.endswith(".conf") or name <= ours:
                 continue
-            text = read_text(os.path.join(folder, name))
+            settings = _hostfacts.parse_sysctls(read_text(os.path.join(folder, name)))
             for setting in names:
-                pattern = r"^\s*-?%s\s*=\s*0\s*$" % setting.replace("/", "[./]")
-                if re.search(pattern, text, re.MULTILINE):
+                if settings.get(setting.replace("/", ".")) == "0":
                     found.setdefault(setting, []).append(os.path.join(folder, name))
     return found
 

@@ -48,7 +48,7 @@ options:
     type: bool
     default: false
   accept:
-    description: Codes of findings to live with.
+    description: Codes of findings to live with, besides the C(accept_findings) of the plan's endpoints.
     type: list
     elements: str
     default: []

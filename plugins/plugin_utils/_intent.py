@@ -91,6 +91,11 @@ def plain(value: t.Any) -> t.Any:
     return str(value)  # a vaulted string before ansible-core 2.19
 
 
+def kind_of(value: t.Any) -> str:
+    """The type as its author knows it, without Ansible's wrappers: ``list``, not ``_AnsibleLazyTemplateList``."""
+    return type(plain(value)).__name__
+
+
 class _Reader:
     """Variables of the current host and of the other members, templated where needed."""
 

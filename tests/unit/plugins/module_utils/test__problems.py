@@ -27,6 +27,7 @@ class Case(t.NamedTuple):
     hosts: t.Any = None
     deployed: t.Any = None
     fix: str = ""
+    rule: str = ""
 
 
 def with_host(name: str, **more: t.Any) -> dict[str, t.Any]:
@@ -232,8 +233,10 @@ CASES = [
     Case("priority_tie", "cp2: endpoint_priority", intent(), with_host("cp2", priority=150), fix="148 is free"),
     Case("priority_tie", "endpoint_list[0].hosts.cp3.priority",
          entries({"vip": VIP, "hosts": {"cp2": {"priority": 140}, "cp3": {"priority": 140}}})),
-    Case("priorities_too_wide", "endpoint_lb_hosts", intent(), with_host("cp2", priority=2)),
-    Case("priorities_too_wide", "endpoint_lb_hosts", intent(failback=False), with_host("cp2", priority=254)),
+    Case("priorities_too_wide", "endpoint_lb_hosts", intent(), with_host("cp2", priority=2),
+         rule="with 150 as the highest, the lowest must be at least 101"),
+    Case("priorities_too_wide", "endpoint_lb_hosts", intent(failback=False), with_host("cp2", priority=254),
+         rule="the highest must be at most 251"),
     Case("too_many_balancers", "endpoint_lb_hosts",
          intent(lb_hosts=["cp%d" % n for n in range(1, 52)]), hosts(51), fix="at most 50"),
     Case("too_many_balancers", "endpoint_lb_hosts",
@@ -292,7 +295,7 @@ CASES = [
 def test_found_alone_at_its_place(case: Case) -> None:
     found = planning.problems(case.intent, case.hosts, case.deployed)
     assert [(problem.code, problem.where) for problem in found] == [(case.code, case.where)], "\n".join(map(str, found))
-    assert case.fix in found[0].fix
+    assert case.fix in found[0].fix and case.rule in found[0].rule
     assert not re.search(r"[{}]", found[0].rule.replace("{vip: 198.51.100.100}", "")), "a word was not filled in"
     assert json.loads(json.dumps(found[0].to_dict())) == found[0].to_dict()
     assert not re.search("hunter|5347", str(found[0])), "a password shows"

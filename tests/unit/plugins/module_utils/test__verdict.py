@@ -301,6 +301,17 @@ def test_every_code_has_a_test():
     assert {data[0] for data in FINDING_DATA} == set(verdict.CODES)
 
 
+def test_the_plan_says_what_is_accepted_too():
+    accepting = make_plan()
+    accepting["endpoints"][0]["accept_findings"] = ["backend_down"]
+    seen = observe_all(accepting)
+    backend("cp2", 2, "DOWN", "L7STS", 500)(seen)
+    result = verdict.judge(accepting, seen)
+    assert codes(result, "info") == ["backend_down"] and result["ok"]
+    assert verdict.unmet(accepting, "cp2", seen["cp2"], {}) == []
+    assert verdict.unmet(make_plan(), "cp2", seen["cp2"], {}) != []
+
+
 def test_accepted_codes_fail_nothing():
     result = spoil(backend("cp2", 2, "DOWN", "L7STS", 500), scope=verdict.Scope(accept=frozenset(["backend_down"])))
     assert codes(result, "info") == ["backend_down"]

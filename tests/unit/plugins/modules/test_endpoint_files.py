@@ -379,6 +379,18 @@ def test_sysctls(host, monkeypatch):
     # The kernel forgot, or somebody changed it: the file alone isn't enough.
     host.write(host.path("/proc/" + name), "0\n")
     assert host.run(files)["changed"]
+    # Of no use any more, unless somebody else wants it.
+    host.write(host.path("/proc/" + name), "1\n")
+    monkeypatch.setattr(endpoint_files, "SYSCTL_FOLDERS", (host.path("/etc/sysctl.d"),))
+    monkeypatch.setattr(endpoint_files, "SYSCTL_CONF", host.path("/etc/sysctl.conf"))
+    host.write(host.path("/etc/sysctl.d/99-site.conf"), "# mine\n-net/ipv4/ip_nonlocal_bind=1\n")
+    assert host.run([], check_mode=True)["sysctls_changed"] == []
+    host.write(host.path("/etc/sysctl.conf"), "net.ipv4.ip_nonlocal_bind = 0\n")
+    assert host.run([], check_mode=True)["sysctls_changed"] == [name]
+    assert host.run([])["sysctls_changed"] == [name]
+    assert read(host.path("/proc/" + name)) == "0"
+    assert not host.run([])["changed"]
+    host.run(files)
     if os.getuid():
         host.write(host.path("/proc/" + name), "0\n", 0o444)
         assert "can't be set" in host.run(files)["msg"]
