@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import image, kubernetes, topology
@@ -217,13 +218,14 @@ class Lab:
         self.run(host, "python3", "/opt/lab/api_stand_in.py", "mode", mode)
 
     def holders(self, address: str) -> list[str]:
-        """Running hosts that have the address now."""
-        found = []
-        for host in self.hosts:
+        """Running hosts that have the address now; all are asked at the same time, since it may be moving."""
+
+        def has(host: str) -> bool:
             result = self.run(host, "ip", "-json", "address", "show", "to", address, check=False)
-            if result.returncode == 0 and any(entry.get("addr_info") for entry in json.loads(result.stdout or "[]")):
-                found.append(host)
-        return found
+            return result.returncode == 0 and any(e.get("addr_info") for e in json.loads(result.stdout or "[]"))
+
+        with ThreadPoolExecutor() as pool:
+            return [host for host, found in zip(self.hosts, pool.map(has, self.hosts)) if found]
 
 
 def allow_many_hosts() -> None:

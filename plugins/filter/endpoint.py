@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _kubeadm
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import kind_of, plain
@@ -21,6 +22,7 @@ class FilterModule:
             "endpoint_plan": endpoint_plan,
             "endpoint_problems": endpoint_problems,
             "endpoint_member": endpoint_member,
+            "endpoint_kubeadm": endpoint_kubeadm,
         }
 
 
@@ -43,14 +45,29 @@ def endpoint_problems(intent: t.Any, hosts: t.Any = None, deployed: t.Any = None
 
 def endpoint_member(plan: t.Any, host: t.Any) -> list[dict[str, t.Any]]:
     """What one host is in every instance that it is a member of."""
-    if not isinstance(plan, Mapping) or not isinstance(plan.get("endpoints"), list):
-        raise AnsibleFilterError("endpoint_member: the input must be a plan, as endpoint_plan returns it")
     return [
         {"endpoint": endpoint["name"], "instance": instance["name"], "family": instance["family"],
          "virtual_router_id": instance["virtual_router_id"],
          **{key: value for key, value in member.items() if key != "host"}}
-        for endpoint in plan["endpoints"] for instance in endpoint["instances"]
+        for endpoint in _endpoints("endpoint_member", plan) for instance in endpoint["instances"]
         for member in instance["members"] if member["host"] == str(host)]
+
+
+def endpoint_kubeadm(plan: t.Any, endpoint: t.Any = None, api_version: t.Any = "v1beta4") -> dict[str, t.Any]:
+    """The piece of kubeadm's ClusterConfiguration that belongs to one endpoint."""
+    endpoints = {item["name"]: item for item in _endpoints("endpoint_kubeadm", plan)}
+    wanted = str(endpoint) if endpoint is not None or len(endpoints) != 1 else next(iter(endpoints))
+    if wanted not in endpoints:
+        raise AnsibleFilterError("endpoint_kubeadm: endpoint must be one of %s" % ", ".join(endpoints))
+    if api_version not in _kubeadm.API_VERSIONS:
+        raise AnsibleFilterError("endpoint_kubeadm: api_version must be one of %s" % ", ".join(_kubeadm.API_VERSIONS))
+    return _kubeadm.cluster_configuration(plain(endpoints[wanted]), str(api_version))
+
+
+def _endpoints(name: str, plan: t.Any) -> list[t.Any]:
+    if not isinstance(plan, Mapping) or not isinstance(plan.get("endpoints"), list):
+        raise AnsibleFilterError("%s: the input must be a plan, as endpoint_plan returns it" % name)
+    return plan["endpoints"]
 
 
 def _arguments(name: str, *values: t.Any) -> list[dict[str, t.Any]]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import yaml
 from _lab import image, kubernetes
 from _lab.lab import Lab
 from _lab.podman import LabError, podman, say
@@ -49,7 +50,7 @@ class Cluster:
 
     # The endpoint
 
-    def playbook(self, name: str) -> str:
+    def playbook(self, name: str, **variables: str) -> str:
         """Run it for the present members; returns Ansible's recap."""
         inventory = self.lab.directory / "members.yml"
         content = json.loads(self.lab.inventory.read_text(encoding="utf-8"))
@@ -58,6 +59,7 @@ class Cluster:
         content["all"]["children"] = {"kube_control_plane": {"hosts": {host: {} for host in self.members}}}
         inventory.write_text(json.dumps(content, indent=2), encoding="utf-8")
         command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{name}.yml"]
+        command += [f"--extra-vars={json.dumps(variables)}"] if variables else []
         result = subprocess.run(
             [*command, "-i", str(inventory)], cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
@@ -76,6 +78,12 @@ class Cluster:
             raise Failure(f"{self.vip} is held by {' and '.join(holders) or 'no host'}; exactly one should")
         return holders[0]
 
+    def configuration(self) -> Any:
+        """What the plan tells kubeadm."""
+        file = self.lab.directory / "endpoint.yaml"
+        self.playbook("plan", endpoint_kubeadm_file=str(file))
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+
     # kubeadm
 
     def init(self, host: str) -> None:
@@ -89,20 +97,12 @@ class Cluster:
                 "nodeRegistration": node,
             },
             {
-                "apiVersion": "kubeadm.k8s.io/v1beta4",
-                "kind": "ClusterConfiguration",
+                **self.configuration(),
                 "kubernetesVersion": kubernetes.version(),
-                "controlPlaneEndpoint": self.endpoint,
                 "imageRepository": kubernetes.REGISTRY,
                 # Add-ons are clients like others, and need images that nobody here builds.
                 "dns": {"disabled": True},
                 "proxy": {"disabled": True},
-                "apiServer": {
-                    "extraArgs": [
-                        {"name": "goaway-chance", "value": "0.001"},
-                        {"name": "shutdown-delay-duration", "value": "5s"},
-                    ]
-                },
                 "etcd": {
                     "local": {
                         "imageTag": kubernetes.etcd_tag(),
@@ -220,7 +220,10 @@ class Cluster:
         commands = {
             "kubelet": "journalctl --no-pager --unit=kubelet --lines=300",
             "containerd": "journalctl --no-pager --unit=containerd --lines=100",
-            "daemons": "journalctl --no-pager --unit=haproxy --unit=keepalived --lines=200; ip address",
+            # One each: connections that failed are many lines, and would hide who held the VIP.
+            "keepalived": "journalctl --no-pager --unit=keepalived --lines=500 --output=short-precise; ip address",
+            "haproxy": "journalctl --no-pager --unit=haproxy --lines=300 --output=short-precise",
+            "status": "cat /run/kubeha/*/* /var/lib/kubelet/kubeadm-flags.env",
             "pods": "for f in /var/log/pods/*/*/*.log; do echo \"== $f\"; tail -n 40 $f; done",
         }
         for host in self.lab.hosts:
