@@ -11,7 +11,7 @@ Python's ssl tells the names only of certificates that it has verified, and an A
 from __future__ import annotations
 
 import ipaddress
-from typing import Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 _SEQUENCE, _OBJECT_ID, _OCTETS = 0x30, 0x06, 0x04
 _EXTENSIONS = 0xA3  # [3] of TBSCertificate, RFC 5280 section 4.1
@@ -41,6 +41,17 @@ def covers(names: Dict[str, List[str]], wanted: str) -> bool:
     except ValueError:
         return any(_matches(pattern.lower(), wanted.rstrip(".").lower()) for pattern in names["dns"])
     return address in names["ip"]
+
+
+def lacking(names: Dict[str, List[str]], endpoint: Mapping[str, Any]) -> List[str]:
+    """By which of its names clients of the endpoint would refuse the certificate."""
+    name = endpoint.get("dns_name")
+    wanted = [name] if name else [vip["address"] for vip in endpoint["vips"]]
+    return [item for item in wanted if not covers(names, item)]
+
+
+def listed(names: Dict[str, List[str]]) -> str:
+    return ", ".join(names["ip"] + names["dns"]) or "no names"
 
 
 def _matches(pattern: str, name: str) -> bool:

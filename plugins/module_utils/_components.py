@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Programs of Kubernetes on a host, and the addresses that they were told to use. Pure: command lines in.
+"""Programs of Kubernetes on a host, and the addresses that they were told to use. Pure: command lines and files in.
 
 Only options that name addresses leave here: command lines may carry secrets.
 """
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import shlex
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 # program: its options that say which address is the host's own, or where it listens
 OPTIONS: Dict[str, Tuple[str, ...]] = {
@@ -27,6 +30,8 @@ OPTIONS: Dict[str, Tuple[str, ...]] = {
     "k3s": ("node-ip", "advertise-address"),
     "rke2": ("node-ip", "advertise-address"),
 }  # fmt: skip
+# Each of them makes the host a node.
+KUBELETS = ("kubelet", "k3s", "rke2")
 # Calico is told by its environment.
 ENVIRONMENT: Dict[str, Tuple[str, ...]] = {"calico-node": ("IP", "IP_AUTODETECTION_METHOD")}
 # Where kubeadm and the packages put the kubelet's options, for a kubelet that doesn't run.
@@ -63,6 +68,54 @@ def kubelet_of_files(texts: Sequence[str]) -> Dict[str, str]:
                 except ValueError:
                     continue
     return {option: value for option, value in _options(argv) if option in OPTIONS["kubelet"]}
+
+
+class Kubeconfig(NamedTuple):
+    """The server, the PEM text of its authority, and the files with certificate and key."""
+
+    server: str
+    authority: str
+    certificate: str
+    key: str
+
+
+def parse_kubeconfig(text: str) -> Optional[Kubeconfig]:
+    """A kubelet's, as kubeadm writes it: one server, one user. None where it's none of that shape."""
+    found = dict(re.findall(r"^\s*(?:-\s+)?([a-z-]+):\s*\"?([^\s\"]+)\"?\s*$", text, re.MULTILINE))
+    server, authority = found.get("server", ""), found.get("certificate-authority-data", "")
+    certificate, key = found.get("client-certificate", ""), found.get("client-key", "")
+    if not (server.startswith("https://") and authority and certificate and key):
+        return None
+    try:
+        return Kubeconfig(server, base64.b64decode(authority).decode("ascii"), certificate, key)
+    except ValueError:
+        return None
+
+
+def node_addresses(body: bytes) -> Optional[List[str]]:
+    """A node's own addresses out of what the API says of it; None where that's no node."""
+    try:
+        node = json.loads(body)
+        addresses = node["status"]["addresses"] if node["kind"] == "Node" else None
+        return addresses and [item["address"] for item in addresses if item["type"] != "Hostname"]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def node_ip_trouble(
+    name: str, options: Mapping[str, str], running: bool, node: Mapping[str, Any], vips: AbstractSet[str]
+) -> Optional[Tuple[str, str]]:
+    """(code, what is seen) where a kubelet has a VIP for its own address, or may take one."""
+    said = [part.strip() for part in options.get("node-ip", "").split(",") if part.strip()]
+    if vips.intersection(said):
+        return "kubelet_took_vip", "%s has --node-ip=%s" % (name, options["node-ip"])
+    taken = sorted(vips.intersection(node.get("addresses") or ()))
+    if taken:
+        return "kubelet_took_vip", "the cluster has %s for an address of node %s" % (", ".join(taken), node["name"])
+    # A cloud knows the addresses of its machines.
+    if running and not said and options.get("cloud-provider", "") in ("", "external"):
+        return "kubelet_node_ip_unset", "%s runs without --node-ip" % name
+    return None
 
 
 def environment_of(data: bytes) -> Dict[str, str]:

@@ -15,7 +15,7 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
@@ -573,14 +573,11 @@ class _Judge:
 
     def _program(self, place: _Place, program: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
         name, options = program["name"], program["options"]
-        if name in ("kubelet", "k3s", "rke2"):
-            said = [part.strip() for part in options.get("node-ip", "").split(",") if part.strip()]
-            if any(part in self.vips for part in said):
-                text_ = "%s has --node-ip=%s" % (name, options["node-ip"])
-                yield _finding("kubelet_took_vip", place.host, None, text_, address=place.address)
-            elif not said and not program.get("stopped") and options.get("cloud-provider", "") in ("", "external"):
-                text_ = "%s runs without --node-ip" % name
-                yield _finding("kubelet_node_ip_unset", place.host, None, text_, address=place.address)
+        if name in _components.KUBELETS:
+            node = place.seen.get("node") or {}
+            trouble = _components.node_ip_trouble(name, options, not program.get("stopped"), node, self.vips)
+            if trouble:
+                yield _finding(trouble[0], place.host, None, trouble[1], address=place.address)
         elif name == "calico-node":
             method = options.get("IP_AUTODETECTION_METHOD", "first-found")
             if options.get("IP", "autodetect") == "autodetect" and method == "first-found":
@@ -605,16 +602,12 @@ class _Judge:
 
     @staticmethod
     def _certificate(place: _Place) -> Iterator[Dict[str, Any]]:
-        names = place.seen["certificates"].get(place.name)
-        if names is None:
-            return
-        dns_name = place.endpoint.get("dns_name")
-        wanted = [dns_name] if dns_name else [vip["address"] for vip in place.endpoint["vips"]]
-        missing = [name for name in wanted if not _certificate.covers(names, name)]
-        if missing:
-            known = ", ".join(names["ip"] + names["dns"]) or "no names"
-            text_ = "the API server's certificate is for %s, not for %s" % (known, ", ".join(missing))
-            yield _finding("certificate_lacks_vip", place.host, place.name, text_, wanted=", ".join(missing))
+        for server, names in sorted((place.seen["certificates"].get(place.name) or {}).items()):
+            missing = _certificate.lacking(names, place.endpoint)
+            if missing:
+                known = _certificate.listed(names)
+                text_ = "the API server's certificate is for %s, not for %s" % (known, ", ".join(missing))
+                yield _finding("certificate_lacks_vip", server, place.name, text_, wanted=", ".join(missing))
 
     @staticmethod
     def _itself(place: _Place) -> Iterator[Dict[str, Any]]:

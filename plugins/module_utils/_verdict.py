@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components
 from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
@@ -74,6 +75,16 @@ CODES: Dict[str, Tuple[str, str]] = {
     "backend_silent": (WARNING, "start the API server, or take the host out of endpoint_apiserver_hosts"),
     "backend_disabled": (WARNING, "somebody disabled it on the stats socket: enable it there, or reload haproxy"),
     "no_apiserver": (INFO, "start one with kubeadm; the VIP is ready for it"),
+    "certificate_lacks_vip": (
+        WARNING,
+        "add that to apiServer.certSANs of kubeadm's ClusterConfiguration, make apiserver.crt anew there by `kubeadm "
+        "init phase certs apiserver`, and restart the API server",
+    ),
+    "kubelet_took_vip": (ERROR, "give the kubelet its own address by --node-ip there, and restart it"),
+    "kubelet_node_ip_unset": (
+        WARNING,
+        "give the kubelet its own address by --node-ip there; one that chooses for itself can choose the VIP",
+    ),
     "anonymous_denied": (
         WARNING,
         "the API server answers 401, so it's alive but its readiness is unknown: allow anonymous requests to its "
@@ -82,7 +93,16 @@ CODES: Dict[str, Tuple[str, str]] = {
 }
 
 # Where every difference from the plan counts, as in `status`, these count too.
-_STRICT = frozenset(["takeover_pending", "backend_silent", "file_drifted", "service_disabled", "plan_outdated"])
+_STRICT = frozenset(
+    [
+        "takeover_pending",
+        "backend_silent",
+        "file_drifted",
+        "service_disabled",
+        "plan_outdated",
+        "certificate_lacks_vip",
+    ]
+)
 
 # The delay is counted in whole seconds by a check that runs once a second.
 _FAILBACK_GRACE = 3
@@ -136,12 +156,14 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
         findings.extend(_presence(plan, host, observations, scope))
         if host in observations:
             findings.extend(_host_findings(plan, host, observations[host]))
+            findings.extend(_node_findings(plan, host, observations[host]))
     for endpoint in plan["endpoints"]:
         deployed = deployed_members(endpoint, observations, scope.applied | scope.elsewhere)
         holders[endpoint["name"]] = _holders(endpoint, observations)
         for host in deployed:
             if host in observations:
                 findings.extend(_endpoint_findings(endpoint, host, observations[host]))
+                findings.extend(_certificate_findings(endpoint, observations[host]))
         findings.extend(_holding(endpoint, observations, deployed, scope))
         findings.extend(_answers(endpoint, observations, deployed))
     findings = _weigh(findings + _unsettled(observations, findings), scope)
@@ -185,7 +207,8 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
         if starting:
             texts.append("%s: keepalived is still starting %s" % (endpoint["name"], _listed(starting)))
     accepted = _accepted(plan)
-    return texts + [finding.message for finding in findings if finding.severity == ERROR and finding.code not in accepted]
+    errors = [finding for finding in findings if finding.severity == ERROR and finding.code not in accepted]
+    return texts + [finding.message for finding in errors]
 
 
 def apart(observations: Mapping[str, Info]) -> float:
@@ -298,6 +321,31 @@ def _stored_endpoint(endpoint: Plan, info: Info) -> Optional[Plan]:
 
 def _differing_keys(ours: Plan, theirs: Plan) -> List[str]:
     return sorted(key for key in set(ours) | set(theirs) if ours.get(key) != theirs.get(key))
+
+
+# The cluster behind the endpoint
+
+
+def _certificate_findings(endpoint: Plan, info: Info) -> List[Finding]:
+    """Of the API servers that this host has asked."""
+    findings = []
+    for server, names in sorted(((info.get("certificates") or {}).get(endpoint["name"]) or {}).items()):
+        missing = _certificate.lacking(names, endpoint)
+        if missing:
+            text = "its API server's certificate is for %s, not for %s" % (_certificate.listed(names), _listed(missing))
+            findings.append(_finding("certificate_lacks_vip", text, server, endpoint))
+    return findings
+
+
+def _node_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
+    kubelet = info.get("kubelet") or {}
+    if not kubelet:
+        return []
+    vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
+    trouble = _components.node_ip_trouble(
+        kubelet["name"], kubelet["options"], kubelet["running"], info.get("node") or {}, vips
+    )
+    return [_finding(trouble[0], trouble[1], host)] if trouble else []
 
 
 # One host by itself

@@ -293,6 +293,25 @@ errors:
   returned: always
   type: dict
   sample: {}
+certificates:
+  description:
+    - Names and addresses of the certificates of API servers, by endpoint and host, with O(connect). These are this
+      host's API server and those of hosts that balance nothing.
+  returned: always
+  type: dict
+  sample: {kube-apiserver: {cp1: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11, 198.51.100.100]}}}
+kubelet:
+  description: The kubelet of this host, and its options that name addresses, with O(connect). Empty where there's none.
+  returned: always
+  type: dict
+  sample: {running: true, name: kubelet, options: {node-ip: 198.51.100.11}}
+node:
+  description:
+    - Name and addresses of this node as the cluster has them, asked with the kubelet's credentials, with O(connect).
+      Empty where this host is no node or no API server answers.
+  returned: always
+  type: dict
+  sample: {name: cp1, addresses: [198.51.100.11]}
 """
 
 import json
@@ -307,6 +326,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _cluster_io,
     _haproxy,
     _host_io,
     _hostfacts,
@@ -404,6 +424,7 @@ class Observer:
             time.sleep(pause)
 
     def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
+        info.update(self._cluster())
         return dict(self.still, **info, at=round(time.time(), 3), errors=self.errors)
 
     # What doesn't change while the module runs
@@ -544,6 +565,24 @@ class Observer:
         return {
             "connect": [result for key, result in done.items() if key[0] == "vip"],
             "apiservers": {key[1]: result for key, result in done.items() if key[0] == "apiserver"},
+        }
+
+    def _cluster(self) -> Dict[str, Any]:
+        """What Kubernetes makes of the endpoint, read once: it changes with nobody's waiting."""
+        if not self.params["connect"] or not self.params["host"]:
+            return {"certificates": {}, "kubelet": {}, "node": {}}
+        seconds, kubelet = self.params["connect_timeout"], self._try("kubelet", _cluster_io.read_kubelet, {})
+        calls: Dict[str, Callable[[], Any]] = {
+            item["name"]: partial(_cluster_io.read_certificates, item, self.params["host"], seconds)
+            for item in self._mine()
+        }
+        certificates = _host_io.together(calls)
+        for errors in (item[1] for item in certificates.values()):
+            self.errors.update({"certificate of %s" % name: error for name, error in errors.items()})
+        return {
+            "certificates": {name: found for name, (found, dummy) in certificates.items() if found},
+            "kubelet": kubelet,
+            "node": self._try("node", partial(_cluster_io.read_node, kubelet.get("options", {}), seconds), {}),
         }
 
     def _dump(self, pid: Optional[int]) -> Dict[str, Any]:

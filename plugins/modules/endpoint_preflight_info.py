@@ -152,11 +152,20 @@ host_names:
   type: list
   elements: str
   sample: [127.0.1.1]
-certificates:
-  description: Names and addresses of the certificate of this host's API server, by the endpoint's name.
+node:
+  description:
+    - Name and addresses of this node as the cluster has them, asked with the kubelet's credentials. Empty where this
+      host is no node or no API server answers.
   returned: always
   type: dict
-  sample: {kube-apiserver: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11]}}
+  sample: {name: cp1, addresses: [198.51.100.11]}
+certificates:
+  description:
+    - Names and addresses of the certificates of API servers, by endpoint and host. These are this host's API server
+      and those of hosts that balance nothing.
+  returned: always
+  type: dict
+  sample: {kube-apiserver: {cp1: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11]}}}
 manage:
   description: Whether M(kubeha.apiserver.endpoint_network) has something to do on this host, or has done something.
   returned: always
@@ -183,7 +192,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, 
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _certificate,
+    _cluster_io,
     _components,
     _host_io,
     _hostfacts,
@@ -252,8 +261,9 @@ class Observer:
         said = _host_io.together(self._commands())
         units = _hostfacts.parse_units(self._output(said, "units"))
         active = {name for name in UNITS if units.get(name, {}).get("ActiveState") == "active"}
-        programs = self._try("programs", lambda: list(read_programs()), [])
+        programs = self._try("programs", lambda: list(_cluster_io.read_programs()), [])
         listeners = self._try("listeners", self._listeners, [])
+        kubelet = _components.kubelet_of_files([read_text(path) for path in _components.KUBELET_FILES])
         return {
             "interfaces": [
                 {"name": link.name, "index": link.index, "up": link.up, "carrier": link.carrier, "mtu": link.mtu}
@@ -271,9 +281,10 @@ class Observer:
             "sysctls": {name: sysctl(name) for name in self._sysctl_names()},
             "sysctl_files": self._try("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
             "programs": programs,
-            "kubelet": _components.kubelet_of_files([read_text(path) for path in _components.KUBELET_FILES]),
+            "kubelet": kubelet,
+            "node": self._try("node", partial(_cluster_io.read_node, options_of(programs) or kubelet, TLS_SECONDS), {}),
             "host_names": host_names(),
-            "certificates": self._certificates(listeners),
+            "certificates": self._certificates(),
             "manage": self._manages(),
             "errors": self.errors,
         }
@@ -312,7 +323,7 @@ class Observer:
                     "port": port,
                     "pid": pid,
                     "program": program,
-                    "unit": unit_of(pid) if pid else None,
+                    "unit": _cluster_io.unit_of(pid) if pid else None,
                     "kubernetes": port in balancing and self._is_apiserver(program, address, port),
                 }
             )
@@ -325,16 +336,12 @@ class Observer:
             return True
         return _host_io.https_get(reachable(address), port, "/readyz", TLS_SECONDS).status in API_STATUS
 
-    def _certificates(self, listeners: List[Dict[str, Any]]) -> Dict[str, Any]:
+    def _certificates(self) -> Dict[str, Any]:
         found = {}
         for endpoint in self.endpoints:
-            mine = [backend for backend in endpoint["backends"] if backend["name"] == self.host]
-            here = [item for item in listeners if item["port"] == endpoint["apiserver_port"]]
-            if not mine or not here:
-                continue
-            read = partial(read_names, reachable(here[0]["address"]), endpoint["apiserver_port"])
-            names = self._try("certificate of %s" % endpoint["name"], read, None)
-            if names is not None:
+            names, errors = _cluster_io.read_certificates(endpoint, self.host, TLS_SECONDS)
+            self.errors.update({"certificate of %s" % name: error for name, error in errors.items()})
+            if names:
                 found[endpoint["name"]] = names
         return found
 
@@ -458,7 +465,7 @@ class Observer:
 def read_owners(inodes: Set[str]) -> Dict[str, int]:
     """Processes by the sockets that they have."""
     owners: Dict[str, int] = {}
-    for pid in pids():
+    for pid in _cluster_io.pids():
         try:
             descriptors = os.listdir("/proc/%d/fd" % pid)
         except OSError:
@@ -475,41 +482,9 @@ def read_owners(inodes: Set[str]) -> Dict[str, int]:
     return owners
 
 
-def read_programs() -> Iterator[Dict[str, Any]]:
-    for pid in pids():
-        argv = [word.decode("utf-8", "replace") for word in (read_bytes("/proc/%d/cmdline" % pid)).split(b"\0")[:-1]]
-        name = _components.program(argv)
-        # What a container runs on a network of its own concerns nobody here.
-        if name is None or network_of(pid) not in (None, network_of(os.getpid())):
-            continue
-        environment = {}
-        if name in _components.ENVIRONMENT:
-            environment = _components.environment_of(read_bytes("/proc/%d/environ" % pid))
-        yield dict(_components.describe(name, argv, environment), pid=pid, unit=unit_of(pid))
-
-
-def network_of(pid: int) -> Optional[str]:
-    """The network namespace of a process; None where that can't be known."""
-    try:
-        return os.readlink("/proc/%d/ns/net" % pid)
-    except OSError:
-        return None
-
-
-def pids() -> List[int]:
-    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def unit_of(pid: int) -> Optional[str]:
-    """The systemd unit of a process, or what tells its container: the last part of its control group."""
-    for line in read_text("/proc/%d/cgroup" % pid).splitlines():
-        controllers, path = line.split(":", 2)[1:]
-        if controllers in ("", "name=systemd"):
-            parts = [part for part in path.split("/") if part.endswith((".service", ".scope", ".slice"))]
-            if "kubepods" in path:
-                return "a pod"
-            return parts[-1] if parts else None
-    return None
+def options_of(programs: List[Dict[str, Any]]) -> Mapping[str, str]:
+    """The running kubelet's."""
+    return next((item["options"] for item in programs if item["name"] in _components.KUBELETS), {})
 
 
 def read_networkd(index: int) -> Optional[Dict[str, Any]]:
@@ -544,10 +519,6 @@ def read_ruleset(text: str) -> Optional[_netfilter.Ruleset]:
     """Around the JSON, nft may warn of tables that are iptables'."""
     begin = text.find("{")
     return None if begin < 0 else _netfilter.Ruleset(json.JSONDecoder().raw_decode(text, begin)[0])
-
-
-def read_names(address: str, port: int) -> Dict[str, List[str]]:
-    return _certificate.subject_alt_names(_host_io.peer_certificate(address, port, TLS_SECONDS))
 
 
 def default_routes() -> Dict[str, List[str]]:

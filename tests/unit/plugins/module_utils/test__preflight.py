@@ -85,7 +85,10 @@ def observe(the_plan, host, running=False):
             ],
             "kubelet": {},
             "host_names": ["127.0.1.1"],
-            "certificates": {item["name"]: {"dns": ["kubernetes"], "ip": ["10.96.0.1", VIP]} for item, _member in mine},
+            "node": {"name": host, "addresses": [mine[0][1]["address"]]},
+            "certificates": {
+                item["name"]: {host: {"dns": ["kubernetes"], "ip": ["10.96.0.1", VIP]}} for item, _member in mine
+            },
             "manage": False,
             "errors": {},
         },
@@ -322,6 +325,12 @@ def kubelet_took_vip_3(seen):
     seen["preflight"]["kubelet"] = {"node-ip": VIP}
 
 
+@wrong("kubelet_took_vip", seen="the cluster has 198.51.100.100 for an address of node cp2")
+def kubelet_took_vip_4(seen):
+    program(seen, "kubelet")
+    seen["preflight"]["node"]["addresses"].append(VIP)
+
+
 @wrong("kubelet_node_ip_unset", "warning", seen="kubelet runs without --node-ip")
 def kubelet_node_ip_unset(seen):
     program(seen, "kubelet")
@@ -358,7 +367,7 @@ def calico_may_take_vip(seen):
     seen="the API server's certificate is for 10.96.0.1, kubernetes, not for 198.51.100.100",
 )
 def certificate_lacks_vip(seen):
-    seen["preflight"]["certificates"]["kube-apiserver"] = {"dns": ["kubernetes"], "ip": ["10.96.0.1"]}
+    seen["preflight"]["certificates"]["kube-apiserver"]["cp2"] = {"dns": ["kubernetes"], "ip": ["10.96.0.1"]}
 
 
 @wrong("check_incomplete", "info", seen="nft: it may not be run")
@@ -416,8 +425,8 @@ def test_a_code_that_does_not_exist_is_not_accepted():
 def test_nothing_wrong_is_nothing_found(running, families, transport, failback, looked_at):
     the_plan = plan(endpoint(families=families, transport=transport, failback=failback))
     hosts = observations(the_plan, running)
-    for host in hosts.values():
-        host["preflight"]["certificates"]["kube-apiserver"]["ip"].append("2001:db8:1::100")
+    for name, host in hosts.items():
+        host["preflight"]["certificates"]["kube-apiserver"][name]["ip"].append("2001:db8:1::100")
     some = {host: info for host, info in hosts.items() if host in looked_at}
     assert preflight.preflight_findings(the_plan, some) == []
 
@@ -527,7 +536,7 @@ def test_a_name_instead_of_the_vip():
     the_plan["endpoints"][0]["dns_name"] = "api.example.com"
     hosts = {"cp1": observe(the_plan, "cp1")}
     assert codes(preflight.preflight_findings(the_plan, hosts)) == [("certificate_lacks_vip", "warning")]
-    hosts["cp1"]["preflight"]["certificates"]["kube-apiserver"]["dns"].append("api.example.com")
+    hosts["cp1"]["preflight"]["certificates"]["kube-apiserver"]["cp1"]["dns"].append("api.example.com")
     assert preflight.preflight_findings(the_plan, hosts) == []
 
 

@@ -185,6 +185,13 @@ def drop(host):
 
 DUAL = make_plan(dual=True)
 # (code, severity, host, what is changed, plan, scope)
+NO_NAMES = {"dns": [], "ip": []}
+
+
+def kubelet(*addresses):
+    return {"running": True, "name": "kubelet", "options": {"node-ip": ",".join(addresses)} if addresses else {}}
+
+
 FINDING_DATA = [
     ("no_holder", "error", None, put("cp1", "holds", []), None, None),
     ("two_holders", "error", None, put("cp2", "holds", [VIP4]), None, None),
@@ -285,6 +292,9 @@ FINDING_DATA = [
         None,
     ),
     ("anonymous_denied", "warning", "cp2", backend("cp2", 2, "UP", "L7OK", 401), None, None),
+    ("certificate_lacks_vip", "warning", "cp2", put("cp2", "certificates", {NAME: {"cp2": NO_NAMES}}), None, None),
+    ("kubelet_took_vip", "error", "cp2", put("cp2", "kubelet", kubelet(VIP4)), None, None),
+    ("kubelet_node_ip_unset", "warning", "cp2", put("cp2", "kubelet", kubelet()), None, None),
 ]
 
 
@@ -482,3 +492,46 @@ def test_settle_is_longer_than_a_takeover():
 def test_address_port():
     assert verdict.address_port(VIP4, 1) == "198.51.100.100:1"
     assert verdict.address_port(VIP6, 1) == "[2001:db8::100]:1"
+
+
+def with_cluster(plan, host, holder="cp1"):
+    """A node of a cluster that was told of the endpoint."""
+    names = {"dns": ["kubernetes"], "ip": ["10.96.0.1", VIP4, VIP6]}
+    return dict(
+        observe(plan, host, holder),
+        certificates={NAME: {host: names}},
+        kubelet=kubelet("198.51.100.11"),
+        node={"name": host, "addresses": ["198.51.100.11"]},
+    )
+
+
+def test_a_cluster_that_was_told_of_the_endpoint():
+    plan = make_plan(dual=True)
+    seen = {host: with_cluster(plan, host) for host in HOSTS}
+    assert codes(verdict.judge(plan, seen, verdict.Scope(strict=True))) == []
+
+
+def test_a_certificate_that_clients_refuse():
+    plan = make_plan()
+    seen = {host: with_cluster(plan, host) for host in HOSTS}
+    # An API server on a host that balances nothing is asked by those that do.
+    for info in seen.values():
+        info["certificates"] = {NAME: {"api1": {"dns": ["kubernetes"], "ip": ["10.96.0.1"]}}}
+    result = verdict.judge(plan, seen)
+    assert codes(result, "warning") == ["certificate_lacks_vip"]
+    assert result["findings"][0]["host"] == "api1"
+    assert "for 10.96.0.1, kubernetes, not for %s" % VIP4 in result["findings"][0]["message"]
+    assert codes(verdict.judge(plan, seen, verdict.Scope(strict=True)), "error") == ["certificate_lacks_vip"]
+    # Nothing to wait for: it will be so until somebody makes another one.
+    assert verdict.unmet(plan, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
+
+
+def test_a_node_that_has_taken_the_vip():
+    plan = make_plan()
+    seen = {host: with_cluster(plan, host) for host in HOSTS}
+    seen["cp1"]["kubelet"]["options"] = {}
+    seen["cp1"]["node"]["addresses"] = [VIP4]
+    seen["cp2"]["kubelet"]["options"] = {}
+    result = verdict.judge(plan, seen)
+    found = {(item["code"], item["severity"], item["host"]) for item in result["findings"]}
+    assert found == {("kubelet_took_vip", "error", "cp1"), ("kubelet_node_ip_unset", "warning", "cp2")}
