@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
             files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))
             given = plain(args["secrets"])
             marks = _render.secret_placeholders(
-                plan, host, lambda: given or secrets(collect(task_vars, self._templar).intent))
+                plan, host, lambda: _secrets(given, task_vars, self._templar))
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, t.Any] = self._execute_module(
@@ -48,3 +48,9 @@ class ActionModule(ActionBase):
         # Whole files make no readable report; the diff shows them where it's wanted.
         result.get("invocation", {}).get("module_args", {}).pop("files", None)
         return result
+
+
+def _secrets(given: t.Any, task_vars: dict[str, t.Any], templar: t.Any) -> dict[str, dict[str, str]]:
+    """The secrets in the variables, but VRRP's passwords as given where they are."""
+    found = secrets(collect(task_vars, templar).intent)
+    return {**found, "passwords": given} if given else found

@@ -77,15 +77,18 @@ class ActionModule(ActionBase):
 
     def _files(self, plan: dict[str, t.Any], given: dict[str, str] | None, task_vars: dict[str, t.Any]
                ) -> list[Rendered]:
-        known: dict[str, str] | None = given
+        known: dict[str, dict[str, str]] | None = {"passwords": given, "registries": {}} if given else None
         files = []
         for host in _hostview.balancers(plan):
             marks: dict[str, str] = {}
-            names = _hostview.secret_endpoints(plan, host)
-            if names:
+            names, registries = _hostview.secret_endpoints(plan, host), _hostview.secret_registries(plan, host)
+            if names or registries:
                 if known is None:
                     known = secrets(collect(task_vars, self._templar).intent)
-                marks = {_hostview.placeholder(name): known[name] for name in names if known.get(name)}
+                passwords, logins = known["passwords"], known["registries"]
+                marks = {_hostview.placeholder(name): passwords[name] for name in names if passwords.get(name)}
+                marks.update((_hostview.image_placeholder(name), logins[name])
+                             for name in registries if logins.get(name))
             for entry in _render.render_host(plan, host, TEMPLATES):
                 content = entry["content"]
                 for mark, secret in marks.items():

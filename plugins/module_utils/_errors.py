@@ -57,6 +57,12 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "image_invalid": (
         "must be an image reference: registry/name:tag or registry/name@sha256:digest",
         "write a reference such as docker.io/library/haproxy:3.0.11"),
+    "registry_invalid": (
+        "must be a registry, perhaps with a folder: registry.example.org:5000/mirror",
+        "write it without https:// and without a slash at its end"),
+    "image_auth_invalid": (
+        "must be a mapping of username and password, both printable text, the username without a colon",
+        "write {{username: pull, password: ...}}, best from a vault"),
     "interface_name_invalid": (
         "must be a network interface's name: 1 to 15 of A-Z a-z 0-9 _ . -, but not . or .., and no - at its beginning",
         "write the name that `ip link` shows before the @ or the colon{more}"),
@@ -83,6 +89,20 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "manifest_dirs_mixed": (
         "{host} also balances {other}, whose manifests lie in {directory}; a kubelet reads one folder",
         "use the same endpoint_manifest_dir for endpoints that share a balancer"),
+
+    # Static pods
+    "image_missing": (
+        "endpoint_mode: static_pod needs an image of {daemon}, and nobody maintains an official one",
+        "build one from images/{daemon}/Containerfile of this collection, push or import it, and write its reference"),
+    "image_too_old": (
+        "{daemon} {found} is too old; {needed} is the oldest that is supported",
+        "write a newer image, or set {daemon}_version if its tag doesn't mean the version"),
+    "image_port_privileged": (
+        "in its pod HAProxy is user {user} (haproxy_image_user), who may not listen on ports below 1024",
+        "choose port 1024 or above, or set haproxy_image_user: 0"),
+    "manifest_dir_taken": (
+        "{folder} is this collection's own, and a kubelet would take all files there for manifests",
+        "write the kubelet's staticPodPath, such as /etc/kubernetes/manifests"),
 
     # Hosts
     "hosts_missing": (
@@ -252,6 +272,9 @@ WARNINGS: dict[str, str] = {
     "deployed_unreadable": "the plan stored on {host} can't be read and is ignored: {reason}",
     "facts_unreadable": "{host} reported networks that can't be read; they are ignored: {reason}",
     "hmac_untried": "endpoint_auth: hmac is untried: no distribution had a keepalived that can do it",
+    "image_floating": (
+        "image {image} ({variable}) has {what}, so hosts may run different versions of it, and a restart may change"
+        " them; write a tag with a version, or best a digest"),
     "port_changes": (
         "the port of {endpoint} changes from {deployed} to {planned}: what knows it, such as kubeconfigs and kubeadm's"
         " controlPlaneEndpoint, has to be changed, too"),

@@ -16,7 +16,9 @@ import ipaddress
 import json
 import math
 import re
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from . import _pods
 
 ROLES = ("haproxy", "keepalived")
 COMMON = "common"
@@ -32,6 +34,48 @@ SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
 SOCKET = "/var/lib/haproxy/kubeha.sock"
 RUN = "/run/kubeha"
 SCRIPT_USER = "keepalived_script"
+TMPFILES = "/etc/tmpfiles.d/kubeha.conf"
+# The kubelet's own, for registries that want a password; a static pod can't name a secret of the cluster.
+IMAGE_AUTH = "/var/lib/kubelet/config.json"
+
+
+class Layout(NamedTuple):
+    """What differs between HAProxy and keepalived as services and as static pods."""
+
+    config: Dict[str, str]          # by role
+    socket: str
+    check: str                      # commands, as keepalived runs them
+    notify: str
+    script_user: str
+    haproxy_globals: List[str]
+    haproxy_threads: Optional[int]  # at most, where HAProxy can be told so
+
+
+LAYOUTS = {
+    "service": Layout(
+        config={"haproxy": HAPROXY_CONFIG, "keepalived": KEEPALIVED_CONFIG}, socket=SOCKET,
+        check=CHECK, notify=NOTIFY, script_user=SCRIPT_USER,
+        haproxy_globals=[
+            # systemd's journal reads the levels that "short" writes; no syslog socket is needed inside of the chroot.
+            "log stdout format short daemon",
+            "chroot /var/lib/haproxy",
+            "user haproxy",
+            "group haproxy",
+            "stats socket %s user root group root mode 600 level admin" % SOCKET,
+        ],
+        haproxy_threads=None),
+    # Any image has a shell in /bin/sh; which one, the scripts find out.
+    "static_pod": Layout(
+        config=_pods.CONFIG, socket=_pods.SOCKET,
+        check="/bin/sh " + _pods.CHECK, notify="/bin/sh " + _pods.NOTIFY, script_user="root",
+        # The pod has its user and its read-only root from the kubelet.
+        haproxy_globals=[
+            "log stdout format raw daemon",
+            "stats socket %s mode 600 level admin" % _pods.SOCKET,
+        ],
+        # One for each of a large machine's processors would cost memory for nothing.
+        haproxy_threads=4),
+}
 
 # The marker by which a deployed file is known as ours; the same words as in _ownership.
 HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next run."
@@ -56,42 +100,36 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
     endpoints = _balanced_by(plan, host)
     if not endpoints:
         return []
-    files: List[Dict[str, Any]] = [
-        _file(COMMON, UNIT_HOOK, "haproxy/files/unit-hook", "script", mode="0755"),
-    ]
-    if "haproxy" in roles:
-        if _sysctls(endpoints):
-            files.append(_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl"))
-        files += [
-            _file("haproxy", DROP_INS["haproxy"], "haproxy/templates/haproxy.service.conf.j2", "unit"),
-            _file("haproxy", HAPROXY_CONFIG, "haproxy/templates/haproxy.cfg.j2", "haproxy", guarded=True),
-        ]
-    if "keepalived" in roles:
-        secret = bool(secret_endpoints(plan, host))
-        files += [
-            _file("keepalived", CHECK, "keepalived/files/kubeha-check", "script", mode="0755"),
-            _file("keepalived", NOTIFY, "keepalived/files/kubeha-notify", "script", mode="0755"),
-            _file("keepalived", DROP_INS["keepalived"], "keepalived/templates/keepalived.service.conf.j2", "unit"),
-            _file("keepalived", KEEPALIVED_CONFIG, "keepalived/templates/keepalived.conf.j2", "keepalived",
-                  mode="0600" if secret else "0640", guarded=True, secret=secret),
-        ]
     stored = {"schema": plan["schema"], "endpoints": endpoints}
-    files.append(_file(COMMON, PLAN_FILE, None, "plan",
-                       content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n"))
-    return files
+    listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
+    return listing(endpoints, roles) + [
+        _file(COMMON, PLAN_FILE, None, "plan",
+              content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
 
 def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
     """The values that the templates of `host` print."""
     endpoints = _balanced_by(plan, host)
+    mode = endpoints[0]["mode"] if endpoints else "service"
+    layout = LAYOUTS[mode]
     return {
         "header": HEADER,
         "host": host,
         "hook": UNIT_HOOK,
         "sysctls": _sysctls(endpoints),
-        "haproxy": _haproxy(endpoints),
-        "keepalived": _keepalived(endpoints, host),
+        "tmpfiles": _pods.tmpfiles(endpoints[0]["images"]) if mode == "static_pod" else [],
+        "haproxy": _haproxy(endpoints, layout),
+        "keepalived": _keepalived(endpoints, host, layout),
     }
+
+
+def pod(plan: Mapping[str, Any], host: str, role: str, run: str) -> Dict[str, Any]:
+    """The static pod of `role` on `host`; `run` is the script that it starts with."""
+    endpoints = _balanced_by(plan, host)
+    images = endpoints[0]["images"]
+    if role == "haproxy":
+        return _pods.haproxy(images["haproxy"], endpoints, run)
+    return _pods.keepalived(images["keepalived"], run)
 
 
 def placeholder(endpoint_name: str) -> str:
@@ -99,10 +137,20 @@ def placeholder(endpoint_name: str) -> str:
     return "<<kubeha secret of %s>>" % endpoint_name
 
 
+def image_placeholder(registry: str) -> str:
+    """Stands for a registry's user and password in a rendered file."""
+    return "<<kubeha secret of registry %s>>" % registry
+
+
 def balancers(plan: Mapping[str, Any]) -> List[str]:
     """All hosts that get files, in the plan's order."""
-    return list(dict.fromkeys(member["host"] for endpoint in plan["endpoints"] if endpoint["mode"] == "service"
+    return list(dict.fromkeys(member["host"] for endpoint in plan["endpoints"]
                               for instance in endpoint["instances"] for member in instance["members"]))
+
+
+def mode_of(plan: Mapping[str, Any], host: str) -> Optional[str]:
+    """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
+    return next((endpoint["mode"] for endpoint in _balanced_by(plan, host)), None)
 
 
 def secret_endpoints(plan: Mapping[str, Any], host: str) -> List[str]:
@@ -110,10 +158,69 @@ def secret_endpoints(plan: Mapping[str, Any], host: str) -> List[str]:
     return [endpoint["name"] for endpoint in _balanced_by(plan, host) if endpoint["auth"] != "none"]
 
 
+def secret_registries(plan: Mapping[str, Any], host: str) -> List[str]:
+    """Registries whose user and password are in this host's files."""
+    return list(dict.fromkeys(registry for endpoint in _balanced_by(plan, host)
+                              for registry in endpoint.get("image_auth") or ()))
+
+
 def _balanced_by(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
     return [endpoint for endpoint in plan["endpoints"]
-            if endpoint["mode"] == "service"
-            and any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
+            if any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
+
+
+def _service_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    files = [_file(COMMON, UNIT_HOOK, "haproxy/files/unit-hook", "script", mode="0755")]
+    if "haproxy" in roles:
+        files += _sysctl_files(endpoints) + [
+            _file("haproxy", DROP_INS["haproxy"], "haproxy/templates/haproxy.service.conf.j2", "unit"),
+            _file("haproxy", HAPROXY_CONFIG, "haproxy/templates/haproxy.cfg.j2", "haproxy", guarded=True),
+        ]
+    if "keepalived" in roles:
+        secret = _has_secret(endpoints)
+        files += [
+            _file("keepalived", CHECK, "keepalived/files/kubeha-check", "script", mode="0755"),
+            _file("keepalived", NOTIFY, "keepalived/files/kubeha-notify", "script", mode="0755"),
+            _file("keepalived", DROP_INS["keepalived"], "keepalived/templates/keepalived.service.conf.j2", "unit"),
+            _file("keepalived", KEEPALIVED_CONFIG, "keepalived/templates/keepalived.conf.j2", "keepalived",
+                  mode="0600" if secret else "0640", guarded=True, secret=secret),
+        ]
+    return files
+
+
+def _pod_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """The manifests come last: what they mount is there before the kubelet starts the pod."""
+    files = [_file(COMMON, TMPFILES, "haproxy/templates/tmpfiles.conf.j2", "tmpfiles")]
+    registries = list(dict.fromkeys(name for endpoint in endpoints for name in endpoint.get("image_auth") or ()))
+    if registries:
+        files.append(_file(COMMON, IMAGE_AUTH, None, "image-auth", mode="0600", guarded=True, secret=True,
+                           content=_pods.image_auth(HEADER, {name: image_placeholder(name) for name in registries})))
+    if "haproxy" in roles:
+        files += _sysctl_files(endpoints) + [
+            _file("haproxy", _pods.RUN["haproxy"], "haproxy/files/pod-run", "pod-script", mode="0755"),
+            _file("haproxy", _pods.CONFIG["haproxy"], "haproxy/templates/haproxy.cfg.j2", "haproxy"),
+        ]
+    if "keepalived" in roles:
+        files += [
+            _file("keepalived", _pods.RUN["keepalived"], "keepalived/files/pod-run", "pod-script", mode="0755"),
+            _file("keepalived", _pods.START, "keepalived/templates/start.j2", "pod-start"),
+            _file("keepalived", _pods.CHECK, "keepalived/files/kubeha-check", "pod-script", mode="0755"),
+            _file("keepalived", _pods.NOTIFY, "keepalived/files/kubeha-notify", "pod-script", mode="0755"),
+            _file("keepalived", _pods.CONFIG["keepalived"], "keepalived/templates/keepalived.conf.j2", "keepalived",
+                  mode="0600", secret=_has_secret(endpoints)),
+        ]
+    return files + [
+        _file(role, _pods.manifest_path(endpoints[0]["manifest_dir"], role), "haproxy/templates/pod.yaml.j2",
+              "manifest", mode="0600")
+        for role in ROLES if role in roles]
+
+
+def _sysctl_files(endpoints: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    return [_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl")] if _sysctls(endpoints) else []
+
+
+def _has_secret(endpoints: Iterable[Mapping[str, Any]]) -> bool:
+    return any(endpoint["auth"] != "none" for endpoint in endpoints)
 
 
 def _file(role: str, path: str, template: Optional[str], kind: str, **more: Any) -> Dict[str, Any]:
@@ -133,7 +240,7 @@ def _sysctls(endpoints: Iterable[Mapping[str, Any]]) -> List[str]:
 
 # HAProxy
 
-def _haproxy(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str, Any]:
     # Each endpoint has its own share, so none can starve another, or the health checks.
     connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
     connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
@@ -152,16 +259,25 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
         "RestrictSUIDSGID=yes",
     ]
     return {
-        "socket": SOCKET,
-        "maxconn": connections,
-        "hard_stop_after": "%ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
-                                               default=60)),
+        "globals": layout.haproxy_globals + _thread_limit(endpoints, layout) + [
+            "stats timeout 30s",
+            "maxconn %d" % connections,
+            "hard-stop-after %ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
+                                                default=60)),
+            "ssl-server-verify none",
+        ],
         "health": _health(endpoints),
         "health_maxconn": _HEALTH_MAXCONN,
         "endpoints": [_balancer(endpoint) for endpoint in endpoints],
         "execution": execution,
         "execution_id": _digest(execution),
     }
+
+
+def _thread_limit(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> List[str]:
+    if layout.haproxy_threads and all(_at_least(endpoint["versions"]["haproxy"], (2, 8)) for endpoint in endpoints):
+        return ["thread-hard-limit %d" % layout.haproxy_threads]
+    return []
 
 
 def _health(endpoints: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
@@ -253,7 +369,7 @@ def _check(check: Mapping[str, Any]) -> List[str]:
 _HAPROXY_DOWN = {"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}
 
 
-def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, Any]:
+def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str, layout: Layout) -> Dict[str, Any]:
     execution = [
         # The process that speaks VRRP reports its state too, not only the one that watches it.
         "NotifyAccess=all",
@@ -270,21 +386,19 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, 
                      default=1000)
     # Each is run once a second: endpoints that ask the same of this host's HAProxy share one.
     scripts: Dict[str, Dict[str, Any]] = {}
-    bundles = [_bundle(endpoint, host, scripts) for endpoint in endpoints]
+    bundles = [_bundle(endpoint, host, scripts, layout) for endpoint in endpoints]
     return {
-        "script_user": SCRIPT_USER,
+        "script_user": layout.script_user,
         "globals": _globals(),
-        "notify": NOTIFY,
+        "notify": layout.notify,
         "scripts": list(scripts.values()),
         "files": [_HAPROXY_DOWN] + [entry for bundle in bundles for entry in bundle["files"]],
         "groups": [group for bundle in bundles for group in bundle["groups"]],
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
         # Written by the script user, and made by root before keepalived starts.
         "state_files": ["since"] + [name for bundle in bundles for name in bundle["state_files"]],
-        "addresses": list(dict.fromkeys(
-            _kernel_address(member["address"]) for endpoint in endpoints for instance in endpoint["instances"]
-            for member in instance["members"] if member["host"] == host)),
-        "restart_sec": "%dms" % restart_ms,
+        "addresses": _own_addresses(endpoints, host),
+        "restart_ms": restart_ms,
         "execution": execution,
         "execution_id": _digest(execution),
     }
@@ -308,6 +422,13 @@ def _globals() -> List[str]:
     ]
 
 
+def _own_addresses(endpoints: Iterable[Mapping[str, Any]], host: str) -> List[str]:
+    """What keepalived sends from, which has to be there before it starts."""
+    return list(dict.fromkeys(
+        _kernel_address(member["address"]) for endpoint in endpoints for instance in endpoint["instances"]
+        for member in instance["members"] if member["host"] == host))
+
+
 def _takeover_ms(instance: Mapping[str, Any]) -> int:
     """How long the other members wait for this one's adverts before one of them takes over, at most.
 
@@ -320,7 +441,8 @@ def _takeover_ms(instance: Mapping[str, Any]) -> int:
     return int(math.ceil(interval * adverts + skew))
 
 
-def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
+def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, Any]],
+            layout: Layout) -> Dict[str, Any]:
     """The instances of one endpoint, which fail over together, and what they track.
 
     `known` has the scripts of all endpoints so far, by what they do.
@@ -329,12 +451,12 @@ def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, A
     mine = [(instance, _member(instance, host)) for instance in endpoint["instances"]]
     instances = [(instance, member) for instance, member in mine if member]
     holder = group or instances[0][0]["name"]
-    scripts = [_script(endpoint, check, holder) for check in endpoint["checks"]]
+    scripts = [_script(endpoint, check, holder, layout.check) for check in endpoint["checks"]]
     files = []
     if endpoint["settle_weight"]:
         scripts.append({
             "name": "%s-settled" % endpoint["name"],
-            "command": "%s settled %d %s" % (CHECK, math.ceil(endpoint["failback_delay"]), holder),
+            "command": "%s settled %d %s" % (layout.check, math.ceil(endpoint["failback_delay"]), holder),
             "weight": endpoint["settle_weight"],
             # It reads two files and asks nobody: if it takes long the host is starved, which is no reason to lose rank.
             "timing": ["interval 1", "timeout 10", "fall 1", "rise 1"],
@@ -359,14 +481,16 @@ def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, A
     }
 
 
-def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any], holder: str) -> Dict[str, Any]:
+def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any], holder: str, program: str) -> Dict[str, Any]:
     health = endpoint["haproxy"]["health"]
     mode, path = ("live", health["live_path"]) if check["kind"] == "local" else ("ready", health["ready_path"])
     # The script gives up a little before keepalived kills it: then it can say what it saw.
     limit = _number(round(check["timeout"] * 0.8, 3))
-    command = "%s %s %s %d %s %s" % (CHECK, mode, health["address"], health["port"], path, limit)
+    command = "%s %s %s %d %s %s" % (program, mode, health["address"], health["port"], path, limit)
     if mode == "ready":
         command += " %d %s" % (_patience(endpoint, check), holder)
+    elif check.get("hangs", 1) > 1:
+        command += " %d" % check["hangs"]
     return {
         "name": check["name"],
         "command": command,

@@ -54,15 +54,21 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._values import sa
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (
     AUTH_HMAC,
     FLOOR,
+    FRACTIONAL_SCRIPT_INTERVAL,
     HAPROXY,
     KEEPALIVED,
     Version,
+    complete,
+    image_tag,
+    tag_version,
     version_text,
 )
 
 __all__ = ["INTENT_KEYS", "SCHEMA", "PlanError", "compute_plan"]
 
 SCHEMA = 1
+_OWN_FOLDERS = ("/etc/kubeha", "/run/kubeha", "/var/lib/kubeha")
+_UNPRIVILEGED = 1024
 MAX_AUTH_PASS = 8  # RFC 2338 section 5.3.10
 
 
@@ -97,6 +103,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
     _check_members(findings, specs)
     _check_auth(findings, specs)
     _check_shared_hosts(findings, specs)
+    _check_pods(findings, specs, common)
     vips = _check_vips(findings, specs, known, hosts, stored)
 
     around = Surroundings(findings, known, common.sayings, stored, vips)
@@ -107,6 +114,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
     versions = _oldest_versions(findings, specs, known, common, stored)
     timings = [_fit_timing(findings, spec, versions[index]) for index, spec in enumerate(specs)]
     ports = plan_ports(findings, specs, common.health_port, stored)
+    _check_pod_ports(findings, specs, common, ports)
 
     if findings.problems:
         return []
@@ -202,6 +210,38 @@ def _check_shared_hosts(findings: Findings, specs: list[Spec]) -> None:
                 At(findings, spec.origin("manifest_dir")).problem(
                     "manifest_dirs_mixed", spec.manifest_dir, host=host, other=other.name, directory=other.manifest_dir)
                 break
+
+
+def _check_pods(findings: Findings, specs: list[Spec], common: Globals) -> None:
+    """Static pods have images that tell what they run, and a folder of the kubelet's."""
+    specs = [spec for spec in specs if spec.mode == "static_pod"]
+    for spec in specs:
+        folder = next((folder for folder in _OWN_FOLDERS if (spec.manifest_dir + "/").startswith(folder + "/")), None)
+        if folder:
+            At(findings, spec.origin("manifest_dir")).problem("manifest_dir_taken", spec.manifest_dir, folder=folder)
+    for daemon, image in common.images.items() if specs else ():
+        variable, reference = daemon + "_image", image.reference
+        if reference is None:
+            if variable not in common.refused:
+                At(findings, variable).problem("image_missing", daemon=daemon)
+            continue
+        tag, told = image_tag(reference), tag_version(reference)
+        if "@" not in reference and tag in (None, "latest"):
+            findings.warn("image_floating", variable=variable, image=reference, what="tag latest" if tag else "no tag")
+        if told and complete(told) < FLOOR[daemon] and daemon not in common.versions:
+            At(findings, variable).problem("image_too_old", reference, daemon=daemon, found=".".join(map(str, told)),
+                                           needed=version_text(FLOOR[daemon]))
+
+
+def _check_pod_ports(findings: Findings, specs: list[Spec], common: Globals, ports: list[Ports]) -> None:
+    """Whoever isn't root listens on no port below 1024."""
+    user = common.images[HAPROXY].user
+    pods = [(spec, ports[index].port) for index, spec in enumerate(specs) if spec.mode == "static_pod" and user]
+    for spec, port in pods:
+        if port < _UNPRIVILEGED and "port" not in spec.refused:
+            At(findings, spec.origin("port")).problem("image_port_privileged", port, user=user)
+    if pods and common.health_port < _UNPRIVILEGED:
+        At(findings, "haproxy_health_port").problem("image_port_privileged", common.health_port, user=user)
 
 
 def _check_vips(findings: Findings, specs: list[Spec], known: dict[str, Host], hosts: t.Any,
@@ -318,10 +358,13 @@ def _oldest_versions(
     oldest: dict[tuple[int, str], _Oldest] = {}
     unknown: dict[str, dict[str, None]] = {KEEPALIVED: {}, HAPROXY: {}}
     for index, spec in enumerate(specs):
-        before = deployed_versions(stored.records(spec))
+        before = deployed_versions([record for record in stored.records(spec) if record.mode == spec.mode])
         for host, daemon in itertools.product(spec.lb_hosts, unknown):
-            own = known[host].versions.get(daemon) if host in known else None
-            version = own or common.versions.get(daemon) or before.get((host, daemon))
+            if spec.mode == "static_pod":
+                version = _pod_version(daemon, known.get(host), common) or before.get((host, daemon))
+            else:
+                own = known[host].versions.get(daemon) if host in known else None
+                version = own or common.versions.get(daemon) or before.get((host, daemon))
             if version is None:
                 unknown[daemon][host] = None
             found = _Oldest(version or FLOOR[daemon], host, version is not None)
@@ -333,6 +376,21 @@ def _oldest_versions(
     nothing = {daemon: _Oldest(FLOOR[daemon], "no host") for daemon in unknown}
     return [{daemon: oldest.get((groups.of(index), daemon), nothing[daemon]) for daemon in nothing}
             for index in range(len(specs))]
+
+
+def _pod_version(daemon: str, host: Host | None, common: Globals) -> Version | None:
+    """The version in a static pod: as written, as its image's tag tells, or of the pod that runs.
+
+    A tag says more than the pod, which may be of the image before. Where the tag is cut short (2.3), a pod of the same
+    series tells the rest.
+    """
+    told = tag_version(common.images[daemon].reference)
+    running = host.pod_versions.get(daemon) if host else None
+    if daemon in common.versions or not told:
+        return common.versions.get(daemon) or running
+    if running and running[:len(told)] == told:
+        return running
+    return max(complete(told), FLOOR[daemon])
 
 
 def _fit_timing(findings: Findings, spec: Spec, versions: dict[str, _Oldest]) -> Timing | None:
@@ -399,8 +457,14 @@ def _endpoint(planned: _Planned) -> dict[str, t.Any]:
         "adopt": spec.adopt,
         "accept_findings": spec.accept_findings,
         "manifest_dir": spec.manifest_dir if static_pod else None,
-        "images": {daemon: dict(image) for daemon, image in planned.common.images.items()} if static_pod else None,
+        "images": _images(planned.common) if static_pod else None,
+        "image_auth": planned.common.image_auth if static_pod else [],
     }
+
+
+def _images(common: Globals) -> dict[str, t.Any]:
+    return {daemon: {"image": image.reference, "pull_policy": image.pull_policy, "user": image.user}
+            for daemon, image in common.images.items()}
 
 
 def _control_plane_endpoint(spec: Spec, port: int) -> str:
@@ -438,9 +502,15 @@ def _instance(planned: _Planned, instance: Instance) -> dict[str, t.Any]:
 def _checks(planned: _Planned) -> list[dict[str, t.Any]]:
     """keepalived's checks: without weight, failing is FAULT; with one, it costs priority."""
     name, timing = planned.spec.name, planned.timing
+    local = {"interval": timing.local_interval, "fall": timing.local_fall, "hangs": 1}
+    if planned.spec.mode == "static_pod":
+        # Nothing else tells of a HAProxy that was killed: one refused connection is enough, and only hangs are tried
+        # again.
+        quick = 0.5 if planned.versions[KEEPALIVED].version >= FRACTIONAL_SCRIPT_INTERVAL else 1
+        local = {"interval": min(quick, timing.local_interval), "fall": 1, "hangs": timing.local_fall}
     return [
-        {"name": name + "-local", "kind": "local", "weight": 0, "interval": timing.local_interval,
-         "timeout": timing.local_timeout, "fall": timing.local_fall, "rise": timing.local_rise},
+        {"name": name + "-local", "kind": "local", "weight": 0, "timeout": timing.local_timeout,
+         "rise": timing.local_rise, **local},
         {"name": name + "-apiservers", "kind": "apiservers", "weight": planned.ranks.weight,
          "interval": timing.check_interval, "timeout": timing.check_timeout, "fall": timing.check_fall,
          "rise": timing.check_rise},

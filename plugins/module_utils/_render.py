@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
-from . import _hostview
+from . import _hostview, _pods
 
 try:
     import jinja2
@@ -37,6 +37,10 @@ def render_host(plan: Mapping[str, Any], host: str, templates_dir: str,
     files = _hostview.host_files(plan, host, roles)
     view = _hostview.host_view(plan, host)
     for entry in files:
+        if entry["kind"] == "manifest":
+            run = next(other["content"] for other in files
+                       if other["path"] == _pods.RUN[entry["role"]])
+            view["pod"] = _pods.yaml_lines(_hostview.pod(plan, host, entry["role"], run))
         if entry["template"] is not None:
             entry["content"] = render(view, entry["template"], templates_dir)
     return files
@@ -54,16 +58,25 @@ def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
 
 
 def secret_placeholders(plan: Mapping[str, Any], host: str,
-                        passwords: Callable[[], Mapping[str, str]]) -> Dict[str, str]:
-    """{placeholder: secret} for every secret in this host's files; `passwords` is asked only where there is one."""
-    names = _hostview.secret_endpoints(plan, host)
-    if not names:
+                        secrets: Callable[[], Mapping[str, Mapping[str, str]]]) -> Dict[str, str]:
+    """{placeholder: secret} for every secret in this host's files; `secrets` is asked only where there is one.
+
+    It gives `passwords` by endpoint and `registries`, which are users and passwords as the kubelet wants them.
+    """
+    names, registries = _hostview.secret_endpoints(plan, host), _hostview.secret_registries(plan, host)
+    if not names and not registries:
         return {}
-    known = passwords()
-    missing = [name for name in names if not known.get(name)]
+    known = secrets()
+    passwords, logins = known.get("passwords") or {}, known.get("registries") or {}
+    missing = [name for name in names if not passwords.get(name)]
     if missing:
         raise RenderError("endpoint_auth_password is missing for %s" % ", ".join(missing))
-    return {_hostview.placeholder(name): known[name] for name in names}
+    missing = [name for name in registries if not logins.get(name)]
+    if missing:
+        raise RenderError("endpoint_image_auth is missing for %s" % ", ".join(missing))
+    marks = {_hostview.placeholder(name): passwords[name] for name in names}
+    marks.update((_hostview.image_placeholder(name), logins[name]) for name in registries)
+    return marks
 
 
 def _environment(templates_dir: str) -> Any:

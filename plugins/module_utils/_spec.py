@@ -28,17 +28,21 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     subnet_of,
     unusable_kind,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import HIDDEN, At, Findings, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import DEFAULT as DEFAULT_TIMING
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Wish, read_timing
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (
     HAPROXY,
     KEEPALIVED,
     Version,
+    parse_version,
     read_version,
 )
 
 DEFAULT_NAME = "kube-apiserver"
+# The official image: of a release with long support, the one that Debian 13 has.
+HAPROXY_IMAGE = "haproxy:3.0.11"
+HAPROXY_USER = 99
 _SUGGESTIONS = 20  # beyond so many unknown hosts, looking for what was meant costs more than it helps
 
 
@@ -81,7 +85,16 @@ class Host(t.NamedTuple):
     sayings: Sayings
     inventory_address: Address | None
     networks: list[Network]
-    versions: dict[str, Version]                                    # by daemon
+    versions: dict[str, Version]                                    # by daemon: installed
+    pod_versions: dict[str, Version]                                # by daemon: running as a static pod
+
+
+class Image(t.NamedTuple):
+    """What a static pod runs."""
+
+    reference: str | None
+    pull_policy: str
+    user: int
 
 
 @dataclass
@@ -91,7 +104,9 @@ class Globals:
     health_port: int
     maxconn: int
     versions: dict[str, Version]                                    # by daemon
-    images: dict[str, dict[str, t.Any]]                             # by daemon: image and pull_policy
+    images: dict[str, Image]                                        # by daemon
+    image_auth: list[str]                                           # registries that want a password
+    refused: frozenset[str]
     sayings: Sayings                                                # of all hosts
 
 
@@ -180,6 +195,21 @@ def _vrids(at: At, value: t.Any) -> dict[str, int] | None:
     return found if len(found) == len(value) else None
 
 
+def _image_auth(at: At, value: t.Any) -> dict[str, str] | None:
+    """Registries, and user and password as the kubelet wants them; nothing of a password shows in a problem."""
+    if not isinstance(value, Mapping):
+        at.problem("value_type", HIDDEN, expected="a mapping of registries", found=values.describe(value, secret=True),
+                   more=" such as {registry.example.org: {username: pull, password: ...}}")
+        return None
+    found = {}
+    for name, item in value.items():
+        registry = values.registry(at, name)
+        login = values.login(at[registry], item) if registry is not None else None
+        if registry is not None and login is not None:
+            found[registry] = login
+    return found if len(found) == len(value) else None
+
+
 _PORT = values.integer(1, 65535)
 _VERSIONS = {daemon: read_version(daemon) for daemon in (HAPROXY, KEEPALIVED)}
 _PULL_POLICY = values.choice("Always", "IfNotPresent", "Never")
@@ -219,7 +249,10 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "haproxy_maxconn": _Field(values.integer(100, 1000000), 4096),
     "haproxy_version": _Field(_VERSIONS[HAPROXY], None),
     "keepalived_version": _Field(_VERSIONS[KEEPALIVED], None),
-    "haproxy_image": _Field(values.image, None),
+    "image_prefix": _Field(values.registry, None),
+    "image_auth": _Field(_image_auth, {}),
+    "haproxy_image": _Field(values.image, HAPROXY_IMAGE),
+    "haproxy_image_user": _Field(values.integer(0, 65535), HAPROXY_USER),
     "keepalived_image": _Field(values.image, None),
     "haproxy_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
     "keepalived_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
@@ -250,6 +283,11 @@ def read_intent(findings: Findings, intent: t.Any) -> tuple[list[Spec], Globals]
     else:
         specs = [_spec("endpoint_", top, frozenset(), NOTHING_SAID, {})]
     return specs, _read_globals(findings, given)
+
+
+def image_logins(value: t.Any) -> dict[str, str]:
+    """What the kubelet tells registries, of an endpoint_image_auth that the plan has accepted."""
+    return _image_auth(At(Findings(), ""), value or {}) or {}
 
 
 def read_hosts(findings: Findings, hosts: t.Any, specs: list[Spec]) -> dict[str, Host]:
@@ -300,7 +338,7 @@ def _read_variables(findings: Findings, intent: Mapping[t.Any, t.Any]) -> dict[s
 
 
 def _variable(key: str) -> str:
-    return key if key in _GLOBAL_FIELDS else "endpoint_" + key
+    return key if key.startswith((HAPROXY + "_", KEEPALIVED + "_")) else "endpoint_" + key
 
 
 def _read_list(findings: Findings, entries: t.Any, top: _Fields) -> list[Spec]:
@@ -370,16 +408,32 @@ def _read_fields(findings: Findings, where: str, given: Mapping[str, t.Any], inh
 
 def _read_globals(findings: Findings, given: Mapping[str, t.Any]) -> Globals:
     found = {}
+    refused = set()
     for key, spec in _GLOBAL_FIELDS.items():
-        value = spec.read(At(findings, key), given[key]) if key in given else None
+        value = spec.read(At(findings, _variable(key)), given[key]) if key in given else None
         found[key] = spec.default if value is None else value
+        if value is None and key in given:
+            refused.add(key)
     return Globals(
         health_port=found["haproxy_health_port"],
         maxconn=found["haproxy_maxconn"],
         versions={name: found[name + "_version"] for name in _VERSIONS if found[name + "_version"]},
-        images={name: {"image": found[name + "_image"], "pull_policy": found[name + "_image_pull_policy"]}
+        images={name: Image(_reference(found[name + "_image"], found["image_prefix"]),
+                            found[name + "_image_pull_policy"], found.get(name + "_image_user", 0))
                 for name in _VERSIONS},
+        image_auth=list(found["image_auth"]),
+        refused=frozenset(refused),
         sayings=_read_sayings(findings, "endpoint_", given))
+
+
+def _reference(image: str | None, prefix: str | None) -> str | None:
+    """The whole reference: an image that names no registry is in the user's own, or in Docker's."""
+    if image is None:
+        return None
+    first, slash, dummy = image.partition("/")
+    if slash and (first == "localhost" or not {".", ":"}.isdisjoint(first)):
+        return image
+    return "{0}/{1}".format(prefix or ("docker.io" if slash else "docker.io/library"), image)
 
 
 def _read_sayings(findings: Findings, where: str, given: Mapping[str, t.Any]) -> Sayings:
@@ -409,19 +463,25 @@ def _spec(where: str, fields: _Fields, inherited: frozenset[str], sayings: Sayin
 def _read_host(findings: Findings, name: str, value: t.Any) -> Host:
     if not isinstance(value, Mapping):
         At(findings, name).problem("host_data_invalid", value)
-        return Host(Sayings(refused=set(_HOST_FIELDS)), None, [], {})
+        return Host(Sayings(refused=set(_HOST_FIELDS)), None, [], {}, {})
     where = name + ": "
     versions = {}
+    pod_versions = {}
     for daemon, read in _VERSIONS.items():
         given = value.get(daemon + "_version")
         version = read(At(findings, where + daemon + "_version"), given) if given is not None else None
         if version:
             versions[daemon] = version
+        running = value.get(daemon + "_pod_version")
+        version = parse_version(str.__str__(running)) if isinstance(running, str) else None
+        if version:
+            pod_versions[daemon] = version
     return Host(
         sayings=_read_sayings(findings, where + "endpoint_", value),
         inventory_address=_usable(literal(value.get("inventory_address"))),
         networks=_read_networks(findings, name, value.get("networks")),
-        versions=versions)
+        versions=versions,
+        pod_versions=pod_versions)
 
 
 def _usable(address: Address | None) -> Address | None:

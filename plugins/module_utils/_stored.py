@@ -41,6 +41,7 @@ class Record:
 
     host: str
     name: str
+    mode: str
     port: int
     vips: frozenset[Address]
     vrids: dict[str, int]                               # by family
@@ -124,6 +125,7 @@ def _record(host: str, endpoint: t.Any) -> Record:
     return Record(
         host=host,
         name=_text(endpoint, "name"),
+        mode=_text({"mode": "service", **endpoint}, "mode"),
         port=_integer(endpoint, "port", 1, 65535),
         vips=frozenset(_address(_mapping(vip)) for vip in _list(endpoint, "vips")),
         vrids=vrids,

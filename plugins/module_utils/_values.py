@@ -16,6 +16,7 @@ nothing to any of keepalived, HAProxy, systemd, YAML and a shell.
 
 from __future__ import annotations
 
+import base64
 import datetime
 import difflib
 import re
@@ -50,6 +51,7 @@ _IMAGE = re.compile(
     r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
     r"(?:@sha256:[0-9a-f]{64})?")
+_REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _FINDING = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PASSWORD = re.compile(r"[A-Za-z0-9_.+/=-]+")
 _MAX_NAME = 63       # a name becomes part of file names, of instance names and, later, of a pod's name
@@ -171,6 +173,25 @@ def image(at: At, value: t.Any) -> str | None:
         at.problem("image_invalid", value)
         return None
     return reference
+
+
+def registry(at: At, value: t.Any) -> str | None:
+    """A registry, perhaps with a folder in it."""
+    given = text(at, value, "a registry")
+    if given is not None and (len(given) > 300 or not _REGISTRY.fullmatch(given)):
+        at.problem("registry_invalid", value)
+        return None
+    return given
+
+
+def login(at: At, value: t.Any) -> str | None:
+    """User and password of a registry, as one text in base64, as the kubelet has them. Neither shows in a problem."""
+    words = [value.get(key) for key in ("username", "password")] if isinstance(value, Mapping) else []
+    if (not words or len(words) != len(t.cast(t.Sized, value))
+            or not all(isinstance(word, str) and word and word.isprintable() for word in words) or ":" in words[0]):
+        at.problem("image_auth_invalid", HIDDEN)
+        return None
+    return base64.b64encode(":".join(words).encode()).decode()
 
 
 def interface(at: At, value: t.Any) -> str | None:

@@ -31,6 +31,10 @@ AUTH_HMAC: Version = (2, 4, 2)  # 2.4.0 has it, but the wire format changed in 2
 _VERSION = re.compile(
     r"(?:[0-9]{1,3}:)?v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:[-+~_. ][0-9A-Za-z.+~_:-]{0,80})?")
 
+# The name after the last slash, the tag, a digest; and a version that a tag begins with. Dates are none.
+_TAG = re.compile(r"[^/:@]+:([^/:@]+)(?:@.*)?")
+_TAG_VERSION = re.compile(r"v?([0-9])\.([0-9]{1,3})(?:\.([0-9]{1,4}))?(?![0-9])")
+
 
 @functools.lru_cache(maxsize=256)
 def parse_version(given: str) -> Version | None:
@@ -45,6 +49,24 @@ def parse_version(given: str) -> Version | None:
 def version_text(version: Version) -> str:
     """Three numbers between dots."""
     return "{0}.{1}.{2}".format(*version)
+
+
+def complete(version: tuple[int, ...]) -> Version:
+    """A version with three numbers, for one that may be cut short."""
+    major, minor, patch = (*version, 0)[:3]
+    return major, minor, patch
+
+
+def image_tag(reference: str) -> str | None:
+    """The tag of an image reference, None where it has none."""
+    match = _TAG.fullmatch(reference.rpartition("/")[2])
+    return match.group(1) if match else None
+
+
+def tag_version(reference: str | None) -> tuple[int, ...]:
+    """The two or three numbers of the version that an image's tag begins with; empty where it begins with none."""
+    match = _TAG_VERSION.match(image_tag(reference or "") or "")
+    return tuple(int(part) for part in match.groups() if part is not None) if match else ()
 
 
 def read_version(daemon: str) -> t.Callable[[At, t.Any], t.Optional[Version]]:

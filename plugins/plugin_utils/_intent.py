@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
 
 DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
 DEFAULT_APISERVER_GROUP = "kube_control_plane"
@@ -28,6 +29,9 @@ OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
     "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
 })
+
+
+_SECRETS = ("password", "image_auth")
 
 
 class Collected(t.NamedTuple):
@@ -60,8 +64,15 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True) 
     return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
 
 
-def secrets(intent: Mapping[str, t.Any]) -> dict[str, str]:
-    """VRRP passwords by endpoint name. Never put the result of this into a plan, a result or a log."""
+def secrets(intent: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
+    """What no plan holds, for those files that need it. Never put the result of this into a plan, a result or a log.
+
+    `passwords` are VRRP's, by endpoint; `registries` are users and passwords of registries, as the kubelet has them.
+    """
+    return {"passwords": _passwords(intent), "registries": image_logins(intent.get("image_auth"))}
+
+
+def _passwords(intent: Mapping[str, t.Any]) -> dict[str, str]:
     entries = intent.get("list")
     found: dict[str, str] = {}
     for entry in entries if isinstance(entries, list) and entries else [{}]:
@@ -136,7 +147,7 @@ class _Reader:
                 if self._of(host, name) != self._of(first_host, name):
                     self.problems.append(Problem(
                         code="intent_differs", where="%s: %s" % (host, name),
-                        value="(hidden)" if "password" in name else self._of(host, name),
+                        value="(hidden)" if name.endswith(_SECRETS) else self._of(host, name),
                         rule="one endpoint has one intent: every balancer has to see the same value as %s" % first_host,
                         fix="set %s once, for the group of balancers; hosts that differ by endpoint go into hosts: of "
                             "endpoint_list" % name))
@@ -165,6 +176,8 @@ class _Reader:
         for daemon in ("keepalived", "haproxy"):
             package = (info.get("packages") or {}).get(daemon) or {}
             self._put(entry, daemon + "_version", package.get("installed") or package.get("candidate") or None)
+            pod = (info.get("pods") or {}).get(daemon) or {}
+            self._put(entry, daemon + "_pod_version", pod.get("version") or None)
         return entry
 
     def misspelt(self) -> list[str]:

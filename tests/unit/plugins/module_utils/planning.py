@@ -54,6 +54,11 @@ def intent(**more: t.Any) -> dict[str, t.Any]:
     return found
 
 
+def pods(**more: t.Any) -> dict[str, t.Any]:
+    """The same as static pods."""
+    return intent(**{"mode": "static_pod", "keepalived_image": "keepalived:2.3.3", **more})
+
+
 def entries(*entry: t.Any, **more: t.Any) -> dict[str, t.Any]:
     """Several endpoints on the same three hosts."""
     found = intent(list=list(entry), **more)

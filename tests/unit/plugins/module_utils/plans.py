@@ -16,6 +16,18 @@ def plan(*endpoints: Dict[str, Any]) -> Dict[str, Any]:
     return {"schema": 1, "warnings": [], "endpoints": list(endpoints)}
 
 
+def pods(made: Optional[Dict[str, Any]] = None, **more: Any) -> Dict[str, Any]:
+    """An endpoint as static pods."""
+    made = made or endpoint()
+    made["checks"][0].update(fall=1, hangs=2)
+    made.update(
+        mode="static_pod", manifest_dir="/etc/kubernetes/manifests", image_auth=[],
+        images={"haproxy": {"image": "docker.io/library/haproxy:3.0.11", "pull_policy": "IfNotPresent", "user": 99},
+                "keepalived": {"image": "registry.example.org/keepalived:2.3.3", "pull_policy": "Never", "user": 0}})
+    made.update(more)
+    return made
+
+
 def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",),
              hosts: Sequence[str] = ("cp1", "cp2", "cp3"),
              nets: Optional[Dict[str, str]] = None, vips: Optional[Dict[str, Any]] = None, octet: int = 11,
@@ -66,7 +78,8 @@ def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",),
         "versions": {"keepalived": keepalived, "haproxy": haproxy},
         "instances": instances,
         "checks": [
-            {"name": name + "-local", "kind": "local", "weight": 0, "interval": 1, "timeout": 1, "fall": 2, "rise": 2},
+            {"name": name + "-local", "kind": "local", "weight": 0, "interval": 1, "timeout": 1, "fall": 2, "rise": 2,
+             "hangs": 1},
             {"name": name + "-apiservers", "kind": "apiservers", "weight": -50, "interval": 1, "timeout": 1, "fall": 5,
              "rise": 2},
         ],

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview as hostview
-from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
 
 BOTH = ("ipv4", "ipv6")
 HAPROXY_FILES = [
@@ -52,11 +52,34 @@ def test_a_host_that_balances_nothing_gets_nothing():
     assert paths(plan(endpoint()), "other") == []
 
 
-def test_static_pods_are_not_services():
-    pods = endpoint()
-    pods["mode"] = "static_pod"
-    assert paths(plan(pods), "cp1") == []
-    assert hostview.balancers(plan(pods)) == []
+def test_static_pods_come_last_but_for_the_plan():
+    the_plan = plan(pods())
+    assert paths(the_plan, "cp1") == [
+        "/etc/tmpfiles.d/kubeha.conf",
+        "/etc/kubeha/haproxy/run", "/etc/kubeha/haproxy/haproxy.cfg",
+        "/etc/kubeha/keepalived/run", "/etc/kubeha/keepalived/start", "/etc/kubeha/keepalived/check",
+        "/etc/kubeha/keepalived/notify", "/etc/kubeha/keepalived/keepalived.conf",
+        "/etc/kubernetes/manifests/kubeha-haproxy.yaml", "/etc/kubernetes/manifests/kubeha-keepalived.yaml",
+        "/etc/kubeha/plan.json"]
+    assert paths(the_plan, "cp4") == []
+    assert hostview.balancers(the_plan) == ["cp1", "cp2", "cp3"]
+    assert hostview.mode_of(the_plan, "cp1") == "static_pod"
+    assert hostview.mode_of(the_plan, "cp4") is None
+
+
+def test_both_modes_share_their_configuration_but_for_globals_and_scripts():
+    service, static = (hostview.host_view(plan(made), "cp1") for made in (endpoint(), pods(endpoint())))
+    assert {key for key in service["haproxy"] if service["haproxy"][key] != static["haproxy"][key]} == {"globals"}
+    assert {key for key in service["keepalived"] if service["keepalived"][key] != static["keepalived"][key]} == {
+        "script_user", "notify", "scripts"}
+
+
+@pytest.mark.parametrize("version, limited", [("2.6.12", False), ("2.8.0", True), ("3.0.11", True)])
+def test_pods_have_few_threads_where_haproxy_can_be_told(version, limited):
+    static = hostview.host_view(plan(pods(endpoint(haproxy=version))), "cp1")["haproxy"]["globals"]
+    assert ("thread-hard-limit 4" in static) is limited
+    service = hostview.host_view(plan(endpoint(haproxy=version)), "cp1")["haproxy"]["globals"]
+    assert "thread-hard-limit 4" not in service
 
 
 def test_a_secret_is_readable_by_root_only():
@@ -123,7 +146,7 @@ def test_keepalive_timers_are_left_to_the_system_before_haproxy_2_4(version, kno
 
 def test_endpoints_on_one_host_share_health_listener_and_limits():
     view = hostview.host_view(plan(endpoint(name="a", maxconn=1000), endpoint(name="b", maxconn=500)), "cp2")["haproxy"]
-    assert view["maxconn"] == 1700
+    assert "maxconn 1700" in view["globals"]
     assert "LimitNOFILE=4424" in view["execution"]
     assert len(view["health"]) == 1
     assert view["health"][0]["live_paths"] == ["/livez"]
@@ -253,7 +276,7 @@ def test_vips_are_single_addresses():
     ({"auth": "pass", "advert": 1, "adverts": 3}, "4000ms"),
 ])
 def test_a_killed_keepalived_comes_back_after_the_others_took_over(named, expected):
-    assert hostview.host_view(plan(endpoint(**named)), "cp1")["keepalived"]["restart_sec"] == expected
+    assert "%dms" % hostview.host_view(plan(endpoint(**named)), "cp1")["keepalived"]["restart_ms"] == expected
 
 
 @pytest.mark.parametrize("auth, name, first", [

@@ -16,6 +16,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import _addresses
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 
+from . import planning
 from .planning import (
     THREE,
     VIP,
@@ -29,6 +30,7 @@ from .planning import (
     network,
     offline,
     plan,
+    pods,
     problems,
     stored,
     warned,
@@ -127,11 +129,70 @@ def test_vips_of_a_fleet_prefer_different_hosts() -> None:
 
 
 def test_static_pods_have_images_and_a_folder() -> None:
-    endpoint = first(intent(mode="static_pod", manifest_dir="/srv/manifests/", haproxy_image=(
-        "registry.example.org:5000/library/haproxy:3.0@sha256:" + "0" * 64), keepalived_image_pull_policy="Never"))
+    image = "registry.example.org:5000/library/haproxy:3.0@sha256:" + "0" * 64
+    endpoint = first(pods(manifest_dir="/srv/manifests/", haproxy_image=image, keepalived_image_pull_policy="Never"))
     assert endpoint["manifest_dir"] == "/srv/manifests"
-    assert endpoint["images"]["keepalived"] == {"image": None, "pull_policy": "Never"}
-    assert endpoint["images"]["haproxy"]["pull_policy"] == "IfNotPresent"
+    assert endpoint["images"] == {
+        "haproxy": {"image": image, "pull_policy": "IfNotPresent", "user": 99},
+        "keepalived": {"image": "docker.io/library/keepalived:2.3.3", "pull_policy": "Never", "user": 0}}
+    assert endpoint["image_auth"] == []
+
+
+@pytest.mark.parametrize("written, prefix, expected", [
+    (None, None, "docker.io/library/haproxy:3.0.11"),
+    (None, "registry.example.org:5000/mirror", "registry.example.org:5000/mirror/haproxy:3.0.11"),
+    ("haproxytech/haproxy-debian:3.0", None, "docker.io/haproxytech/haproxy-debian:3.0"),
+    ("haproxytech/haproxy-debian:3.0", "localhost", "localhost/haproxytech/haproxy-debian:3.0"),
+    ("localhost/haproxy:3.0", "registry.example.org", "localhost/haproxy:3.0"),
+    ("quay.io/x/haproxy:3.0", "registry.example.org", "quay.io/x/haproxy:3.0")])
+def test_an_image_without_a_registry_is_in_the_users_own(
+        written: str | None, prefix: str | None, expected: str) -> None:
+    found = first(pods(haproxy_image=written, image_prefix=prefix))
+    assert found["images"]["haproxy"]["image"] == expected
+
+
+@pytest.mark.parametrize("image, running, written, expected", [
+    ("keepalived:2.3.3", None, None, "2.3.3"),
+    ("keepalived:v2.2.7-alpine3", None, None, "2.2.7"),
+    ("keepalived:2.3.3@sha256:" + "0" * 64, "2.2.7", None, "2.3.3"),     # the pod is of the image before
+    ("keepalived:2.3", "2.3.4", None, "2.3.4"),
+    ("keepalived:2.3", "2.2.7", None, "2.3.0"),
+    ("keepalived:2.3.3", "2.3.3", "2.2.4", "2.2.4"),
+    ("keepalived@sha256:" + "0" * 64, "2.2.7", None, "2.2.7"),
+    ("keepalived@sha256:" + "0" * 64, None, None, "2.1.5"),
+    ("keepalived:2025.10.1", None, None, "2.1.5"),
+    ("keepalived:trixie", "nonsense", None, "2.1.5")])
+def test_what_a_static_pod_can_do_is_told_by_its_image(
+        image: str, running: str | None, written: str | None, expected: str) -> None:
+    """The version that is installed on the host means nothing."""
+    known = {name: host(n, keepalived_version="2.4.9", keepalived_pod_version=running)
+             for n, name in enumerate(planning.THREE, 11)}
+    assert first(pods(keepalived_image=image, keepalived_version=written), known)["versions"]["keepalived"] == expected
+
+
+def test_a_digest_is_what_was_planned_before() -> None:
+    image = "keepalived@sha256:" + "0" * 64
+    before = {"cp1": plan(pods(keepalived_image=image, keepalived_version="2.3.1"))}
+    found = compute_plan(pods(keepalived_image=image), hosts(), before)
+    assert found["endpoints"][0]["versions"]["keepalived"] == "2.3.1"
+    services = {"cp1": plan(intent(keepalived_version="2.3.1"))}
+    found = compute_plan(pods(keepalived_image=image), hosts(), services)
+    assert found["endpoints"][0]["versions"]["keepalived"] == "2.1.5", "that was a service's"
+
+
+@pytest.mark.parametrize("image, timing, expected", [
+    ("keepalived:2.3.3", None, (0.5, 1, 2)), ("keepalived:2.2.7", None, (1, 1, 2)),
+    ("keepalived:2.3.3", "kubeadm", (0.5, 1, 10)), ("keepalived:2.3.3", {"local_interval": 0.2}, (0.2, 1, 2))])
+def test_a_pod_that_refuses_is_down_at_once(image: str, timing: t.Any, expected: tuple[float, int, int]) -> None:
+    local = first(pods(keepalived_image=image, timing=timing))["checks"][0]
+    assert (local["interval"], local["fall"], local["hangs"]) == expected
+
+
+def test_passwords_of_registries_stay_out_of_the_plan() -> None:
+    auth = {"registry.example.org": {"username": "pull", "password": "hunter2"}}
+    found = plan(pods(image_auth=auth))
+    assert found["endpoints"][0]["image_auth"] == ["registry.example.org"]
+    assert "hunter" not in str(found) and "pull:" not in str(found)
 
 
 def test_without_netaddr_there_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PROBLEMS, WARNINGS
 
 from . import planning
-from .planning import VIP, VIP6, entries, host, hosts, intent, network, offline, plan, stored
+from .planning import VIP, VIP6, entries, host, hosts, intent, network, offline, plan, pods, stored
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -121,6 +121,23 @@ CASES = [
     Case("path_invalid", "endpoint_manifest_dir", intent(manifest_dir="/")),
     Case("image_invalid", "haproxy_image", intent(haproxy_image="haproxy:3.0; rm")),
     Case("image_invalid", "keepalived_image", intent(keepalived_image="Keepalived:latest")),
+    Case("value_characters", "keepalived_image", pods(keepalived_image="keepalived:2.3\nkind: Pod")),
+    Case("choice_unknown", "haproxy_image_pull_policy", pods(haproxy_image_pull_policy="ifnotpresent"),
+         fix="write IfNotPresent"),
+    Case("number_range", "haproxy_image_user", pods(haproxy_image_user=-1)),
+    Case("value_type", "haproxy_image_user", pods(haproxy_image_user="haproxy")),
+    Case("path_invalid", "endpoint_manifest_dir", pods(manifest_dir="etc/kubernetes/manifests")),
+    Case("registry_invalid", "endpoint_image_prefix", pods(image_prefix="https://registry.example.org")),
+    Case("registry_invalid", "endpoint_image_auth", pods(image_auth={"a b": {"username": "u", "password": "hunter2"}})),
+    Case("value_type", "endpoint_image_auth", pods(image_auth="pull:hunter2")),
+    Case("image_auth_invalid", "endpoint_image_auth.registry.example.org",
+         pods(image_auth={"registry.example.org": "pull:hunter2"})),
+    Case("image_auth_invalid", "endpoint_image_auth.r", pods(image_auth={"r": {"username": "u"}})),
+    Case("image_auth_invalid", "endpoint_image_auth.r", pods(image_auth={"r": {"username": "u", "password": 5347}})),
+    Case("image_auth_invalid", "endpoint_image_auth.r",
+         pods(image_auth={"r": {"username": "u", "password": "hunter\n2"}})),
+    Case("image_auth_invalid", "endpoint_image_auth.r",
+         pods(image_auth={"r": {"username": "u", "password": "hunter2", "email": "x"}})),
     Case("interface_name_invalid", "cp2: endpoint_interface", intent(), with_host("cp2", interface="eth0:1"),
          fix="here eth0"),
     Case("interface_name_invalid", "cp2: endpoint_interface", intent(), with_host("cp2", interface="a" * 16)),
@@ -139,10 +156,21 @@ CASES = [
     Case("name_duplicate", "endpoint_list[1].name",
          entries({"vip": VIP, "name": "a"}, {"vip": "198.51.100.101", "name": "a-ipv4"})),
     Case("modes_mixed", "endpoint_list[1].mode",
-         entries({"vip": VIP, "name": "a"}, {"vip": "198.51.100.101", "name": "b", "mode": "static_pod"})),
+         entries({"vip": VIP, "name": "a"}, {"vip": "198.51.100.101", "name": "b", "mode": "static_pod"},
+                 keepalived_image="keepalived:2.3.3")),
+    Case("value_type", "endpoint_mode", pods(mode=["service", "static_pod"])),
     Case("manifest_dirs_mixed", "endpoint_list[1].manifest_dir",
          entries({"vip": VIP, "name": "a"}, {"vip": "198.51.100.101", "name": "b", "manifest_dir": "/srv/manifests"},
-                 mode="static_pod")),
+                 mode="static_pod", keepalived_image="keepalived:2.3.3")),
+
+    # Static pods
+    Case("image_missing", "keepalived_image", intent(mode="static_pod"), fix="images/keepalived/Containerfile"),
+    Case("image_too_old", "keepalived_image", pods(keepalived_image="osixia/keepalived:2.0.20"),
+         fix="set keepalived_version"),
+    Case("image_port_privileged", "endpoint_port", pods(port=443), fix="haproxy_image_user: 0"),
+    Case("image_port_privileged", "haproxy_health_port", pods(haproxy_health_port=81)),
+    Case("manifest_dir_taken", "endpoint_manifest_dir", pods(manifest_dir="/etc/kubeha")),
+    Case("manifest_dir_taken", "endpoint_manifest_dir", pods(manifest_dir="/run/kubeha/x/")),
 
     # Hosts
     Case("hosts_missing", "endpoint_lb_hosts", intent(lb_hosts=[]), fix="kube_lb"),
@@ -317,6 +345,7 @@ WARNED = {
     "facts_unreadable": (intent(), with_host("cp2", networks=[{"interface": "eth0"}, *host(12)["networks"]])),
     "hmac_untried": (intent(auth="hmac", auth_password="hunter2"),
                      {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}),
+    "image_floating": (pods(haproxy_image="registry.example.org:5000/haproxy"),),
     "port_changes": (intent(port=9443), None, stored(plan())),
     "version_unknown": (intent(), with_host("cp2", keepalived_version=None)),
     "vrid_changes": (intent(virtual_router_id=9), None, stored(plan())),
@@ -329,6 +358,19 @@ WARNED = {
 def test_warned(code: str) -> None:
     assert code in planning.warned(*WARNED[code])
     assert "hunter" not in json.dumps(plan(*WARNED[code]))
+
+
+@pytest.mark.parametrize("image, floats", [
+    ("haproxy", True), ("haproxy:latest", True), ("haproxy@sha256:" + "0" * 64, False),
+    ("haproxy:latest@sha256:" + "0" * 64, False), ("haproxy:lts", False), ("r.example.org:5000/haproxy:3.0", False)])
+def test_what_may_change_by_itself(image: str, floats: bool) -> None:
+    assert ("image_floating" in planning.warned(pods(haproxy_image=image))) is floats
+    assert "image_floating" not in planning.warned(intent(haproxy_image=image)), "it's used by pods only"
+
+
+def test_root_may_listen_anywhere() -> None:
+    assert planning.codes(pods(port=443, haproxy_health_port=81, haproxy_image_user=0)) == []
+    assert planning.codes(intent(port=443)) == []
 
 
 def test_every_warning_has_a_case() -> None:

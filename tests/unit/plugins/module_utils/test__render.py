@@ -112,14 +112,15 @@ def test_passwords_are_asked_for_only_where_needed():
         raise AssertionError("nobody should have asked")
 
     assert render.secret_placeholders(plan(endpoint()), "cp1", never) == {}
-    marks = render.secret_placeholders(plan(endpoint(auth="hmac")), "cp1", lambda: {"kube-apiserver": "k" * 32})
+    known = {"passwords": {"kube-apiserver": "k" * 32}}
+    marks = render.secret_placeholders(plan(endpoint(auth="hmac")), "cp1", lambda: known)
     assert marks == {"<<kubeha secret of kube-apiserver>>": "k" * 32}
 
 
 @pytest.mark.parametrize("known", [{}, {"kube-apiserver": ""}, {"other": "x"}])
 def test_a_missing_password_is_said(known):
     with pytest.raises(render.RenderError, match="endpoint_auth_password is missing for kube-apiserver"):
-        render.secret_placeholders(plan(endpoint(auth="hmac")), "cp1", lambda: known)
+        render.secret_placeholders(plan(endpoint(auth="hmac")), "cp1", lambda: {"passwords": known})
 
 
 def test_a_template_that_asks_for_too_much_is_an_error(tmp_path):

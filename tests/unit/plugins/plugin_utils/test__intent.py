@@ -7,6 +7,7 @@ target endpoint_plan; hostvars and the templar are stand-ins here."""
 
 from __future__ import annotations
 
+import base64
 import datetime
 
 import pytest
@@ -145,11 +146,16 @@ def test_misspelt_variables_are_named():
 
 
 def test_secrets_by_endpoint():
-    assert secrets({"auth_password": "s"}) == {"kube-apiserver": "s"}
+    assert secrets({"auth_password": "s"})["passwords"] == {"kube-apiserver": "s"}
     assert secrets({"auth_password": "s", "list": [{"name": "a"}, {"name": "b", "auth_password": "t"}]}) == {
-        "a": "s", "b": "t"}
-    assert secrets({"auth_password": "s", "name": " a "}) == {"a": "s"}
-    assert secrets({}) == {}
+        "passwords": {"a": "s", "b": "t"}, "registries": {}}
+    assert secrets({"auth_password": "s", "name": " a "})["passwords"] == {"a": "s"}
+    assert secrets({}) == {"passwords": {}, "registries": {}}
+
+
+def test_secrets_of_registries_are_as_the_kubelet_has_them():
+    found = secrets({"image_auth": {"registry.example.org": {"username": "pull", "password": "hunter2"}}})
+    assert found["registries"] == {"registry.example.org": base64.b64encode(b"pull:hunter2").decode()}
 
 
 def test_plain_leaves_no_wrappers():
