@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import image, kubernetes, topology
+from . import image, kubernetes, pods, topology
 from .podman import LABEL, LabError, labelled, podman, say, system_container
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
@@ -46,6 +46,8 @@ class Lab:
         plan = topology.parse(document)
         kinds = sorted({(host.kind, host.suite) for host in plan.hosts.values()})
         images = {kind: kubernetes.ensure() if kind[0] in kubernetes.KINDS else image.ensure(kind[1]) for kind in kinds}
+        if any(kind in kubernetes.KINDS for kind, dummy in kinds):
+            pods.ensure()
         down(name)
         allow_many_hosts()
         say(f"starting lab '{name}': {', '.join(plan.hosts)}")
