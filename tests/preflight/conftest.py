@@ -40,6 +40,13 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(value)
+
+
 def with_managers(suite: str, installed: bool = False) -> str:
     """The suite's image with the managers of packet filter and network, none of them started."""
     recipe = hashlib.sha256(repr((suite, image.PACKAGES, MANAGERS)).encode() + image.CUSTOMIZE.read_bytes()).hexdigest()

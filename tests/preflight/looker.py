@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from _lab.lab import Lab
 from user import Run, User
 
 FAILURES = ("error", "warning")
+MEMBERS = ("cp1", "cp2", "cp3")
 
 
 class Looker(User):
@@ -32,3 +35,10 @@ class Looker(User):
 
     def sh(self, host: str, script: str) -> str:
         return self.lab.run(host, "sh", "-euc", script).stdout
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `status` says of a running endpoint, and of each thing that can be wrong with it. The order matters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from looker import MEMBERS, Looker, wait_for
+from user import Run
+
+TOPOLOGY = {
+    "networks": {"lan": {"families": ["ipv4"]}},
+    "hosts": {name: {"groups": ["kube_control_plane"], "apiserver": True} for name in MEMBERS},
+    "vars": {"endpoint_vip": "<lan:ipv4:100>"},
+}
+# What an upgrade, or the lack of one, leaves behind: the program on disk isn't the one that runs, nor the planned one.
+OTHER_HAPROXY = """
+mv /usr/sbin/haproxy /usr/sbin/haproxy.real
+cat >/usr/sbin/haproxy <<'END'
+#!/bin/sh
+[ "$1" != -v ] || exec echo 'HAProxy version 2.2.9-2 2021/02/06'
+exec /usr/sbin/haproxy.real "$@"
+END
+chmod 755 /usr/sbin/haproxy
+"""
+
+
+class Status:
+    """One run of the playbook: what it said in words, as JSON and as a page."""
+
+    def __init__(self, user: Looker, folder: Path) -> None:
+        file, page = folder / "status.json", folder / "status.html"
+        self.run: Run = user.playbook(
+            "playbooks/status.yml", endpoint_status_file=str(file), endpoint_status_html=str(page)
+        )
+        self.json = json.loads(file.read_text())
+        self.page = page.read_text()
+
+    def found(self) -> set[tuple[str, str | None]]:
+        return {(item["code"], item["host"]) for item in self.json["findings"] if item["severity"] != "info"}
+
+    def names(self, *expected: tuple[str, str | None]) -> None:
+        """These findings, in all three forms, and a code for scripts."""
+        self.run.failed()
+        assert not self.json["ok"]
+        assert set(expected) <= self.found(), self.run.output
+        for code, _host in expected:
+            assert code in self.run.output and code in self.page
+
+
+def test_all_as_planned(user: Looker, tmp_path: Path) -> None:
+    user.site().succeeded()
+    status = Status(user, tmp_path)
+    status.run.succeeded()
+    assert sum(status.run.changed.values()) == 0
+    assert status.json["ok"] and status.found() == set()
+    assert list(status.json["holders"]["kube-apiserver"].values()) == [["cp1"]]
+    assert "All as planned" in status.page and user.vip in status.page and "<script" not in status.page
+
+
+def test_a_drifted_file_a_reload_that_is_due_and_a_dead_backend(user: Looker, tmp_path: Path) -> None:
+    user.sh("cp2", "printf '# mine\\n' >>/etc/haproxy/haproxy.cfg")
+    user.lab.apiserver("cp3", "500")
+    user.sh("cp3", "systemctl stop keepalived")
+    wait_for(lambda: haproxy_says(user, MEMBERS, "cp3", "DOWN"))
+    Status(user, tmp_path).names(
+        ("file_drifted", "cp2"),
+        ("reload_pending", "cp2"),
+        ("service_down", "cp3"),
+        *(("backend_down", host) for host in MEMBERS),
+    )
+    user.lab.apiserver("cp3", "healthy")
+    user.site().succeeded()
+
+
+def test_another_version_a_hung_daemon_and_the_wrong_holder(user: Looker, tmp_path: Path) -> None:
+    user.sh("cp3", OTHER_HAPROXY)
+    # Its check takes keepalived down with it, so the VIP goes to the next one.
+    user.sh("cp1", "systemctl kill --signal=STOP haproxy")
+    wait_for(lambda: user.holders() == ["cp2"])
+    status = Status(user, tmp_path)
+    user.sh("cp1", "systemctl kill --signal=CONT haproxy")
+    user.sh("cp3", "mv /usr/sbin/haproxy.real /usr/sbin/haproxy")
+    status.names(("version_older", "cp3"), ("restart_pending", "cp3"), ("haproxy_hung", "cp1"), ("wrong_holder", "cp1"))
+    assert "HAProxy hangs there" in status.run.output
+    wait_for(lambda: user.holders() == ["cp1"], 40)
+
+
+def test_two_holders(user: Looker, tmp_path: Path) -> None:
+    user.sh("cp2", "ip address add %s/32 dev eth0" % user.vip)
+    Status(user, tmp_path).names(("two_holders", None))
+    user.sh("cp2", "ip address delete %s/32 dev eth0" % user.vip)
+
+
+def test_a_finding_to_live_with(user: Looker, tmp_path: Path) -> None:
+    """And a host that doesn't answer at all is part of what is said."""
+    user.sh("cp3", "systemctl disable haproxy")
+    user.site("--tags", "keepalived_configure", endpoint_accept_findings=["service_disabled"]).succeeded()
+    status = Status(user, tmp_path)
+    status.run.succeeded()
+    assert "service_disabled" in {item["code"] for item in status.json["findings"]}
+    user.lab.freeze("cp3")
+    try:
+        Status(user, tmp_path).names(("host_unreachable", "cp3"))
+    finally:
+        user.lab.thaw("cp3")
+
+
+def test_no_holder(user: Looker, tmp_path: Path) -> None:
+    for host in MEMBERS:
+        user.sh(host, "systemctl stop keepalived")
+    Status(user, tmp_path).names(("no_holder", None), *(("service_down", host) for host in MEMBERS))
+
+
+def haproxy_says(user: Looker, hosts: Iterable[str], server: str, state: str) -> bool:
+    """Whether all these hosts' HAProxys have an API server in this state."""
+    ask = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/var/lib/haproxy/kubeha.sock');"
+        " s.sendall(b'show stat\\n'); print(s.makefile().read())"
+    )
+    rows = [line.split(",") for host in hosts for line in user.on(host, "python3", "-c", ask).splitlines()]
+    found = [row[17] for row in rows if row[1:2] == [server]]
+    return bool(found) and all(word.startswith(state) for word in found)
