@@ -64,10 +64,9 @@ LAYOUTS = {
             "stats socket %s user root group root mode 600 level admin" % SOCKET,
         ],
         haproxy_threads=None),
-    # Any image has a shell in /bin/sh; which one, the scripts find out.
     "static_pod": Layout(
         config=_pods.CONFIG, socket=_pods.SOCKET,
-        check="/bin/sh " + _pods.CHECK, notify="/bin/sh " + _pods.NOTIFY, script_user="root",
+        check=_pods.CHECK, notify=_pods.NOTIFY, script_user="root",
         # The pod has its user and its read-only root from the kubelet.
         haproxy_globals=[
             "log stdout format raw daemon",
@@ -95,7 +94,7 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
 
     `template` is a path below roles/: rendered where it ends in .j2, copied where it doesn't. A file without one
     carries its `content`. `kind` says how it's validated and what follows from a change. `guarded` files may already
-    exist with somebody else's configuration.
+    exist with somebody else's configuration. `interpreter`, where there is one, takes the place of the first line.
     """
     endpoints = _balanced_by(plan, host)
     if not endpoints:
@@ -204,8 +203,10 @@ def _pod_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> 
         files += [
             _file("keepalived", _pods.RUN["keepalived"], "keepalived/files/pod-run", "pod-script", mode="0755"),
             _file("keepalived", _pods.START, "keepalived/templates/start.j2", "pod-start"),
-            _file("keepalived", _pods.CHECK, "keepalived/files/kubeha-check", "pod-script", mode="0755"),
-            _file("keepalived", _pods.NOTIFY, "keepalived/files/kubeha-notify", "pod-script", mode="0755"),
+            _file("keepalived", _pods.CHECK, "keepalived/files/kubeha-check", "pod-script", mode="0755",
+                  interpreter="/bin/sh"),
+            _file("keepalived", _pods.NOTIFY, "keepalived/files/kubeha-notify", "pod-script", mode="0755",
+                  interpreter="/bin/sh"),
             _file("keepalived", _pods.CONFIG["keepalived"], "keepalived/templates/keepalived.conf.j2", "keepalived",
                   mode="0600", secret=_has_secret(endpoints)),
         ]

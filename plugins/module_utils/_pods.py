@@ -70,17 +70,19 @@ def keepalived(image: Mapping[str, Any], run: str) -> Dict[str, Any]:
     container = _container("keepalived", image)
     container["securityContext"].update(
         runAsUser=0, runAsGroup=0,
-        # VRRP's packets and the VIP; and to be on time on a starved host.
-        capabilities=_capabilities(["NET_ADMIN", "NET_RAW", "SYS_NICE"]))
+        # VRRP's packets and the VIP; to be on time on a starved host; and without SETGID keepalived starts no script,
+        # though it takes none of them for failed.
+        capabilities=_capabilities(["NET_ADMIN", "NET_RAW", "SETGID", "SYS_NICE"]))
     container["resources"] = {"requests": {"cpu": "25m", "memory": "32Mi"}}
     return _pod("keepalived", container, [
         _scratch("run", "/run"),
         _scratch("tmp", "/tmp"),
         _mount("config", FOLDER["keepalived"], "Directory", read_only=True),
-        _mount("haproxy", STATE["haproxy"], "Directory", read_only=True),
+        # It only reads these two, but refuses to watch a file where it couldn't write.
+        _mount("haproxy", STATE["haproxy"], "Directory"),
+        _mount("drain", DRAIN, "DirectoryOrCreate"),
         _mount("state", STATE["keepalived"], "DirectoryOrCreate"),
         _mount("unit", STATE["unit"], "DirectoryOrCreate"),
-        _mount("drain", DRAIN, "DirectoryOrCreate", read_only=True),
     ], run)
 
 

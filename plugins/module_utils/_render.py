@@ -43,6 +43,8 @@ def render_host(plan: Mapping[str, Any], host: str, templates_dir: str,
             view["pod"] = _pods.yaml_lines(_hostview.pod(plan, host, entry["role"], run))
         if entry["template"] is not None:
             entry["content"] = render(view, entry["template"], templates_dir)
+        if "interpreter" in entry:
+            entry["content"] = "#!%s\n%s" % (entry.pop("interpreter"), entry["content"].partition("\n")[2])
     return files
 
 
