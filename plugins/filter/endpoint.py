@@ -67,7 +67,8 @@ def endpoint_kubeadm(plan: t.Any, endpoint: t.Any = None, api_version: t.Any = "
 def _endpoints(name: str, plan: t.Any) -> list[t.Any]:
     if not isinstance(plan, Mapping) or not isinstance(plan.get("endpoints"), list):
         raise AnsibleFilterError("%s: the input must be a plan, as endpoint_plan returns it" % name)
-    return plan["endpoints"]
+    endpoints: list[t.Any] = plan["endpoints"]
+    return endpoints
 
 
 def _arguments(name: str, *values: t.Any) -> list[dict[str, t.Any]]:

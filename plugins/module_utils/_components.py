@@ -14,7 +14,7 @@ import base64
 import json
 import re
 import shlex
-from typing import AbstractSet, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 # program: its options that say which address is the host's own, or where it listens
 OPTIONS: Dict[str, Tuple[str, ...]] = {
@@ -103,7 +103,7 @@ def node_addresses(body: bytes) -> Optional[List[str]]:
 
 
 def node_ip_trouble(
-    name: str, options: Mapping[str, str], running: bool, node: Mapping[str, Any], vips: AbstractSet[str]
+    name: str, options: Mapping[str, str], running: bool, node: Mapping[str, Any], vips: Set[str]
 ) -> Optional[Tuple[str, str]]:
     """(code, what is seen) where a kubelet has a VIP for its own address, or may take one."""
     said = [part.strip() for part in options.get("node-ip", "").split(",") if part.strip()]

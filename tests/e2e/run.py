@@ -259,7 +259,13 @@ def main() -> int:
     names = [step.__name__ for step in STEPS]
     parser.add_argument("--until", choices=names, help="stop after this step; implies --keep")
     arguments = parser.parse_args()
-    kubernetes.ensure()
+    try:
+        kubernetes.ensure()
+    except kubernetes.NoGo as error:
+        if os.environ.get("CI") == "true":
+            raise
+        say(f"NOT TESTED: a real Kubernetes cluster: {error}")
+        return 0
     if arguments.build:
         return 0
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
