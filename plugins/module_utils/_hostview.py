@@ -319,7 +319,7 @@ def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
     server += [
         # A real client's failed connection counts as much as a check's: a dead server is out after two of them.
         "observe layer4", "error-limit 2", "on-error mark-down",
-        # What is left of a dead server's connections would only hang.
+        # What is left of a dead or hung server's connections would only hang.
         "on-marked-down shutdown-sessions",
     ]
     return {
@@ -328,7 +328,7 @@ def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
         "binds": [_bind(bind) for bind in haproxy["binds"]],
         "timeouts": ["%s %s" % (name, _ms(value)) for name, value in timeouts],
         "keepalive": _keepalive(endpoint["versions"]["haproxy"]),
-        "check": _check(haproxy["check"]),
+        "check": _check(haproxy["check"], endpoint["versions"]["haproxy"]),
         "server_options": server,
         "servers": [
             {"name": backend["name"], "address": _socket_address(backend["address"], backend["port"])}
@@ -353,14 +353,17 @@ def _keepalive(version: str) -> List[str]:
     return options
 
 
-def _check(check: Mapping[str, Any]) -> List[str]:
+def _check(check: Mapping[str, Any], version: str) -> List[str]:
     if check["kind"] == "tcp":
         return ["option tcp-check", "tcp-check connect"]
+    # An API server that says it isn't ready (it shuts down, or etcd stalls) is alive: it gets no new connections and
+    # keeps those that it has, where HAProxy knows how to. 2.2 doesn't yet, 2.6 does. Silence still means DOWN.
+    alive = "error-status L7OKC " if _at_least(version, (2, 6)) else ""
     return [
         "option httpchk",
         "http-check connect ssl alpn http/1.1",
         "http-check send meth GET uri %s ver HTTP/1.1 hdr Host kubernetes hdr User-Agent kubeha" % check["path"],
-        "http-check expect status %s" % ",".join(str(code) for code in check["accept"]),
+        "http-check expect %sstatus %s" % (alive, ",".join(str(code) for code in check["accept"])),
     ]
 
 

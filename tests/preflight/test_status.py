@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from looker import MEMBERS, Looker, wait_for
@@ -67,7 +66,7 @@ def test_a_drifted_file_a_reload_that_is_due_and_a_dead_backend(user: Looker, tm
     user.sh("cp2", "printf '# mine\\n' >>/etc/haproxy/haproxy.cfg")
     user.lab.apiserver("cp3", "500")
     user.sh("cp3", "systemctl stop keepalived")
-    wait_for(lambda: haproxy_says(user, MEMBERS, "cp3", "DOWN"))
+    servers_are(user, "cp3=DOWN")
     Status(user, tmp_path).names(
         ("file_drifted", "cp2"),
         ("reload_pending", "cp2"),
@@ -117,12 +116,6 @@ def test_no_holder(user: Looker, tmp_path: Path) -> None:
     Status(user, tmp_path).names(("no_holder", None), *(("service_down", host) for host in MEMBERS))
 
 
-def haproxy_says(user: Looker, hosts: Iterable[str], server: str, state: str) -> bool:
-    """Whether all these hosts' HAProxys have an API server in this state."""
-    ask = (
-        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/var/lib/haproxy/kubeha.sock');"
-        " s.sendall(b'show stat\\n'); print(s.makefile().read())"
-    )
-    rows = [line.split(",") for host in hosts for line in user.on(host, "python3", "-c", ask).splitlines()]
-    found = [row[17] for row in rows if row[1:2] == [server]]
-    return bool(found) and all(word.startswith(state) for word in found)
+def servers_are(user: Looker, *states: str) -> None:
+    for host in MEMBERS:
+        user.lab.run(host, "python3", "/opt/lab/haproxy_servers.py", *states)

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -78,6 +79,7 @@ class Segment:
         self.hosts: dict[str, int] = {}
         self._namespaces: list[str] = []
         self._processes: list[Process | subprocess.Popen[bytes]] = []
+        self._folders: list[str] = []
         self._links = 0
 
     def __enter__(self) -> Segment:
@@ -100,6 +102,8 @@ class Segment:
                     process.wait()
         for name in self._namespaces:
             ip("netns", "del", name)
+        for folder in self._folders:
+            shutil.rmtree(folder)
 
     @property
     def switch(self) -> str:
@@ -150,6 +154,7 @@ class Segment:
     def keepalived(self, host: str, config: str, root: str | None = None) -> Keepalived:
         keepalived = Keepalived(self.namespace(host), config, root)
         self._processes.append(keepalived.process)
+        self._folders.append(keepalived.folder)
         return keepalived
 
     def plan(
@@ -207,15 +212,15 @@ class Keepalived:
     """A real one in a namespace, from the root file system of an image or this machine's own."""
 
     def __init__(self, namespace: str, config: str, root: str | None) -> None:
-        self._folder = tempfile.mkdtemp(prefix="kubeha-wire-")
-        self._log = pathlib.Path(self._folder, "log")
-        pathlib.Path(self._folder, "keepalived.conf").write_text(config)
+        self.folder = tempfile.mkdtemp(prefix="kubeha-wire-")
+        self._log = pathlib.Path(self.folder, "log")
+        pathlib.Path(self.folder, "keepalived.conf").write_text(config)
         command = "keepalived -n -l -D -f /run/keepalived.conf -p /run/k.pid -r /run/v.pid -c /run/c.pid"
         base = root or ""
         script = [
             "set -e",
             f"mount -t tmpfs none {base}/run",
-            f"cp {self._folder}/keepalived.conf {base}/run/",
+            f"cp {self.folder}/keepalived.conf {base}/run/",
         ]
         if root:
             script.append(f"mount -t tmpfs none {base}/tmp")

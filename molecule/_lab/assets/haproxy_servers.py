@@ -46,9 +46,11 @@ def servers() -> dict[str, str]:
         connection.connect(SOCKET)
         connection.sendall(b"show stat\n")
         rows = csv.DictReader(connection.makefile().read().lstrip("# ").splitlines())
-    # "UP 1/2" is one that has just failed a check and still gets connections.
+    # "UP 1/2" is one that has just failed a check and still gets connections; "NOLB" is alive and gets none.
     return {
-        row["svname"]: row["status"].split()[0] for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")
+        row["svname"]: "UP" if row["status"].startswith("UP") else "DOWN"
+        for row in rows
+        if row["svname"] not in ("FRONTEND", "BACKEND")
     }
 
 

@@ -118,13 +118,14 @@ def test_binds(bind, expected):
     assert view["haproxy"]["endpoints"][0]["binds"] == [expected]
 
 
-@pytest.mark.parametrize("kind, expected", [
-    ("https", "http-check expect status 200,401"),
-    ("https_strict", "http-check expect status 200"),
-    ("tcp", "tcp-check connect"),
+@pytest.mark.parametrize("kind, version, expected", [
+    ("https", "2.6.12", "http-check expect error-status L7OKC status 200,401"),
+    ("https", "2.2.9", "http-check expect status 200,401"),
+    ("https_strict", "3.0.11", "http-check expect error-status L7OKC status 200"),
+    ("tcp", "3.0.11", "tcp-check connect"),
 ])
-def test_checks_of_api_servers(kind, expected):
-    check = hostview.host_view(plan(endpoint(kind=kind)), "cp1")["haproxy"]["endpoints"][0]["check"]
+def test_checks_of_api_servers(kind, version, expected):
+    check = hostview.host_view(plan(endpoint(kind=kind, haproxy=version)), "cp1")["haproxy"]["endpoints"][0]["check"]
     assert check[-1] == expected
     assert ("option tcp-check" in check) == (kind == "tcp")
 
