@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import yaml
-from _lab import image, kubernetes
+from _lab import image, kubernetes, pods
 from _lab.lab import Lab
 from _lab.podman import LabError, podman, say
 
@@ -27,6 +27,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 CLIENT = "client"
 PORT = 8443
+MANIFESTS = "/etc/kubernetes/manifests"
 # Whatever a container cannot have. Nothing here may be ours.
 IGNORED_PREFLIGHT = {
     "SystemVerification": "the machine may have cgroups version 1 only, and a container has no kernel configuration",
@@ -38,8 +39,11 @@ class Failure(Exception):
 
 
 class Cluster:
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, mode: str) -> None:
         self.lab = lab
+        self.mode = mode
+        # What the last playbook printed.
+        self.said = ""
         self.vip = str(json.loads(lab.inventory.read_text(encoding="utf-8"))["all"]["vars"]["endpoint_vip"])
         self.endpoint = f"{self.vip}:{PORT}"
         self.members: list[str] = []
@@ -56,6 +60,8 @@ class Cluster:
         content = json.loads(self.lab.inventory.read_text(encoding="utf-8"))
         # As if the others had never been written, or had been struck out.
         content["all"]["hosts"] = {host: content["all"]["hosts"][host] for host in self.members}
+        content["all"]["vars"]["endpoint_mode"] = self.mode
+        content["all"]["vars"].update(haproxy_image=pods.HAPROXY, keepalived_image=pods.KEEPALIVED)
         content["all"]["children"] = {"kube_control_plane": {"hosts": {host: {} for host in self.members}}}
         inventory.write_text(json.dumps(content, indent=2), encoding="utf-8")
         command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{name}.yml"]
@@ -66,11 +72,27 @@ class Cluster:
         )  # fmt: skip
         log = self.logs / f"e2e-{name}-{time.strftime('%H%M%S')}.log"
         log.write_text(result.stdout, encoding="utf-8")
+        self.said = result.stdout
         if result.returncode != 0:
             raise Failure(f"playbooks/{name}.yml failed with {result.returncode} ({log}):\n{result.stdout[-3000:]}")
         recap = result.stdout.rpartition("PLAY RECAP")[2]
         changed = {host: int(count) for host, count in re.findall(r"^(\S+)\s.*changed=(\d+)", recap, re.MULTILINE)}
         return ", ".join(f"{host} {count} changed" for host, count in sorted(changed.items()))
+
+    @property
+    def pods(self) -> bool:
+        return self.mode == "static_pod"
+
+    def manifests(self, host: str) -> str:
+        """Our manifests on a host and what is in them, in a form that can be compared."""
+        return self.lab.run(host, "sh", "-c", f"cd {MANIFESTS} && sha256sum kubeha-*.yaml", check=False).stdout
+
+    def forget(self, host: str) -> None:
+        """What playbooks/remove.yml will do."""
+        script = f"rm -f {MANIFESTS}/kubeha-*.yaml"
+        if not self.pods:
+            script = "systemctl disable --now keepalived haproxy"
+        self.lab.run(host, "sh", "-c", script)
 
     def holder(self) -> str:
         holders = self.lab.holders(self.vip)
@@ -222,9 +244,10 @@ class Cluster:
             "containerd": "journalctl --no-pager --unit=containerd --lines=100",
             # One each: connections that failed are many lines, and would hide who held the VIP.
             "keepalived": "journalctl --no-pager --unit=keepalived --lines=500 --output=short-precise; ip address",
+            "manifests": f"cat {MANIFESTS}/kubeha-*.yaml /etc/kubeha/*/*",
             "haproxy": "journalctl --no-pager --unit=haproxy --lines=300 --output=short-precise",
             "status": "cat /run/kubeha/*/* /var/lib/kubelet/kubeadm-flags.env",
-            "pods": "for f in /var/log/pods/*/*/*.log; do echo \"== $f\"; tail -n 40 $f; done",
+            "pods": 'for f in /var/log/pods/*/*/*.log; do echo "== $f"; tail -n 40 $f; done',
         }
         for host in self.lab.hosts:
             for name, command in commands.items():

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import yaml
-from _lab import kubernetes
+from _lab import kubernetes, pods
 from _lab.lab import Lab, down
 from _lab.podman import LabError, say
 from cluster import CLIENT, HERE, PORT, Cluster, Failure, Stream, metered, seen, until
@@ -34,6 +35,10 @@ MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 def endpoint(cluster: Cluster) -> str:
     """site.yml before there is any API server: the VIP is up, as kubeadm init needs it"""
     changed = cluster.playbook("site")
+    if cluster.pods:
+        # The kubelet that kubeadm init starts will start them.
+        unproven(cluster, *cluster.members)
+        return f"manifests are in place, not proven; {changed}"
     reach(cluster)
     return f"{cluster.holder()} holds {cluster.vip}; {changed}"
 
@@ -154,18 +159,33 @@ def grow(cluster: Cluster) -> str:
     return f"{changed}; site.yml: {seen(playbook)}; joined, and ready {took:.0f} s later: {seen(meter)}"
 
 
+def upgrade(cluster: Cluster) -> str:
+    """kubeadm upgrade node, from a version to the same one: what is ours stays as it is"""
+    host = cluster.members[1]
+    before = cluster.manifests(host)
+    with metered(cluster.lab, cluster.endpoint) as meter:
+        cluster.kubeadm(host, "upgrade", "node")
+        until(f"an API server on {host}", lambda: serves(cluster, host), 90)
+    if cluster.pods and (cluster.manifests(host) != before or before.count("kubeha-") != 2):
+        raise Failure(f"our manifests on {host} were\n{before}and are\n{cluster.manifests(host)}")
+    agree(cluster)
+    return seen(meter)
+
+
 def shrink(cluster: Cluster) -> str:
     """The first control plane goes, which holds the VIP: kubeadm reset, out of the inventory, site.yml"""
     gone, *rest = cluster.members
     with metered(cluster.lab, cluster.endpoint) as meter:
-        # What playbooks/remove.yml will do.
-        cluster.lab.run(gone, "systemctl", "disable", "--now", "keepalived")
+        if not cluster.pods:
+            cluster.forget(gone)
         cluster.reset(gone)
         cluster.kubectl("delete", "node", gone)
+    if cluster.pods:
+        put_back(cluster, gone)
+        cluster.forget(gone)
     cluster.members = rest
     with metered(cluster.lab, cluster.endpoint) as playbook:
         changed = cluster.playbook("site")
-    cluster.lab.run(gone, "systemctl", "disable", "--now", "haproxy")
     agree(cluster)
     if not all_ready(cluster):
         raise Failure(f"not all nodes are ready: {cluster.ready()}")
@@ -173,8 +193,9 @@ def shrink(cluster: Cluster) -> str:
 
 
 STEPS: tuple[Callable[[Cluster], str], ...] = (
-    endpoint, init, join, again, quiet, stop_apiserver, kill_holder, bring_back, grow, shrink,
+    endpoint, init, join, again, quiet, stop_apiserver, kill_holder, bring_back, upgrade, grow, shrink,
 )  # fmt: skip
+BRIEF = (endpoint, init, join, again, kill_holder, bring_back)
 
 
 # What the steps ask and give
@@ -183,6 +204,23 @@ STEPS: tuple[Callable[[Cluster], str], ...] = (
 def reach(cluster: Cluster) -> None:
     script = f"import socket; socket.create_connection(({cluster.vip!r}, {PORT}), 3)"
     cluster.lab.run(CLIENT, "python3", "-c", script)
+
+
+def unproven(cluster: Cluster, *hosts: str) -> None:
+    """Manifests lie where a kubelet will find them, and site.yml has said that none runs."""
+    for host in hosts:
+        if cluster.manifests(host).count("kubeha-") != 2:
+            raise Failure(f"{host} has not both manifests: {cluster.manifests(host)}")
+        if not re.search(rf"^.*\b{host}\b.*not proven: kubelet absent", cluster.said, re.MULTILINE):
+            raise Failure(f"site.yml does not say that no kubelet runs on {host}:\n{cluster.said[-3000:]}")
+
+
+def put_back(cluster: Cluster, host: str) -> None:
+    """kubeadm reset has emptied the folder; the next run of site.yml knows."""
+    if cluster.manifests(host):
+        raise Failure(f"kubeadm reset has left manifests on {host}: {cluster.manifests(host)}")
+    cluster.playbook("site")
+    unproven(cluster, host)
 
 
 def agree(cluster: Cluster) -> None:
@@ -254,6 +292,8 @@ def again_after(stream: Stream, clock: float) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mode", nargs="?", choices=("service", "static_pod"), default="service", help="endpoint_mode")
+    parser.add_argument("--brief", action="store_true", help="only: " + ", ".join(step.__name__ for step in BRIEF))
     parser.add_argument("--build", action="store_true", help="only build Kubernetes and the hosts' image")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running: ./dev lab exec e2e client")
     names = [step.__name__ for step in STEPS]
@@ -266,6 +306,7 @@ def main() -> int:
             raise
         say(f"NOT TESTED: a real Kubernetes cluster: {error}")
         return 0
+    pods.ensure()
     if arguments.build:
         return 0
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
@@ -274,10 +315,10 @@ def main() -> int:
     results: list[tuple[str, str, float, str]] = []
     began = time.monotonic()
     lab = Lab.up(LAB, yaml.safe_load((HERE / "topology.yml").read_text(encoding="utf-8")))
-    cluster = Cluster(lab)
+    cluster = Cluster(lab, arguments.mode)
     cluster.members = ["cp1", "cp2", "cp3"]
     say(f"lab up in {time.monotonic() - began:.0f} s")
-    for step in STEPS:
+    for step in BRIEF if arguments.brief else STEPS:
         say(str(step.__doc__))
         began = time.monotonic()
         try:
