@@ -60,8 +60,7 @@ class Cluster:
         content = json.loads(self.lab.inventory.read_text(encoding="utf-8"))
         # As if the others had never been written, or had been struck out.
         content["all"]["hosts"] = {host: content["all"]["hosts"][host] for host in self.members}
-        content["all"]["vars"]["endpoint_mode"] = self.mode
-        content["all"]["vars"].update(haproxy_image=pods.HAPROXY, keepalived_image=pods.KEEPALIVED)
+        content["all"]["vars"].update(self.variables())
         content["all"]["children"] = {"kube_control_plane": {"hosts": {host: {} for host in self.members}}}
         inventory.write_text(json.dumps(content, indent=2), encoding="utf-8")
         command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), f"playbooks/{name}.yml"]
@@ -86,6 +85,16 @@ class Cluster:
     def manifests(self, host: str) -> str:
         """Our manifests on a host and what is in them, in a form that can be compared."""
         return self.lab.run(host, "sh", "-c", f"cd {MANIFESTS} && sha256sum kubeha-*.yaml", check=False).stdout
+
+    def variables(self) -> dict[str, Any]:
+        if not self.pods:
+            return {}
+        return {
+            "endpoint_mode": "static_pod", "haproxy_image": pods.HAPROXY, "keepalived_image": pods.KEEPALIVED,
+            # There is no registry; and a tag that is cut short doesn't tell all of the version.
+            "haproxy_image_pull_policy": "Never", "keepalived_image_pull_policy": "Never",
+            "haproxy_version": "3.0.11", "keepalived_version": "2.3.3",
+        }  # fmt: skip
 
     def forget(self, host: str) -> None:
         """What playbooks/remove.yml will do."""
