@@ -15,8 +15,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import comp
 from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, plain
 
-MODES = ("service", "static_pod")
-
 # Problems that end when hosts report their addresses.
 ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "subnet_unknown"})
 
@@ -37,7 +35,6 @@ class ActionModule(ActionBase):
             "hosts": {"type": "dict"},
             "deployed": {"type": "dict"},
             "gather": {"type": "str", "choices": ["plan", "members"], "default": "plan"},
-            "modes": {"type": "list", "elements": "str", "default": list(MODES)},
             "file": {"type": "path"},
             "show": {"type": "bool", "default": False},
         })
@@ -54,7 +51,6 @@ class ActionModule(ActionBase):
             result["warnings"] = found.warnings
         try:
             plan = compute_plan(intent, hosts, deployed)
-            problems = problems + _unsupported(plan, args["modes"])
         except PlanError as error:
             problems = problems + list(error.problems)
         if problems:
@@ -63,9 +59,8 @@ class ActionModule(ActionBase):
         self._deliver(plan, args["file"], args["show"])
         result["plan"] = plan
         result["warnings"] = result.get("warnings", []) + plan["warnings"]
-        result["balancers"] = list(dict.fromkeys(
-            member["host"] for endpoint in plan["endpoints"] for instance in endpoint["instances"]
-            for member in instance["members"]))
+        result["balancers"] = _balancers(plan["endpoints"])
+        result["static_pods"] = _balancers(item for item in plan["endpoints"] if item["mode"] == "static_pod")
         result["preferred"] = _preferred(plan)
         return result
 
@@ -79,13 +74,10 @@ class ActionModule(ActionBase):
             scratch.replace(target)
 
 
-def _unsupported(plan: dict[str, t.Any], modes: list[str]) -> list[Problem]:
-    """Endpoints in a mode that whoever asks for the plan can't deploy."""
-    return [
-        Problem(code="mode_unsupported", where="endpoint_mode (%s)" % endpoint["name"], value=endpoint["mode"],
-                rule="it can be planned, but so far only %s can be deployed" % " and ".join(modes),
-                fix="set endpoint_mode: %s" % modes[0])
-        for endpoint in plan["endpoints"] if endpoint["mode"] not in modes]
+def _balancers(endpoints: t.Iterable[dict[str, t.Any]]) -> list[str]:
+    return list(dict.fromkeys(
+        member["host"] for endpoint in endpoints for instance in endpoint["instances"]
+        for member in instance["members"]))
 
 
 def _preferred(plan: dict[str, t.Any]) -> list[str]:

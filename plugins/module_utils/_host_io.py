@@ -19,10 +19,13 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived_state as keepalived
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _netlink as netlink
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _ownership as ownership
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
 
 T = TypeVar("T")
 
@@ -193,6 +196,120 @@ def _refusal(error: OSError) -> str:
 
 def _millis(begun: float) -> float:
     return round((time.monotonic() - begun) * 1000, 1)
+
+
+# Processes
+
+
+def find_daemon(program: str, path: str) -> Optional[podstate.Process]:
+    """The main process of a daemon that runs with this configuration on the host's own network."""
+    return podstate.leader(_processes(lambda argv: podstate.names_file(argv, program, path)))
+
+
+def find_programs(*names: str) -> List[podstate.Process]:
+    """Processes of the host's own network by the names of their programs."""
+    return list(_processes(lambda argv: argv[0].rsplit("/", 1)[-1] in names))
+
+
+def _processes(wanted: Callable[[Sequence[str]], bool]) -> Iterator[podstate.Process]:
+    ticks = os.sysconf("SC_CLK_TCK")
+    own = _network_of(os.getpid())
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        pid = int(name)
+        argv = _arguments(pid)
+        if not argv or not wanted(argv) or _network_of(pid) not in (None, own):
+            continue
+        stat_ = podstate.parse_stat(_text_of_process(pid, "stat"), ticks)
+        if stat_:
+            yield podstate.Process(pid, stat_[0], stat_[1], argv)
+
+
+def _arguments(pid: int) -> Tuple[str, ...]:
+    return tuple(_text_of_process(pid, "cmdline").split("\0")[:-1])
+
+
+def _text_of_process(pid: int, name: str) -> str:
+    """Empty where it has ended in between."""
+    try:
+        return (read_file("/proc/%d/%s" % (pid, name)) or b"").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _network_of(pid: int) -> Optional[str]:
+    """Its network namespace; None where that can't be known."""
+    try:
+        return os.readlink("/proc/%d/ns/net" % pid)
+    except OSError:
+        return None
+
+
+def signal_process(process: podstate.Process, number: int) -> None:
+    """To this very process: whoever got its number next gets no signal."""
+    if hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal"):
+        descriptor = os.pidfd_open(process.pid)
+        send = partial(signal.pidfd_send_signal, descriptor)
+    else:  # Python built for kernels before 5.3: there is a moment between looking and sending
+        descriptor = None
+        send = partial(os.kill, process.pid)
+    try:
+        if _arguments(process.pid)[:1] != process.argv[:1]:
+            raise ProcessLookupError(errno.ESRCH, "process %d has ended" % process.pid)
+        send(number)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def program_inside(process: podstate.Process) -> Tuple[List[str], str]:
+    """What a command begins with that runs among the files of a process's container, and the process's own binary."""
+    binary = os.readlink("/proc/%d/exe" % process.pid)
+    return ["nsenter", "--target", str(process.pid), "--mount"], binary
+
+
+def uptime() -> float:
+    """Seconds since boot, by the clock that processes' start times are in."""
+    return float((read_file("/proc/uptime") or b"0").split()[0])
+
+
+def find_kubelet() -> Dict[str, Any]:
+    """installed, running, pid, static_pod_path. Before `kubeadm init` it has no configuration and only tries to run."""
+    process = podstate.leader(find_programs("kubelet"))
+    options = podstate.kubelet_options(process.argv) if process else {}
+    config = options.get("config", podstate.KUBELET_CONFIG)
+    read = [read_file(path) for path in [config] + _drop_ins(options.get("config-dir"))]
+    texts = [text.decode("utf-8", "replace") for text in read if text]
+    return {
+        "installed": process is not None or find_binary("kubelet") is not None,
+        "running": process is not None and bool(texts or options.get("pod-manifest-path")),
+        "pid": process.pid if process else None,
+        "static_pod_path": podstate.static_pod_path(options, texts) or None,
+    }
+
+
+def foreign_manifests(folder: str, role: str) -> List[str]:
+    """Somebody else's static pods that run the same daemon, as kubeadm's document has them."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if podstate.is_manifest(name))
+    except OSError:
+        return []
+    found = []
+    for path in (os.path.join(folder, name) for name in names):
+        content = (read_file(path) if os.path.isfile(path) else None) or b""
+        if podstate.balancer_of(content.decode("utf-8", "replace")) == role and not ownership.has_marker(content):
+            found.append(path)
+    return found
+
+
+def _drop_ins(folder: Optional[str]) -> List[str]:
+    """In the order in which the kubelet reads them."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".conf")) if folder else []
+    except OSError:
+        names = []
+    return [os.path.join(folder or "", name) for name in names]
 
 
 def dump_keepalived(pid: int, seconds: float) -> Dict[str, Dict[str, Any]]:

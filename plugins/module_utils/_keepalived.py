@@ -23,7 +23,7 @@ from typing import Dict, List
 # Ignoring a signal is inherited by what a shell executes.
 _IGNORING_SIGTERM = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"]
 
-_SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)\S.*$", re.MULTILINE)
+_SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)(\S.*)$", re.MULTILINE)
 
 # What is said of a good configuration too.
 _HARMLESS = [
@@ -71,3 +71,8 @@ def relocated(text: str, places: Dict[str, str]) -> str:
 def masked(text: str, hidden: str) -> str:
     """The configuration with `hidden` in place of each secret."""
     return _SECRET_LINE.sub(lambda match: match.group(1) + hidden, text)
+
+
+def secrets(text: str) -> List[str]:
+    """The secrets of a configuration."""
+    return [match.group(2).strip() for match in _SECRET_LINE.finditer(text)]

@@ -98,6 +98,39 @@ RULES: Dict[str, Rule] = {
         "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
         "backup",
     ),
+    "service_in_the_way": Rule(
+        ERROR,
+        "the pod and the service fight for the same port, or for VRRP's socket and addresses",
+        "`systemctl disable --now {daemon}` there",
+    ),
+    "mode_changes": Rule(
+        ERROR,
+        "the daemons of one mode and those of the other one fight for the same port and VIP, so a host isn't moved in "
+        "passing",
+        "set endpoint_mode: {mode}, or first remove the endpoint from this host",
+    ),
+    # Static pods
+    "kubelet_missing": Rule(
+        ERROR,
+        "static pods are started by a kubelet, and there is none",
+        "install the kubelet there, balance on hosts that have one (endpoint_lb_hosts), or set endpoint_mode: service",
+    ),
+    "manifest_dir_not_read": Rule(
+        ERROR,
+        "the kubelet starts static pods from the folder in its own configuration, and from no other one",
+        "set endpoint_manifest_dir: {wanted}",
+    ),
+    "manifest_dir_unset": Rule(
+        ERROR,
+        "a kubelet without staticPodPath starts no static pods",
+        "set staticPodPath: {wanted} in the kubelet's configuration, and restart it",
+    ),
+    "image_missing": Rule(
+        ERROR,
+        "the pull policy is Never, so the kubelet takes the image from nowhere else",
+        "import it there (`ctr --namespace k8s.io images import FILE`), or set {variable}_image_pull_policy: "
+        "IfNotPresent",
+    ),
     "keepalived_other": Rule(
         WARNING,
         "two of them on a host fight for VRRP's socket and addresses",
@@ -226,8 +259,8 @@ def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str
             return "%s isn't deployed here" % endpoint["name"]
         if _on_the_wire(theirs) != _on_the_wire(endpoint):
             return "%s changes on the wire" % endpoint["name"]
-        service = (info.get("services") or {}).get("keepalived") or {}
-        if endpoint["mode"] == "service" and service.get("active") != "active":
+        running = info.get("pods" if endpoint["mode"] == "static_pod" else "services") or {}
+        if (running.get("keepalived") or {}).get("active") != "active":
             return "keepalived isn't running here"
         if not all(vip["address"] in held for vip in endpoint["vips"]):
             return "nobody was seen to hold %s" % endpoint["name"]
@@ -360,8 +393,8 @@ class _Judge:
         found: List[Dict[str, Any]] = []
         for place in self.places:
             for check in (
-                self._interface, self._ports, self._daemons, self._network_managers, self._firewall, self._kernel,
-                self._own_address, self._certificate, self._itself,
+                self._interface, self._ports, self._mode, self._daemons, self._static_pods, self._network_managers,
+                self._firewall, self._kernel, self._own_address, self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
         return found + list(self._mtus())
@@ -447,15 +480,25 @@ class _Judge:
                 text_ = "the API server listens on port %s, and %d is planned" % (said, backend["port"])
                 yield _finding("apiserver_port_differs", place.host, place.name, text_, port=said)
 
+    @staticmethod
+    def _mode(place: _Place) -> Iterator[Dict[str, Any]]:
+        """Daemons of ours that run in the other mode."""
+        before = {endpoint.get("mode") for endpoint in place.stored}
+        wanted = place.endpoint["mode"]
+        old = "service" if wanted == "static_pod" else "static_pod"
+        daemons = place.info.get("services" if old == "service" else "pods") or {}
+        active = sorted(name for name, daemon in daemons.items() if daemon.get("active") == "active")
+        if old in before and active:
+            words = {"service": "as services", "static_pod": "as static pods"}
+            text_ = "%s of this collection run here %s" % (" and ".join(active), words[old])
+            yield _finding("mode_changes", place.host, None, text_, mode=old)
+
     def _daemons(self, place: _Place) -> Iterator[Dict[str, Any]]:
-        if place.endpoint["mode"] == "service":
-            for path, whose in sorted((place.info.get("config_owner") or {}).items()):
-                daemon = "haproxy" if "haproxy" in path else "keepalived"
-                if whose == "foreign":
-                    adopted = place.endpoint.get("adopt")
-                    text_ = "%s was written by somebody else" % path
-                    text_ += "; this run takes it over and keeps the original" if adopted else ""
-                    yield _finding(daemon + "_foreign", place.host, None, text_, INFO if adopted else None)
+        adopted = place.endpoint.get("adopt")
+        for daemon, path in _foreign(place):
+            text_ = "%s was written by somebody else" % path
+            text_ += "; this run takes it over and keeps the original" if adopted else ""
+            yield _finding(daemon + "_foreign", place.host, None, text_, INFO if adopted else None)
         for program in place.seen["programs"]:
             if program["name"] == "kube-vip":
                 yield _finding("kube_vip_running", place.host, None, "kube-vip runs here (process %d)" % program["pid"])
@@ -463,6 +506,27 @@ class _Judge:
                 where = program["unit"] or "no unit of systemd's"
                 text_ = "a keepalived of %s runs here (process %d)" % (where, program["pid"])
                 yield _finding("keepalived_other", place.host, None, text_)
+
+    def _static_pods(self, place: _Place) -> Iterator[Dict[str, Any]]:
+        seen = place.seen.get("static_pods")
+        if place.endpoint["mode"] != "static_pod" or not seen:
+            return
+        kubelet, wanted = seen["kubelet"], place.endpoint["manifest_dir"]
+        if not kubelet["installed"]:
+            yield _finding("kubelet_missing", place.host, None, "no kubelet is installed")
+        elif kubelet["running"] and not kubelet["static_pod_path"]:
+            yield _finding("manifest_dir_unset", place.host, None, "the kubelet has no staticPodPath", wanted=wanted)
+        elif kubelet["running"] and kubelet["static_pod_path"] != wanted.rstrip("/"):
+            text_ = "the kubelet reads %s, not %s" % (kubelet["static_pod_path"], wanted)
+            yield _finding("manifest_dir_not_read", place.host, None, text_, wanted=kubelet["static_pod_path"])
+        for daemon in seen["missing_images"]:
+            text_ = "the image %s isn't there" % place.endpoint["images"][daemon]["image"]
+            yield _finding("image_missing", place.host, None, text_, variable=daemon)
+        ours = any(endpoint.get("mode") == "service" for endpoint in place.stored)
+        for daemon, service in sorted((place.info.get("services") or {}).items()):
+            if service.get("active") == "active" and not ours:
+                text_ = "%s.service of somebody else is active" % daemon
+                yield _finding("service_in_the_way", place.host, None, text_, daemon=daemon)
 
     # What takes the VIP or packets away
 
@@ -624,19 +688,41 @@ def _members(endpoint: Plan) -> Dict[str, List[Tuple[Plan, Plan]]]:
     return found
 
 
+def _foreign(place: _Place) -> List[Tuple[str, str]]:
+    """(daemon, path) of what somebody else wrote and this run would replace: configurations, or static pods."""
+    if place.endpoint["mode"] == "static_pod":
+        manifests = (place.seen.get("static_pods") or {}).get("foreign_manifests") or {}
+        return [(daemon, path) for daemon, paths in sorted(manifests.items()) for path in paths]
+    owners = sorted((place.info.get("config_owner") or {}).items())
+    return [("haproxy" if "haproxy" in path else "keepalived", path) for path, whose in owners if whose == "foreign"]
+
+
 def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:
     """HAProxy as the service that this collection configures, or as the pod of an endpoint that is deployed."""
     if listener["program"] is None:
         # Not even root may look at every process of a container. HAProxy has the ports that it was given, and runs.
-        service = (place.info.get("services") or {}).get("haproxy") or {}
-        return listener["port"] in place.deployed_ports and service.get("active") == "active"
+        daemon = _deployed(place).get("haproxy") or {}
+        return listener["port"] in place.deployed_ports and daemon.get("active") == "active"
     if listener["program"] != "haproxy":
         return False
-    return listener["unit"] == "haproxy.service" or (place.endpoint["mode"] == "static_pod" and place.deployed)
+    return listener["unit"] == "haproxy.service" or _is_known_pod("haproxy", listener, place)
 
 
 def _is_our_keepalived(program: Mapping[str, Any], place: _Place) -> bool:
-    return program["unit"] == "keepalived.service" or (place.endpoint["mode"] == "static_pod" and place.deployed)
+    return program["unit"] == "keepalived.service" or _is_known_pod("keepalived", program, place)
+
+
+def _deployed(place: _Place) -> Mapping[str, Any]:
+    """The daemons of the mode that is deployed here."""
+    pods = any(endpoint.get("mode") == "static_pod" for endpoint in place.stored)
+    return place.info.get("pods" if pods else "services") or {}
+
+
+def _is_known_pod(daemon: str, process: Mapping[str, Any], place: _Place) -> bool:
+    """A process of a pod of ours, or of one of somebody else's that is a finding already."""
+    deployed = any(endpoint.get("mode") == "static_pod" for endpoint in place.stored)
+    foreign = place.endpoint["mode"] == "static_pod" and any(name == daemon for name, _path in _foreign(place))
+    return (deployed or foreign) and process["unit"] != daemon + ".service"
 
 
 def _overlaps(address: str, binds: Iterable[str]) -> bool:

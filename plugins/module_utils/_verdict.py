@@ -56,6 +56,16 @@ CODES: Dict[str, Tuple[str, str]] = {
     "plan_differs": (ERROR, "run `site` without --limit"),
     "plan_outdated": (WARNING, "run `site` without --limit"),
     "service_down": (ERROR, "see `systemctl status` and the journal of the unit there"),
+    "pod_down": (
+        ERROR,
+        "see /var/log/pods/*kubeha-* and `journalctl -u kubelet` there: perhaps its image can't be had, or it doesn't "
+        "stay up",
+    ),
+    "manifest_missing": (ERROR, "run `site` for this host; `kubeadm reset` empties the folder"),
+    "kubelet_absent": (
+        INFO,
+        "start the kubelet with `kubeadm init` or `join`; it starts the pods, and `status` proves them",
+    ),
     "service_disabled": (WARNING, "run `site`; a host that boots would not take part"),
     "reload_pending": (ERROR, "run `site`; it reloads what runs something else than what is there"),
     "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
@@ -101,6 +111,7 @@ _STRICT = frozenset(
         "service_disabled",
         "plan_outdated",
         "certificate_lacks_vip",
+        "kubelet_absent",
     ]
 )
 
@@ -190,7 +201,7 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
     findings = _host_findings(plan, host, info)
     texts: List[str] = []
     for endpoint in plan["endpoints"]:
-        if host not in members_of(endpoint):
+        if host not in members_of(endpoint) or is_dormant(endpoint, info):
             continue
         findings.extend(_endpoint_findings(endpoint, host, info))
         findings.extend(_silent(endpoint, host, info))
@@ -247,13 +258,28 @@ def expected_holders(plan: Plan, deployed: Iterable[str], unknown: Iterable[str]
 
 
 def deployed_members(endpoint: Plan, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
-    """Members that have this endpoint: this run gave it to them, or their stored plan says so."""
+    """Members that have this endpoint: this run gave it to them, or their stored plan says so.
+
+    Not those that wait for a kubelet to run it.
+    """
     fresh = set(applied)
     return [
         host
         for host in members_of(endpoint)
-        if host in fresh or _stored_endpoint(endpoint, observations.get(host, {})) is not None
+        if (host in fresh or _stored_endpoint(endpoint, observations.get(host, {})) is not None)
+        and not is_dormant(endpoint, observations.get(host, {}))
     ]
+
+
+def is_dormant(endpoint: Plan, info: Info) -> bool:
+    """Whether static pods lie there, and no kubelet runs that could start them. Before `kubeadm init` that's right."""
+    kubelet = info.get("static_pod_kubelet")
+    return bool(
+        endpoint.get("mode") == "static_pod"
+        and kubelet
+        and not kubelet.get("running")
+        and not any(pod.get("active") == "active" for pod in (info.get("pods") or {}).values())
+    )
 
 
 def members_of(endpoint: Plan) -> List[str]:
@@ -356,7 +382,9 @@ def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
     if not any(_stored_endpoint(endpoint, info) for endpoint in mine):
         return []
     findings = _stale_vips(mine, host, info)
-    if any(endpoint["mode"] == "service" for endpoint in mine):
+    if any(is_dormant(endpoint, info) for endpoint in mine):
+        findings.append(_finding("kubelet_absent", "not proven: kubelet absent", host))
+    else:
         findings.extend(_daemons(mine, host, info))
     for path in info.get("drifted") or ():
         findings.append(_finding("file_drifted", "%s isn't what the plan makes of it" % path, host))
@@ -371,23 +399,36 @@ def _stale_vips(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
 
 def _daemons(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
     findings: List[Finding] = []
+    pods = mine[0]["mode"] == "static_pod"
     for name in DAEMONS:
-        service = (info.get("services") or {}).get(name) or {}
-        if service.get("active") not in ("active", "reloading"):
-            state = service.get("active") or "not known to systemd"
-            findings.append(_finding("service_down", "%s is %s" % (name, state), host))
+        daemon = _running(mine[0], info).get(name) or {}
+        if pods and daemon.get("exists") is False:
+            findings.append(_finding("manifest_missing", "the manifest of %s is gone" % name, host))
+        if daemon.get("active") not in ("active", "reloading"):
+            findings.append(_down(name, pods, daemon, host))
             continue
-        if not service.get("enabled"):
+        if not pods and not daemon.get("enabled"):
             findings.append(_finding("service_disabled", "%s isn't started at boot" % name, host))
         findings.extend(_loaded(name, host, info))
         findings.extend(_version(name, mine, host, info))
-    if (info.get("services") or {}).get("haproxy", {}).get("active") == "active":
+    if (_running(mine[0], info).get("haproxy") or {}).get("active") == "active":
         haproxy = info.get("haproxy") or {}
         if haproxy.get("hung"):
             findings.append(_finding("haproxy_hung", "HAProxy doesn't answer: %s" % haproxy.get("error"), host))
         elif haproxy.get("error"):
             findings.append(_finding("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
     return findings
+
+
+def _running(endpoint: Plan, info: Info) -> Mapping[str, Any]:
+    """HAProxy and keepalived as the endpoint's mode has them: what systemd says, or what pods of ours there are."""
+    return info.get("pods" if endpoint["mode"] == "static_pod" else "services") or {}
+
+
+def _down(name: str, pods: bool, daemon: Mapping[str, Any], host: str) -> Finding:
+    if pods:
+        return _finding("pod_down", "the pod of %s isn't running" % name, host)
+    return _finding("service_down", "%s is %s" % (name, daemon.get("active") or "not known to systemd"), host)
 
 
 def _loaded(name: str, host: str, info: Info) -> List[Finding]:
@@ -399,18 +440,22 @@ def _loaded(name: str, host: str, info: Info) -> List[Finding]:
 
 
 def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
-    installed = ((info.get("packages") or {}).get(name) or {}).get("installed")
+    pod = ((info.get("pods") or {}).get(name) or {}) if mine[0]["mode"] == "static_pod" else None
+    # A pod brings its own, whatever the host has.
+    installed = ((info.get("packages") or {}).get(name) or {}).get("installed") if pod is None else pod.get("version")
     planned = max((endpoint["versions"][name] for endpoint in mine), key=_version_key)
     findings = []
     if installed and _version_key(installed) < _version_key(planned):
-        text = "%s %s is installed, the plan was made for %s" % (name, installed, planned)
+        verb = "is installed" if pod is None else "runs"
+        text = "%s %s %s, the plan was made for %s" % (name, installed, verb, planned)
         findings.append(_finding("version_older", text, host))
     running = (info.get(name) or {}).get("version")
-    if installed and running and running != installed:
+    if pod is None and installed and running and running != installed:
         text = "%s %s runs, %s is installed" % (name, running, installed)
         findings.append(_finding("restart_pending", text, host))
     elif (info.get("restart_pending") or {}).get(name):
-        text = "%s was started before its program or its systemd drop-in was replaced" % name
+        what = "its program or its systemd drop-in" if pod is None else "its manifest"
+        text = "%s was started before %s was replaced" % (name, what)
         findings.append(_finding("restart_pending", text, host))
     return findings
 
@@ -541,8 +586,8 @@ def _holding(
 
 def _why_not(endpoint: Plan, info: Info) -> str:
     """The likeliest reason that a preferred host doesn't hold."""
-    services = info.get("services") or {}
-    down = [name for name in DAEMONS if services.get(name) and services[name].get("active") != "active"]
+    daemons = _running(endpoint, info)
+    down = [name for name in DAEMONS if daemons.get(name) and daemons[name].get("active") != "active"]
     haproxy = info.get("haproxy") or {}
     if down:
         return "%s is down there" % _listed(down)
@@ -646,7 +691,7 @@ def _row(
         "planned_priority": member["priority"],
         "observed": _observed(endpoint, host, info, scope),
         "effective_priority": priorities.pop() if len(priorities) == 1 else None,
-        "haproxy": _haproxy_text(info),
+        "haproxy": _haproxy_text(endpoint, info),
         "backends_up": sum(is_up(server["status"]) for server in servers) if servers else None,
         "backends": len(endpoint["backends"]),
         "note": mine[0].message if mine else "",
@@ -665,23 +710,26 @@ def _observed(endpoint: Plan, host: str, info: Info, scope: Scope) -> str:
         return "holds" if held == len(vips) else "holds %d of %d" % (held, len(vips))
     if _stored_endpoint(endpoint, info) is None:
         return "not deployed"
-    services = info.get("services") or {}
-    if endpoint["mode"] == "service" and (services.get("keepalived") or {}).get("active") != "active":
+    if is_dormant(endpoint, info):
+        return "waits for kubelet"
+    if (_running(endpoint, info).get("keepalived") or {}).get("active") != "active":
         return "down"
-    if "fault" in _states(endpoint, info).values() or _haproxy_text(info) in ("down", "hung"):
+    if "fault" in _states(endpoint, info).values() or _haproxy_text(endpoint, info) in ("down", "hung"):
         return "fault"
     return "backup"
 
 
-def _haproxy_text(info: Info) -> str:
-    service = (info.get("services") or {}).get("haproxy") or {}
+def _haproxy_text(endpoint: Plan, info: Info) -> str:
+    daemon = _running(endpoint, info).get("haproxy") or {}
     haproxy = info.get("haproxy") or {}
-    if not info:
+    if not info or is_dormant(endpoint, info):
         return ""
-    if service.get("exists") and service.get("active") not in ("active", "reloading"):
+    if daemon.get("exists") and daemon.get("active") not in ("active", "reloading"):
         return "down"
     if haproxy.get("hung"):
         return "hung"
+    if endpoint["mode"] == "static_pod":
+        return haproxy.get("version") or daemon.get("version") or ""
     return haproxy.get("version") or ((info.get("packages") or {}).get("haproxy") or {}).get("installed") or ""
 
 

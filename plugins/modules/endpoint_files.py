@@ -15,6 +15,8 @@ description:
   - Renders the host's files from the plan on the controller, and compares them with the host's.
   - Validates every file that changes with the real binary (C(haproxy -c), C(keepalived -t), C(bash -n)) before
     anything is replaced. Where one isn't valid, nothing changes.
+  - For static pods the binary is the one inside of the running pod, and nothing has to be installed on the host. What
+    a pod will be started with has no binary yet; M(kubeha.apiserver.endpoint_pod) sees whether it runs.
   - Replaces each file by an atomic rename, and removes files that an earlier plan put there and this one doesn't have.
   - Refuses to replace a configuration that somebody else wrote, unless told to by O(adopt); it's kept then.
   - Reloads and restarts nothing. Its result says what is needed, also for what an earlier run left undone.
@@ -52,6 +54,13 @@ options:
     description:
       - Take over a configuration that somebody else wrote.
       - The original is kept below C(/var/lib/kubeha/adopted).
+    type: bool
+    default: false
+  keep_stale:
+    description:
+      - Leave files of an earlier plan where they are, for a later run to remove. That's for moving a host from one
+        C(mode) to the other, where the files of the old one go when the new one works.
+      - Without it, a host on which daemons of the other mode run is refused.
     type: bool
     default: false
   secrets:
@@ -109,7 +118,8 @@ adopted_files:
   sample: []
 validated:
   description:
-    - Whether all that changes was validated. V(false) only in check mode, where the daemon isn't installed yet.
+    - Whether all that changes was validated. V(false) in check mode, where the daemon isn't installed yet, and for
+      static pods that don't run yet.
     - V(true) where nothing changes.
   returned: success
   type: bool
@@ -120,7 +130,7 @@ not_validated:
   elements: str
   sample: []
 active:
-  description: Whether the daemon's service is running.
+  description: Whether the daemon's service or pod is running.
   returned: success
   type: bool
 pending_reload:
@@ -136,6 +146,12 @@ daemon_reload_needed:
   description: Whether systemd hasn't read the daemon's drop-in yet.
   returned: success
   type: bool
+folders_changed:
+  description: Folders and files below C(/run) that were or would be made, or given to their owners.
+  returned: success
+  type: list
+  elements: str
+  sample: [/run/kubeha/haproxy]
 sysctls_changed:
   description: Kernel settings that were or would be changed.
   returned: success
@@ -160,6 +176,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Dict, Iterator, List, Mapping, Optional
@@ -171,16 +188,17 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostview,
     _keepalived,
     _ownership,
+    _pods,
+    _podstate,
 )
 
 STATE = "/var/lib/kubeha"
 STATE_LIST = STATE + "/files-%s.json"
 ADOPTED = STATE + "/adopted"
 PREVIOUS = STATE + "/previous"
-CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
-RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/unit/keepalived.running"}
-EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
 COMMAND_SECONDS = 30.0
+# A pod of somebody else's that we replace may take the time that pods have to end, 30 s.
+LEAVE_SECONDS = 40.0
 SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
 SYSCTL_CONF = "/etc/sysctl.conf"
 # Of all that the collection sets.
@@ -227,13 +245,25 @@ class Found:
     files: List[File]
     stale: List[str]
     sysctls: Dict[str, str]
+    folders: List[str]
     listed: List[str]
+    foreign_manifests: List[str] = field(default_factory=list)
     invalid: List[Dict[str, Any]] = field(default_factory=list)
     not_validated: List[str] = field(default_factory=list)
 
     @property
     def changed_files(self) -> List[File]:
         return [file for file in self.files if file.changed]
+
+    @property
+    def config(self) -> Optional[File]:
+        """The daemon's own configuration."""
+        return next((file for file in self.files if file.kind in _hostview.ROLES), None)
+
+    @property
+    def manifest(self) -> Optional[File]:
+        """Of a static pod; a service has none."""
+        return next((file for file in self.files if file.kind == "manifest"), None)
 
     @property
     def adopted(self) -> List[File]:
@@ -246,6 +276,7 @@ def main() -> None:
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
             "adopt": {"type": "bool", "default": False},
+            "keep_stale": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
             "files": {"type": "list", "elements": "dict"},
         },
@@ -271,11 +302,12 @@ class Deployment:
 
     def run(self) -> None:
         found = self._look()
+        self._refuse_other_mode(found)
         self._refuse_foreign(found)
         self._validate(found)
         if found.invalid:
             self.module.fail_json(msg=invalid_message(found.invalid), validation=found.invalid)
-        if found.not_validated and not self.module.check_mode:
+        if found.not_validated and not (self.module.check_mode or found.manifest):
             self.module.fail_json(msg="Nothing was changed, because it can't be validated: %s"
                                       % "; ".join(found.not_validated))
         result = self._result(found)
@@ -293,7 +325,10 @@ class Deployment:
         others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
         stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)]
         sysctls = {**released_sysctls(listed, files), **wanted_sysctls(files)}
-        return Found(files, stale, sysctls, listed)
+        found = Found(files, [] if self.module.params["keep_stale"] else stale, sysctls, wanted_folders(files), listed)
+        if found.manifest:
+            found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
+        return found
 
     def _read(self, entry: Mapping[str, Any]) -> File:
         text, shown = entry["content"], entry["content"]
@@ -325,19 +360,39 @@ class Deployment:
         for file in unknown:
             file.ownership = _ownership.classify(file.path, file.present, shipped)
 
+    def _refuse_other_mode(self, found: Found) -> None:
+        """Two of our own daemons would fight for the same port and VIP."""
+        if self.module.params["keep_stale"]:
+            return
+        if found.manifest:
+            unit = systemd_unit(self.role)
+            drop_in = _hostview.DROP_INS[self.role]
+            if unit.get("ActiveState") in ("active", "reloading") and drop_in in unit.get("DropInPaths", "").split():
+                self.module.fail_json(msg="%s runs here as a service of this collection's. Moving a host from services "
+                                          "to static pods isn't done in passing: keep endpoint_mode: service, or stop "
+                                          "and disable the service first, one host at a time." % self.role)
+        elif _host_io.find_daemon(self.role, _pods.CONFIG[self.role]):
+            self.module.fail_json(msg="%s runs here as a static pod of this collection's. Moving a host from static "
+                                      "pods to services isn't done in passing: keep endpoint_mode: static_pod, or "
+                                      "remove the pod's manifest first, one host at a time." % self.role)
+
     def _refuse_foreign(self, found: Found) -> None:
-        if found.adopted and not self.module.params["adopt"]:
+        foreign = [file.path for file in found.adopted] + found.foreign_manifests
+        if foreign and not self.module.params["adopt"]:
             self.module.fail_json(
                 msg="%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to "
                     "take this host's %s over; the original is kept in %s then."
-                    % (" and ".join(file.path for file in found.adopted), self.role, ADOPTED),
-                foreign_files=[file.path for file in found.adopted])
+                    % (" and ".join(foreign), self.role, ADOPTED),
+                foreign_files=foreign)
 
     # Validate
 
     def _validate(self, found: Found) -> None:
         to_check = [file for file in found.files if not file.same_content]
         if not to_check:
+            return
+        if found.manifest:
+            self._validate_in_pod(found, to_check)
             return
         # Not in Ansible's own temporary folder: keepalived looks at its scripts as the user that will run them.
         parent = existing_parent(STATE)
@@ -350,6 +405,41 @@ class Deployment:
                 self._validate_file(file, staging, found)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+    def _validate_in_pod(self, found: Found, to_check: List[File]) -> None:
+        """By the binary that will load it: in the running pod, which sees its configuration's folder as the host does.
+
+        A pod that will be started from another manifest has another binary, and none that runs is none to ask.
+        """
+        for file in to_check:
+            if file.kind == "pod-script":
+                self._judge_script(file, found)
+        config, manifest = found.config, found.manifest
+        if config is None or manifest is None or config.same_content:
+            return
+        process = _host_io.find_daemon(self.role, config.path)
+        if process is None or running_execution(self.role) != _podstate.execution_of(manifest.content.decode()):
+            found.not_validated.append("%s: no pod runs that could tell" % config.path)
+            return
+        staging = tempfile.mkdtemp(prefix=".kubeha-check-", dir=os.path.dirname(config.path))
+        try:
+            os.chmod(staging, 0o755)
+            path = os.path.join(staging, os.path.basename(config.path))
+            write_new(path, config.content, config.mode, uid(config.owner), gid(config.group))
+            inside, binary = _host_io.program_inside(process)
+            if config.kind == "haproxy":
+                self._judge(config, found, inside + [binary, "-c", "-f", path], staging, haproxy_findings)
+            else:
+                command = inside + _keepalived.test_command(binary, path)
+                self._judge(config, found, command, staging, _keepalived.findings)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _judge_script(self, file: File, found: Found) -> None:
+        with tempfile.TemporaryDirectory(prefix=".kubeha-staging-", dir=existing_parent(STATE)) as staging:
+            path = os.path.join(staging, os.path.basename(file.path))
+            write_new(path, file.content, 0o600, 0, 0)
+            self._judge(file, found, ["sh", "-n", path], staging, script_findings)
 
     def _stage(self, file: File, staging: str) -> None:
         content = file.content
@@ -369,7 +459,7 @@ class Deployment:
     def _validate_file(self, file: File, staging: str, found: Found) -> None:
         path = staging + file.path
         if file.kind == "script":
-            self._judge(file, found, ["bash", "-n", path], staging, lambda code, text: lines(text) if code else [])
+            self._judge(file, found, ["bash", "-n", path], staging, script_findings)
         elif file.kind == "haproxy":
             self._judge(file, found, ["haproxy", "-c", "-f", path], staging, haproxy_findings)
         elif file.kind == "keepalived":
@@ -410,15 +500,21 @@ class Deployment:
         make_folders(STATE)
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
         write_list(self.role, sorted(set(found.listed) | set(planned)))
-        if changed or found.stale:
+        if changed or found.stale or found.foreign_manifests:
             self._keep_originals(found)
             self._keep_previous(found)
-        for file in changed:
+        self._end_foreign_pods(found.foreign_manifests)
+        # The folders before the manifests: the kubelet would make what it mounts by itself, and give it to root.
+        for file in sorted(changed, key=lambda file: file.kind == "manifest"):
+            if file.kind == "manifest":
+                make_volatile_folders(found.files, wanted_folders(found.files))
             self._put(file)
+        make_volatile_folders(found.files, wanted_folders(found.files))
         for path in found.stale:
             os.unlink(path)
             sync_folder(os.path.dirname(path))
-        write_list(self.role, sorted(planned))
+        if not self.module.params["keep_stale"]:
+            write_list(self.role, sorted(planned))
         for name, value in found.sysctls.items():
             self._set_sysctl(name, value)
 
@@ -435,9 +531,30 @@ class Deployment:
                 make_folders(os.path.dirname(kept), 0o700)
                 write_new(kept, file.present, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
+    def _end_foreign_pods(self, manifests: List[str]) -> None:
+        """Take somebody else's static pods away, and wait until they have given port and VIP back."""
+        if not manifests:
+            return
+        for path in manifests:
+            kept = ADOPTED + path
+            content = _host_io.read_file(path)
+            if content is None:
+                continue
+            kept += "" if _host_io.read_file(kept) in (None, content) else "." + checksum(content)[:12]
+            make_folders(os.path.dirname(kept), 0o700)
+            write_new(kept, content, 0o600, 0, 0)
+        before = {process.pid for process in _host_io.find_programs(self.role)}
+        for path in manifests:
+            os.unlink(path)
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while _host_io.find_kubelet()["running"] and time.monotonic() < deadline:
+            if not before.intersection(process.pid for process in _host_io.find_programs(self.role)):
+                return
+            time.sleep(0.2)
+
     def _keep_previous(self, found: Found) -> None:
         """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
-        config = next((file for file in found.files if file.path == CONFIG[self.role]), None)
+        config = found.config
         if config is None or config.present is None or loaded_checksum(self.role) != checksum(config.present):
             return
         make_folders(PREVIOUS, 0o700)
@@ -487,35 +604,47 @@ class Deployment:
     def _result(self, found: Found) -> Dict[str, Any]:
         changed = [file.path for file in found.changed_files]
         result: Dict[str, Any] = {
-            "changed": bool(changed or found.stale or found.sysctls),
+            "changed": bool(changed or found.stale or found.foreign_manifests or found.folders or found.sysctls),
             "changed_files": changed,
             "removed_files": found.stale,
-            "adopted_files": [file.path for file in found.adopted],
+            "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
             "validated": not found.not_validated,
             "not_validated": found.not_validated,
+            "folders_changed": found.folders,
             "sysctls_changed": sorted(found.sysctls),
         }
-        result.update(self._daemon(found))
+        result.update(self._pod(found) if found.manifest else self._service(found))
         if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
             result["diff"] = list(self._diffs(found))
         return result
 
-    def _daemon(self, found: Found) -> Dict[str, Any]:
+    def _pod(self, found: Found) -> Dict[str, Any]:
+        """What the running pod lacks once the planned files are in place."""
+        active = _host_io.find_daemon(self.role, _pods.CONFIG[self.role]) is not None
+        config = found.config.content if found.config else b""
+        manifest = found.manifest.content.decode("utf-8") if found.manifest else ""
+        return {
+            "active": active,
+            "pending_reload": active and loaded_checksum(self.role) != checksum(config),
+            "needs_restart": active and running_execution(self.role) != _podstate.execution_of(manifest),
+            "daemon_reload_needed": False,
+        }
+
+    def _service(self, found: Found) -> Dict[str, Any]:
         """What the running daemon lacks once the planned files are in place."""
         unit = systemd_unit(self.role)
         active = unit.get("ActiveState") in ("active", "reloading")
         contents = {file.path: file.content for file in found.files}
-        config = contents.get(CONFIG[self.role], b"")
+        config = found.config.content if found.config else b""
         path = _hostview.DROP_INS[self.role]
         drop_in = contents.get(path, b"").decode("utf-8")
-        execution = (_host_io.read_file(EXECUTION[self.role]) or b"").decode("ascii", "replace").strip()
         # systemd notices by itself that a drop-in has changed, but until 256 not that there is a new one.
         known = (path in unit.get("DropInPaths", "").split()) == bool(drop_in)
         changes = path in found.stale or any(file.path == path and not file.same_content for file in found.files)
         return {
             "active": active,
             "pending_reload": active and loaded_checksum(self.role) != checksum(config),
-            "needs_restart": active and execution != (_hostfacts.parse_execution(drop_in) or ""),
+            "needs_restart": active and running_execution(self.role) != (_hostfacts.parse_execution(drop_in) or ""),
             "daemon_reload_needed": changes or not known or unit.get("NeedDaemonReload") == "yes",
         }
 
@@ -545,6 +674,10 @@ def invalid_message(invalid: List[Dict[str, Any]]) -> str:
 
 def haproxy_findings(code: int, text: str) -> List[str]:
     return [] if code == 0 else lines(text) or ["haproxy -c ended with %d" % code]
+
+
+def script_findings(code: int, text: str) -> List[str]:
+    return lines(text) if code else []
 
 
 def lines(text: str) -> List[str]:
@@ -619,7 +752,37 @@ def systemd_unit(role: str) -> Dict[str, str]:
 
 
 def loaded_checksum(role: str) -> Optional[str]:
-    return (_host_io.read_file(RUNNING[role]) or b"").decode("ascii", "replace").strip() or None
+    return (_host_io.read_file(_podstate.RUNNING[role]) or b"").decode("ascii", "replace").strip() or None
+
+
+def running_execution(role: str) -> str:
+    return (_host_io.read_file(_podstate.EXECUTION[role]) or b"").decode("ascii", "replace").strip()
+
+
+def wanted_folders(files: List[File]) -> List[str]:
+    """What the planned tmpfiles make and isn't there as it should be."""
+    items = [item for file in files if file.kind == "tmpfiles" for item in _podstate.volatile(file.content.decode())]
+    return [item.path for item in items if not is_there(item)]
+
+
+def is_there(item: _podstate.Volatile) -> bool:
+    try:
+        status = os.lstat(item.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if not item.folder:
+        return stat.S_ISREG(status.st_mode)
+    return stat.S_ISDIR(status.st_mode) and (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (
+        item.mode, uid(item.owner), gid(item.group))
+
+
+def make_volatile_folders(files: List[File], wanted: List[str]) -> None:
+    """As every boot does it."""
+    for file in files if wanted else ():
+        if file.kind == "tmpfiles":
+            output = _host_io.run(["systemd-tmpfiles", "--create", file.path], COMMAND_SECONDS)
+            if output.code != 0:
+                raise OSError("systemd-tmpfiles: %s" % (output.error or output.text.strip()))
 
 
 def checksum(content: bytes) -> str:
@@ -685,11 +848,12 @@ def user_exists(name: str) -> bool:
 
 
 def uid(name: str) -> int:
-    return pwd.getpwnam(name).pw_uid
+    """Users of containers have no names on the host."""
+    return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
 
 
 def gid(name: str) -> int:
-    return grp.getgrnam(name).gr_gid
+    return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
 
 
 def user_name(number: int) -> str:

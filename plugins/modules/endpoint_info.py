@@ -12,7 +12,8 @@ version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
-  - Reads addresses, packages, services, deployed files, and what HAProxy and keepalived are doing, in one quick call.
+  - Reads addresses, packages, services or static pods, deployed files, and what HAProxy and keepalived are doing, in
+    one quick call.
   - Needs nothing on the host but Python 3.9. Addresses come from the kernel by netlink, HAProxy's state from its
     stats socket.
   - Never fails because a host is odd. Where a part can't be read, RV(errors) says so and that part is empty.
@@ -189,6 +190,35 @@ services:
       restarts: 0
       active_for: 3600.25
       changed_for: 3600.25
+pods:
+  description:
+    - HAProxy and keepalived as static pods, with the keys of RV(services). C(exists) and C(enabled) are whether the
+      manifest is there, C(main_pid) is the daemon as this host counts processes.
+    - C(version) is what the running daemon said of itself, C(image) what the manifest names.
+    - Empty unless the plan, or the one that is stored here, has static pods.
+  returned: always
+  type: dict
+  sample:
+    haproxy:
+      exists: true
+      active: active
+      sub: running
+      enabled: true
+      main_pid: 4711
+      restarts: 0
+      active_for: 3600.25
+      changed_for: 3600.25
+      version: 3.2.4
+      image: docker.io/library/haproxy:3.2
+static_pod_kubelet:
+  description:
+    - Whether there's a kubelet that starts static pods. C(running) is true where it has a configuration, which it
+      hasn't before C(kubeadm init).
+    - C(static_pod_path) is the folder from which it starts static pods.
+    - Empty where O(plan) is given and has no static pods.
+  returned: always
+  type: dict
+  sample: {installed: true, running: true, pid: 700, static_pod_path: /etc/kubernetes/manifests}
 running:
   description: SHA-256 of the configuration that each daemon has loaded, where that's known.
   returned: always
@@ -200,7 +230,7 @@ reload_pending:
   type: dict
   sample: {haproxy: false, keepalived: false}
 restart_pending:
-  description: Whether an active daemon was started before its program or its systemd drop-in was replaced.
+  description: Whether an active daemon was started before its program, drop-in or manifest was replaced.
   returned: always
   type: dict
   sample: {haproxy: false, keepalived: false}
@@ -333,6 +363,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostview,
     _keepalived_state,
     _ownership,
+    _pods,
+    _podstate,
     _verdict,
 )
 
@@ -341,8 +373,6 @@ HOLDER_PREFIX = "holder-"
 SELINUX_FOLDER = "/sys/fs/selinux"
 DAEMONS = ("haproxy", "keepalived")
 CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
-RUNNING = {"haproxy": "/run/kubeha/haproxy/running", "keepalived": "/run/kubeha/unit/keepalived.running"}
-EXECUTION = {"haproxy": "/run/kubeha/haproxy/execution", "keepalived": "/run/kubeha/unit/keepalived.execution"}
 OUR_FILES = (
     *CONFIG.values(),
     *_hostview.DROP_INS.values(),
@@ -351,6 +381,12 @@ OUR_FILES = (
     _hostview.UNIT_HOOK,
     _hostview.SYSCTL_FILE,
     _hostview.PLAN_FILE,
+    *_pods.CONFIG.values(),
+    *_pods.RUN.values(),
+    _pods.START,
+    _pods.CHECK,
+    _pods.NOTIFY,
+    _hostview.TMPFILES,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
@@ -396,8 +432,12 @@ class Observer:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.errors: Dict[str, str] = {}
         self.params = params
-        self.still: Dict[str, Any] = self._still()
-        self.plan: Mapping[str, Any] = params["plan"] or self.still["deployed"]["plan"] or {}
+        deployed = read_deployed()
+        self.plan: Mapping[str, Any] = params["plan"] or deployed["plan"] or {}
+        self.mode = "service" if _podstate.manifest_dir(self.plan) is None else "static_pod"
+        # Where the kubelet would read their manifests; None without static pods, planned or deployed.
+        self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(deployed["plan"] or {})
+        self.still: Dict[str, Any] = self._still(deployed)
         self.ports = planned_ports(self.plan) | set(params["ports"])
         # VIPs of the stored plan too: one that was given up should be gone.
         self.vips = planned_vips(self.plan) | planned_vips(self.still["deployed"]["plan"] or {})
@@ -429,19 +469,20 @@ class Observer:
 
     # What doesn't change while the module runs
 
-    def _still(self) -> Dict[str, Any]:
+    def _still(self, deployed: Mapping[str, Any]) -> Dict[str, Any]:
         # Commands are slow beside everything else, so all run at the same time.
         binaries = {name: _host_io.find_binary(name) for name in DAEMONS}
         system = self._try("os", describe_system, {"family": "other", "pkg_mgr": "", "systemd": False})
         said = _host_io.together(self._commands(binaries, system))
-        contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in OUR_FILES}
+        paths = OUR_FILES + tuple(self._manifest(name) for name in DAEMONS if self.manifests)
+        contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in paths}
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
         return {
             "os": system,
             "users": {name: has_user(name) for name in USERS},
             "selinux_booleans": self._selinux_booleans(system),
             "packages": self._packages(binaries, said, system),
-            "deployed": read_deployed(),
+            "deployed": deployed,
             "files": {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None},
             "config_owner": {path: _ownership.classify(path, contents[path], shipped) for path in CONFIG.values()},
             "units": _hostfacts.parse_units(self._output(said, "units")),
@@ -508,7 +549,11 @@ class Observer:
             if address.address in self.vips
         }
         services = self._services()
-        running = {name: self._try("running", partial(first_word, path), None) for name, path in RUNNING.items()}
+        pods = self._try("pods", self._pods, {})
+        daemons = self._daemons(services, pods)
+        running = {
+            name: self._try("running", partial(first_word, path), None) for name, path in _podstate.RUNNING.items()
+        }
         listeners = self._try("listening", partial(read_listeners, self.ports), [])
         return {
             "interfaces": [describe_link(link) for link in links],
@@ -516,13 +561,15 @@ class Observer:
             "holds": list(held),
             "held_for": held,
             "services": services,
+            "pods": pods,
+            "static_pod_kubelet": self._static_pod_kubelet(),
             "running": running,
-            "reload_pending": reload_pending(services, running, self.still["files"]),
+            "reload_pending": reload_pending(daemons, self._layout().config, running, self.still["files"]),
             "restart_pending": {
-                name: self._try("restart_pending", partial(restart_pending, name, services[name]), False)
+                name: self._try("restart_pending", partial(self._restart_pending, name, daemons[name]), False)
                 for name in DAEMONS
             },
-            "haproxy": ask_haproxy(),
+            "haproxy": ask_haproxy(self._layout().socket),
             "keepalived": {"holders": self._try("holders", read_holders, {}), "instances": {}, "error": None},
             "listening": sorted({port for _address, port in listeners}),
             "listeners": [{"address": address, "port": port} for address, port in listeners],
@@ -538,11 +585,35 @@ class Observer:
         now = time.monotonic()
         return {name: _hostfacts.describe_unit(self.units.get(name, {}), now) for name in DAEMONS}
 
+    def _manifest(self, name: str) -> str:
+        return _pods.manifest_path(self.manifests or "", name)
+
+    def _pods(self) -> Dict[str, Any]:
+        return {name: describe_pod(name, self._manifest(name)) for name in DAEMONS} if self.manifests else {}
+
+    def _static_pod_kubelet(self) -> Dict[str, Any]:
+        """Where it concerns nobody it isn't looked for again and again."""
+        wanted = self.manifests is not None or self.params["plan"] is None
+        return self._try("static_pod_kubelet", _host_io.find_kubelet, {}) if wanted else {}
+
+    def _daemons(self, services: Mapping[str, Any], pods: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Whatever the plan has them be."""
+        return pods if self.mode == "static_pod" and pods else services
+
+    def _layout(self) -> _hostview.Layout:
+        return _hostview.LAYOUTS[self.mode]
+
+    def _restart_pending(self, name: str, daemon: Mapping[str, Any]) -> bool:
+        if self.mode == "service":
+            return restart_pending(name, daemon)
+        wanted = _podstate.execution_of(read_text(self._manifest(name)))
+        return daemon["active"] == "active" and wanted not in ("", first_word(_podstate.EXECUTION[name]))
+
     def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """What is learnt only by connecting, and by a signal to keepalived."""
         asked = self._connect(info)
         if self.params["keepalived_dump"]:
-            said = self._dump(info["services"]["keepalived"]["main_pid"])
+            said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
             asked["keepalived"] = dict(info["keepalived"], **said)
         return asked
 
@@ -637,7 +708,7 @@ class Observer:
         else:
             notes = info["keepalived"]["holders"]
             told = [notes[name]["age"] if name in notes and not notes[name]["holds"] else 0.0 for name in names]
-            told.append(info["services"]["keepalived"]["changed_for"] or 0.0)
+            told.append(self._daemons(info["services"], info["pods"])["keepalived"]["changed_for"] or 0.0)
         lasting: float = max(now - since, min(told))
         return lasting
 
@@ -766,11 +837,31 @@ def read_holders() -> Dict[str, Any]:
     return holders
 
 
-def ask_haproxy() -> Dict[str, Any]:
-    if not os.path.exists(_hostview.SOCKET):
+def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
+    """With the keys of a service, so that nobody who looks at a daemon has to know how it was started."""
+    process = _host_io.find_daemon(name, _pods.CONFIG[name])
+    text = read_text(manifest)
+    since = None if process is None else round(max(0.0, _host_io.uptime() - process.started), 3)
+    images = _podstate.images_of(text)
+    return {
+        "exists": bool(text),
+        "active": "active" if process else "inactive",
+        "sub": "running" if process else "dead",
+        "enabled": bool(text),
+        "main_pid": process.pid if process else None,
+        "restarts": 0,
+        "active_for": since,
+        "changed_for": since,
+        "version": _hostfacts.upstream_version(read_text(_podstate.VERSION[name])) if process else None,
+        "image": images[0] if images else None,
+    }
+
+
+def ask_haproxy(path: str) -> Dict[str, Any]:
+    if not os.path.exists(path):
         return {}
     try:
-        answer = _host_io.ask_unix_socket(_hostview.SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
+        answer = _host_io.ask_unix_socket(path, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
         return dict(_haproxy.parse_state(answer.decode("utf-8", "replace")), hung=False, error=None)
     except _host_io.Timeout as error:
         return {"hung": True, "error": str(error)}
@@ -807,12 +898,15 @@ def listens(address: str, port: int, seconds: float) -> bool:
 
 
 def reload_pending(
-    services: Mapping[str, Any], running: Mapping[str, Optional[str]], files: Mapping[str, str]
+    daemons: Mapping[str, Any],
+    configs: Mapping[str, str],
+    running: Mapping[str, Optional[str]],
+    files: Mapping[str, str],
 ) -> Dict[str, bool]:
     """Whether a running daemon loaded something else than the file that is deployed now."""
     return {
-        name: services[name]["active"] == "active" and path in files and running[name] != files[path]
-        for name, path in CONFIG.items()
+        name: daemons[name]["active"] == "active" and path in files and running[name] != files[path]
+        for name, path in configs.items()
     }
 
 
@@ -822,7 +916,7 @@ def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
     if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
         return True
     wanted = _hostfacts.parse_execution(read_text(_hostview.DROP_INS[name]))
-    started = _host_io.read_file(EXECUTION[name])
+    started = _host_io.read_file(_podstate.EXECUTION[name])
     return wanted is not None and started is not None and started.decode("ascii", "replace").strip() != wanted
 
 

@@ -46,11 +46,6 @@ options:
     type: str
     choices: [plan, members]
     default: plan
-  modes:
-    description: Modes that can be deployed. An endpoint in another mode is a problem.
-    type: list
-    elements: str
-    default: [service, static_pod]
   file:
     description: Write the plan to this file on the controller, as JSON.
     type: path
@@ -131,6 +126,11 @@ problems:
 balancers:
   description: Hosts that balance, in order.
   returned: success
+  type: list
+  elements: str
+static_pods:
+  description: Those of them that balance with static pods.
+  returned: when there are no problems and O(gather=plan)
   type: list
   elements: str
 preferred:

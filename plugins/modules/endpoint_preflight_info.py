@@ -146,6 +146,17 @@ kubelet:
   returned: always
   type: dict
   sample: {}
+static_pods:
+  description:
+    - What concerns static pods, or null where none are planned. C(foreign_manifests) are those in the planned folder
+      that run the same daemons and that somebody else wrote.
+    - C(missing_images) are the daemons whose image isn't there, looked for where the pull policy is V(Never).
+  returned: always
+  type: dict
+  sample:
+    kubelet: {installed: true, running: true, pid: 700, static_pod_path: /etc/kubernetes/manifests}
+    foreign_manifests: {haproxy: [/etc/kubernetes/manifests/haproxy.yaml], keepalived: []}
+    missing_images: [keepalived]
 host_names:
   description: Addresses that C(/etc/hosts) has for the host's own name.
   returned: always
@@ -199,6 +210,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostview,
     _netconfig,
     _netfilter,
+    _podstate,
     _wire_io,
     _wire_task,
 )
@@ -283,6 +295,7 @@ class Observer:
             "programs": programs,
             "kubelet": kubelet,
             "node": self._try("node", partial(_cluster_io.read_node, options_of(programs) or kubelet, TLS_SECONDS), {}),
+            "static_pods": self._try("static_pods", self._static_pods, None),
             "host_names": host_names(),
             "certificates": self._certificates(),
             "manage": self._manages(),
@@ -344,6 +357,23 @@ class Observer:
             if names:
                 found[endpoint["name"]] = names
         return found
+
+    # Static pods
+
+    def _static_pods(self) -> Optional[Dict[str, Any]]:
+        mine = [endpoint for endpoint, _instance, _member in self.members if endpoint["mode"] == "static_pod"]
+        if not mine:
+            return None
+        images = mine[0].get("images") or {}
+        return {
+            "kubelet": _host_io.find_kubelet(),
+            "foreign_manifests": {
+                role: _host_io.foreign_manifests(mine[0]["manifest_dir"], role) for role in _hostview.ROLES
+            },
+            "missing_images": missing_images(
+                {role: image["image"] for role, image in images.items() if image.get("pull_policy") == "Never"}
+            ),
+        }
 
     # Who manages the network
 
@@ -485,6 +515,18 @@ def read_owners(inodes: Set[str]) -> Dict[str, int]:
 def options_of(programs: List[Dict[str, Any]]) -> Mapping[str, str]:
     """The running kubelet's."""
     return next((item["options"] for item in programs if item["name"] in _components.KUBELETS), {})
+
+
+def missing_images(images: Mapping[str, str]) -> List[str]:
+    """Of {daemon: image} those that containerd doesn't have; none where it can't be asked."""
+    ctr = _host_io.find_binary("ctr") if images else None
+    if ctr is None:
+        return []
+    output = _host_io.run([ctr, "--namespace", "k8s.io", "images", "list", "--quiet"], COMMAND_SECONDS)
+    if output.code != 0:
+        return []
+    present = set(output.text.split())
+    return [daemon for daemon, image in images.items() if _podstate.canonical_image(image) not in present]
 
 
 def read_networkd(index: int) -> Optional[Dict[str, Any]]:

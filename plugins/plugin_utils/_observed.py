@@ -74,7 +74,11 @@ def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.
     scope = scope_of(plan, observed, task_vars)
     expected: dict[str, bool | None] = {}
     for endpoint in plan["endpoints"]:
-        deployed = _verdict.deployed_members(endpoint, observed.earlier, scope.applied)
+        deployed = [
+            name
+            for name in _verdict.deployed_members(endpoint, observed.earlier, scope.applied)
+            if not _verdict.is_dormant(endpoint, observed.fresh.get(name, {}))
+        ]
         unknown = [name for name in _verdict.members_of(endpoint) if name not in deployed and name not in scope.absent]
         holds = _verdict.expected_holders({"endpoints": [endpoint]}, deployed, unknown)[endpoint["name"]]
         if host in holds:

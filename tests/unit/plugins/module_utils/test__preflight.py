@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight as preflight
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_verdict as wire_verdict
-from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -375,6 +375,90 @@ def check_incomplete(seen):
     seen["preflight"]["errors"]["nft"] = "it may not be run"
 
 
+# What is wrong with cp2 where static pods are planned: code, severity, what is seen there.
+POD_CASES = [
+    ("kubelet_missing", "error", "no kubelet is installed", {"kubelet": {"installed": False, "running": False}}, {}),
+    ("manifest_dir_unset", "error", "the kubelet has no staticPodPath",
+     {"kubelet": {"installed": True, "running": True, "static_pod_path": None}}, {}),
+    ("manifest_dir_not_read", "error", "the kubelet reads /etc/pods, not /etc/kubernetes/manifests",
+     {"kubelet": {"installed": True, "running": True, "static_pod_path": "/etc/pods"}}, {}),
+    ("image_missing", "error", "the image registry.example.org/keepalived:2.3.3 isn't there",
+     {"missing_images": ["keepalived"]}, {}),
+    ("haproxy_foreign", "error", "/etc/kubernetes/manifests/lb.yaml was written by somebody else",
+     {"foreign_manifests": {"haproxy": ["/etc/kubernetes/manifests/lb.yaml"]}}, {}),
+    ("service_in_the_way", "error", "haproxy.service of somebody else is active", {},
+     {"services": {"haproxy": {"active": "active"}, "keepalived": {"active": "inactive"}}}),
+]  # fmt: skip
+
+
+def observe_pods(the_plan, running=False):
+    """What hosts say that are nodes with static pods."""
+    hosts = observations(the_plan, running)
+    for info in hosts.values():
+        info["pods"], info["services"] = info["services"], {}
+        # No package was ever installed, and what somebody left in /etc is in nobody's way.
+        info["config_owner"] = {"/etc/haproxy/haproxy.cfg": "foreign"}
+        info["preflight"]["static_pods"] = {
+            "kubelet": {"installed": True, "running": True, "pid": 700, "static_pod_path": "/etc/kubernetes/manifests"},
+            "foreign_manifests": {"haproxy": [], "keepalived": []},
+            "missing_images": [],
+        }
+        for item in info["preflight"]["listeners"]:
+            item["unit"] = "a pod"
+    return hosts
+
+
+@pytest.mark.parametrize("code, severity, seen, static_pods, info", POD_CASES)
+def test_each_finding_of_static_pods(code, severity, seen, static_pods, info):
+    the_plan = plan(pods())
+    hosts = observe_pods(the_plan)
+    hosts["cp2"].update(info)
+    hosts["cp2"]["preflight"]["static_pods"].update(static_pods)
+    findings = preflight.preflight_findings(the_plan, hosts)
+    assert [(item["code"], item["severity"], item["seen"], item["host"]) for item in findings] == [
+        (code, severity, seen, "cp2")]
+    assert "{" not in findings[0]["fix"]
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_static_pods_with_nothing_in_the_way(running):
+    the_plan = plan(pods())
+    hosts = observe_pods(the_plan, running)
+    assert preflight.preflight_findings(the_plan, hosts) == []
+    # Before kubeadm init there is a kubelet, and it doesn't run.
+    for info in hosts.values():
+        info["preflight"]["static_pods"]["kubelet"] = {"installed": True, "running": False, "static_pod_path": None}
+    assert preflight.preflight_findings(the_plan, hosts) == []
+
+
+def test_pods_of_somebody_else_that_are_taken_over():
+    the_plan = plan(pods(adopt=True))
+    hosts = observe_pods(the_plan)
+    hosts["cp2"]["preflight"]["static_pods"]["foreign_manifests"] = {
+        "haproxy": ["/m/haproxy.yaml"], "keepalived": ["/m/keepalived.yaml"]}
+    listens(hosts["cp2"], name="haproxy")
+    hosts["cp2"]["preflight"]["listeners"][-1]["unit"] = "a pod"
+    program(hosts["cp2"], "keepalived")
+    findings = preflight.preflight_findings(the_plan, hosts)
+    assert codes(findings) == [("haproxy_foreign", "info"), ("keepalived_foreign", "info")]
+
+
+@pytest.mark.parametrize("before, after, words", [
+    (endpoint(), pods(), "as services"), (pods(), endpoint(), "as static pods")])  # fmt: skip
+def test_a_host_is_not_moved_to_the_other_mode_in_passing(before, after, words):
+    hosts = observations(plan(before), running=True)
+    observed = observe_pods(plan(before), running=True)
+    for host, info in hosts.items():
+        info["preflight"]["static_pods"] = observed[host]["preflight"]["static_pods"]
+        info["pods"] = info["services"]
+    findings = preflight.preflight_findings(plan(after), hosts)
+    assert codes(findings) == [("mode_changes", "error")] * 3
+    assert findings[0]["seen"] == "haproxy and keepalived of this collection run here " + words
+    for info in hosts.values():
+        info["pods"] = info["services"] = {}
+    assert codes(preflight.preflight_findings(plan(after), hosts)) == []
+
+
 @pytest.mark.parametrize("code, severity, seen, options, spoil", CASES)
 def test_each_finding(code, severity, seen, options, spoil):
     the_plan = plan(endpoint(**options))
@@ -393,7 +477,8 @@ def test_each_finding(code, severity, seen, options, spoil):
 
 
 def test_every_code_has_a_case():
-    assert {case.values[0] for case in CASES} | {"accept_unknown"} == set(preflight.RULES)
+    cases = {case.values[0] for case in CASES} | {case[0] for case in POD_CASES}
+    assert cases | {"accept_unknown", "mode_changes"} == set(preflight.RULES)
 
 
 @pytest.mark.parametrize("code, severity, seen, options, spoil", CASES)

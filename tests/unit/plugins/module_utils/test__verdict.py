@@ -17,7 +17,7 @@ NAME = "kube-apiserver"
 SHA = {"haproxy": "a" * 64, "keepalived": "b" * 64}
 
 
-def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME):
+def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME, mode="service"):
     vips = [{"address": VIP4, "prefix": 24, "family": "ipv4"}]
     vips += [{"address": VIP6, "prefix": 64, "family": "ipv6"}] if dual else []
     members = [
@@ -28,7 +28,7 @@ def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME):
         "endpoints": [
             {
                 "name": name,
-                "mode": "service",
+                "mode": mode,
                 "port": 8443,
                 "vips": vips,
                 "failback": failback,
@@ -74,6 +74,8 @@ def observe(plan, host, holder="cp1"):
         "deployed": {"plan": copy.deepcopy(plan), "error": None},
         "holds": vips if host == holder else [],
         "services": {"haproxy": dict(service), "keepalived": dict(service)},
+        "pods": {"haproxy": dict(service, version="2.6.12"), "keepalived": dict(service, version="2.2.7")},
+        "static_pod_kubelet": {"installed": True, "running": True},
         "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
         "running": dict(SHA),
         "reload_pending": {"haproxy": False, "keepalived": False},
@@ -183,7 +185,17 @@ def drop(host):
     return lambda seen: seen.pop(host)
 
 
+def dormant(host):
+    """Static pods lie there, and no kubelet runs."""
+    return every(
+        put(host, "static_pod_kubelet", "running", False),
+        put(host, "pods", {name: {"exists": True, "active": "inactive"} for name in ("haproxy", "keepalived")}),
+        put(host, "haproxy", {}),
+    )
+
+
 DUAL = make_plan(dual=True)
+PODS = make_plan(mode="static_pod")
 # (code, severity, host, what is changed, plan, scope)
 NO_NAMES = {"dns": [], "ip": []}
 
@@ -227,6 +239,13 @@ FINDING_DATA = [
     ("plan_outdated", "warning", "cp2", stored("cp2", "port", 6443), None, verdict.Scope(partial=True)),
     ("service_down", "error", "cp2", put("cp2", "services", "keepalived", "active", "failed"), None, None),
     ("service_down", "error", "cp2", put("cp2", "services", {}), None, None),
+    ("pod_down", "error", "cp2", put("cp2", "pods", "haproxy", "active", "inactive"), PODS, None),
+    ("pod_down", "error", "cp2", put("cp2", "pods", {}), PODS, None),
+    ("manifest_missing", "error", "cp2", put("cp2", "pods", "haproxy", "exists", False), PODS, None),
+    ("kubelet_absent", "info", "cp2", dormant("cp2"), PODS, None),
+    ("kubelet_absent", "error", "cp2", dormant("cp2"), PODS, verdict.Scope(strict=True)),
+    ("version_older", "warning", "cp2", put("cp2", "pods", "keepalived", "version", "2.1.5"), PODS, None),
+    ("restart_pending", "warning", "cp2", put("cp2", "restart_pending", "keepalived", True), PODS, None),
     ("service_disabled", "warning", "cp2", put("cp2", "services", "haproxy", "enabled", False), None, None),
     ("reload_pending", "error", "cp2", put("cp2", "reload_pending", "haproxy", True), None, None),
     (
@@ -309,6 +328,37 @@ def test_each_finding(code, severity, host, change, plan, scope):
 
 def test_every_code_has_a_test():
     assert {data[0] for data in FINDING_DATA} == set(verdict.CODES)
+
+
+def test_services_are_no_pods_and_pods_no_services():
+    assert verdict.judge(PODS, observe_all(PODS))["findings"] == []
+    assert spoil(put("cp2", "services", {}), PODS)["findings"] == []
+    assert spoil(put("cp2", "pods", {}))["findings"] == []
+    # What the host has installed says nothing of what pods run.
+    assert spoil(put("cp2", "packages", "keepalived", "installed", "2.1.5"), PODS)["findings"] == []
+
+
+def test_hosts_that_wait_for_a_kubelet():
+    everybody = spoil(every(*(every(dormant(host), put(host, "holds", [])) for host in HOSTS), nobody_answers), PODS)
+    assert everybody["ok"] and codes(everybody) == ["kubelet_absent"] * 3
+    assert {row["observed"] for row in everybody["rows"]} == {"waits for kubelet"}
+    # The preferred one isn't expected to hold while it can't.
+    moved = every(dormant("cp1"), put("cp1", "holds", []), put("cp2", "holds", [VIP4]))
+    assert codes(spoil(moved, PODS)) == ["kubelet_absent"]
+    seen = observe_all(PODS)
+    dormant("cp1")(seen)
+    nobody_answers(seen)
+    assert verdict.unmet(PODS, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
+    # Pods that run on without a kubelet are to work.
+    seen = observe_all(PODS)
+    put("cp1", "static_pod_kubelet", "running", False)(seen)
+    assert verdict.judge(PODS, seen)["findings"] == []
+
+
+def nobody_answers(seen):
+    for info in seen.values():
+        for tried in info["connect"]:
+            tried.update(tcp="unreachable", http_status=None)
 
 
 def test_the_plan_says_what_is_accepted_too():

@@ -61,11 +61,9 @@ class Host:
             "ADOPTED": "/var/lib/kubeha/adopted", "PREVIOUS": "/var/lib/kubeha/previous",
         }.items():
             monkeypatch.setattr(endpoint_files, name, self.path(value))
-        monkeypatch.setattr(endpoint_files, "CONFIG", {
-            "haproxy": self.haproxy, "keepalived": self.path("/etc/keepalived/keepalived.conf")})
-        monkeypatch.setattr(endpoint_files, "RUNNING", {
+        monkeypatch.setattr(endpoint_files._podstate, "RUNNING", {
             "haproxy": str(self.running), "keepalived": str(root / "run/keepalived.running")})
-        monkeypatch.setattr(endpoint_files, "EXECUTION", {
+        monkeypatch.setattr(endpoint_files._podstate, "EXECUTION", {
             "haproxy": str(root / "run/haproxy/execution"), "keepalived": str(root / "run/keepalived.execution")})
         monkeypatch.setattr(endpoint_files._hostview, "DROP_INS", {
             "haproxy": self.drop_in,
@@ -104,8 +102,9 @@ class Host:
                  "group": GROUP, "mode": "0600" if name == "keepalived" else "0644", "secret": name == "keepalived",
                  "content": text, "role": "haproxy", "template": None} for name, text in contents.items()]
 
-    def run(self, files, role="haproxy", adopt=False, secrets=None, **how):
-        module = FakeModule({"role": role, "files": files, "adopt": adopt, "secrets": secrets}, **how)
+    def run(self, files, role="haproxy", adopt=False, secrets=None, keep_stale=False, **how):
+        params = {"role": role, "files": files, "adopt": adopt, "keep_stale": keep_stale, "secrets": secrets}
+        module = FakeModule(params, **how)
         with pytest.raises(Exit) as caught:
             endpoint_files.Deployment(module).run()
         return caught.value.result
@@ -273,7 +272,7 @@ def test_what_a_killed_run_wrote_is_known_to_the_next(host, monkeypatch):
 
     monkeypatch.setattr(endpoint_files.Deployment, "_put", killed)
     module = FakeModule({"role": "haproxy", "files": host.files(hook="#!/bin/bash\n", haproxy=OURS), "adopt": False,
-                         "secrets": None})
+                         "keep_stale": False, "secrets": None})
     with pytest.raises(KeyboardInterrupt):
         endpoint_files.Deployment(module).run()
     monkeypatch.setattr(endpoint_files.Deployment, "_put", put)
@@ -404,7 +403,7 @@ def test_a_full_disk_leaves_whole_files(host, monkeypatch):
 
     files = host.files(haproxy=OURS + "new\n")
     monkeypatch.setattr(os, "fsync", full)
-    module = FakeModule({"role": "haproxy", "files": files, "adopt": False, "secrets": None})
+    module = FakeModule({"role": "haproxy", "files": files, "adopt": False, "keep_stale": False, "secrets": None})
     with pytest.raises(OSError, match="No space left"):
         endpoint_files.Deployment(module).run()
     assert read(host.haproxy) == OURS + "old\n"

@@ -1,0 +1,378 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_pod
+short_description: Bring one static pod of an API endpoint to run what is in place
+version_added: 1.0.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
+description:
+  - Does the least that makes HAProxy's or keepalived's pod run the files that M(kubeha.apiserver.endpoint_files) put
+    into place. Nothing, where it does already. A reload by signal, where only the configuration changed. Or it waits
+    until the kubelet has started the pod from the manifest.
+  - A reload is proven before the module returns. HAProxy's new worker has answered, keepalived has reported the
+    instances that are configured.
+  - Needs neither a container runtime's tools nor an API server. The pod is on the host's network, so its processes and
+    its log are found on the host.
+  - keepalived starts with whatever it understands of its configuration. So one that was started from a new manifest is
+    asked for its opinion, inside of its pod.
+  - Where no kubelet runs, as before C(kubeadm init), there's nothing to wait for, and RV(proven) is V(false).
+extends_documentation_fragment:
+  - kubeha.apiserver._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Nothing is signalled and nothing is waited for. O(pending) tells what isn't in place yet.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  role:
+    description: Which pod.
+    type: str
+    choices: [haproxy, keepalived]
+    required: true
+  plan:
+    description:
+      - The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan). It has the folder of the manifests.
+    type: dict
+    required: true
+  wait:
+    description:
+      - For at most this many seconds the kubelet may take to start the pod. Fetching an image is part of that.
+    type: float
+    default: 180
+  reload_wait:
+    description: For at most this many seconds a daemon may take to show that it has loaded its configuration.
+    type: float
+    default: 15
+  pending:
+    description:
+      - What M(kubeha.apiserver.endpoint_files) said is pending. In check mode the files aren't in place yet, so this
+        module can't see it.
+    type: bool
+    default: false
+seealso:
+  - module: kubeha.apiserver.endpoint_files
+  - module: kubeha.apiserver.endpoint_info
+"""
+
+EXAMPLES = r"""
+- name: Put HAProxy's manifest and configuration into place
+  kubeha.apiserver.endpoint_files:
+    role: haproxy
+    plan: "{{ result.plan }}"
+  register: files
+
+- name: Let its pod run them
+  kubeha.apiserver.endpoint_pod:
+    role: haproxy
+    plan: "{{ result.plan }}"
+    pending: "{{ files.pending_reload or files.needs_restart }}"
+"""
+
+RETURN = r"""
+action:
+  description:
+    - What was, or in check mode would be, done. V(none), V(reload) by a signal, or V(wait) for the kubelet.
+  returned: success
+  type: str
+  sample: reload
+proven:
+  description: Whether the pod was seen to run what is in place.
+  returned: success
+  type: bool
+why:
+  description: Why it isn't proven, or what the pod lacked before.
+  returned: success
+  type: str
+  sample: it has loaded another configuration
+pid:
+  description: The daemon's main process, as the host counts.
+  returned: success
+  type: int
+  sample: 4711
+waited:
+  description: Seconds that this took.
+  returned: success
+  type: float
+  sample: 0.31
+log:
+  description: The last lines of the container's log and of what the kubelet said of the pod, without secrets.
+  returned: when the pod doesn't run what is in place
+  type: list
+  elements: str
+  sample: ["[ALERT] (8) : Binding [/etc/kubeha/haproxy/haproxy.cfg:22] for frontend kube-apiserver: cannot bind socket"]
+"""
+
+import os
+import signal
+import time
+from hashlib import sha256
+from typing import Callable, List, NoReturn, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _haproxy,
+    _host_io,
+    _keepalived,
+    _keepalived_state,
+    _pods,
+    _podstate,
+)
+
+POLL_SECONDS = 0.1
+SOCKET_SECONDS = 0.5
+DUMP_SECONDS = 0.5
+COMMAND_SECONDS = 5.0
+TEST_SECONDS = 30.0
+LOG_LINES = 12
+KUBELET_LINES = 4
+ABSENT = "not proven: kubelet absent"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
+            "plan": {"type": "dict", "required": True},
+            "wait": {"type": "float", "default": 180},
+            "reload_wait": {"type": "float", "default": 15},
+            "pending": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    folder = _podstate.manifest_dir(module.params["plan"])
+    if folder is None:
+        module.fail_json(msg="plan: it has no endpoint with mode static_pod")
+    pod = {"haproxy": HaproxyPod, "keepalived": KeepalivedPod}[module.params["role"]](folder)
+    try:
+        Task(module, pod).run()
+    except OSError as error:
+        module.fail_json(msg="%s's pod can't be looked after: %s" % (pod.role, error))
+
+
+class Task:
+    """Look, do the least, prove."""
+
+    def __init__(self, module: AnsibleModule, pod: Pod) -> None:
+        self.module = module
+        self.pod = pod
+        self.begun = time.monotonic()
+
+    def run(self) -> None:
+        seen = self.pod.look()
+        step = _podstate.next_step(self.pod.wanted, seen)
+        why = _podstate.lacking(self.pod.wanted, seen)
+        if self.module.check_mode:
+            if step == _podstate.NOTHING and self.module.params["pending"]:
+                step, why = _podstate.WAIT, "what is pending isn't in place yet"
+            self.finish(step != _podstate.NOTHING, step, step == _podstate.NOTHING, why, seen)
+        if step == _podstate.NOTHING:
+            self.finish(False, step, True, "", seen)
+        if step == _podstate.RELOAD:
+            self.reload(seen, why)
+        # Files may be put in place long before there is a cluster.
+        if not _host_io.find_kubelet()["running"]:
+            self.finish(False, _podstate.NOTHING, False, ABSENT, seen)
+        self.wait(why)
+
+    def reload(self, seen: _podstate.Seen, why: str) -> NoReturn:
+        done = self.pod.reload()
+        if not self.within(self.module.params["reload_wait"], done):
+            self.fail("%s was told to reload and goes on with what it had" % self.pod.role)
+        self.pod.note_running()
+        self.finish(True, _podstate.RELOAD, True, why, seen)
+
+    def wait(self, why: str) -> NoReturn:
+        found: List[_podstate.Seen] = []
+
+        def runs() -> bool:
+            found.append(self.pod.look())
+            step = _podstate.next_step(self.pod.wanted, found[-1])
+            if step == _podstate.RELOAD:
+                # It started from the new manifest an instant before its configuration changed.
+                self.reload(found[-1], why)
+            return step == _podstate.NOTHING
+
+        if not self.within(self.module.params["wait"], runs):
+            self.fail("%s's pod doesn't run what is in place: %s" % (
+                self.pod.role, _podstate.lacking(self.pod.wanted, found[-1])))
+        complaints = self.pod.complaints()
+        if complaints:
+            self.module.fail_json(msg="%s runs, but not all of its configuration is good:\n%s"
+                                      % (self.pod.role, "\n".join(complaints)), log=complaints)
+        self.finish(True, _podstate.WAIT, True, why, found[-1])
+
+    def within(self, seconds: float, done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def finish(self, changed: bool, action: str, proven: bool, why: str, seen: _podstate.Seen) -> NoReturn:
+        self.module.exit_json(changed=changed, action=action, proven=proven, why=why, pid=seen.pid,
+                              waited=round(time.monotonic() - self.begun, 3))
+
+    def fail(self, msg: str) -> NoReturn:
+        log = self.pod.last_words()
+        waited = round(time.monotonic() - self.begun, 3)
+        said = "\n".join(["", *log]) if log else ", and neither it nor the kubelet has said why."
+        self.module.fail_json(msg="%s, after %g s%s" % (msg, waited, said), log=log, waited=waited)
+
+
+class Pod:
+    """One pod of ours, as its host sees it."""
+
+    role: str
+    secrets: List[str] = []
+
+    def __init__(self, folder: str) -> None:
+        self.name = _pods.NAMES[self.role]
+        self.config = _pods.CONFIG[self.role]
+        self.running = _podstate.RUNNING[self.role]
+        content = _host_io.read_file(self.config) or b""
+        self.text = content.decode("utf-8", "replace")
+        self.wanted = _podstate.Wanted(
+            config=sha256(content).hexdigest(),
+            execution=_podstate.execution_of(read_text(_pods.manifest_path(folder, self.role))))
+
+    def look(self) -> _podstate.Seen:
+        process = self.find()
+        return _podstate.Seen(
+            pid=process.pid if process else None,
+            config=first_word(self.running),
+            execution=first_word(_podstate.EXECUTION[self.role]),
+            ready=process is not None and self.is_ready(process),
+        )
+
+    def find(self) -> Optional[_podstate.Process]:
+        return _host_io.find_daemon(self.role, self.config)
+
+    def is_ready(self, process: _podstate.Process) -> bool:
+        raise NotImplementedError
+
+    def reload(self) -> Callable[[], bool]:
+        """Send the signal, and return what tells whether it has had its effect."""
+        raise NotImplementedError
+
+    def complaints(self) -> List[str]:
+        """What the running daemon has left out of its configuration."""
+        return []
+
+    def signal(self, number: int) -> _podstate.Process:
+        process = self.find()
+        if process is None:
+            raise ProcessLookupError(3, "%s ended just now" % self.role)
+        _host_io.signal_process(process, number)
+        return process
+
+    def note_running(self) -> None:
+        """What the pod's own script notes when it starts. It may belong to the container's user, like its folder."""
+        owner = os.stat(os.path.dirname(self.running))
+        temporary = self.running + ".host"
+        with open(temporary, "w", encoding="ascii") as stream:
+            stream.write(self.wanted.config + "\n")
+            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+            os.fchmod(stream.fileno(), 0o644)
+        os.rename(temporary, self.running)
+
+    def last_words(self) -> List[str]:
+        return self._log() + self._kubelet_said()
+
+    def _log(self) -> List[str]:
+        """Of the container that was started last."""
+        found = []
+        try:
+            folders = [name for name in os.listdir(_podstate.POD_LOGS) if _podstate.is_log_folder(name, self.name)]
+        except OSError:
+            return []
+        for folder in folders:
+            for base, _folders, names in os.walk(os.path.join(_podstate.POD_LOGS, folder)):
+                found += [os.path.join(base, name) for name in names if name.endswith(".log")]
+        newest = max(found, key=lambda path: os.stat(path).st_mtime, default=None)
+        return _podstate.log_lines(read_text(newest), LOG_LINES, self.secrets) if newest else []
+
+    def _kubelet_said(self) -> List[str]:
+        command = ["journalctl", "--unit=kubelet", "--lines=500", "--output=cat", "--no-pager"]
+        said = _host_io.run(command, COMMAND_SECONDS).text.splitlines()
+        mine = [line for line in said if self.name in line and ("rror" in line or "ailed" in line)]
+        return _podstate.log_lines("\n".join("kubelet: %s" % line[:500] for line in mine), KUBELET_LINES, self.secrets)
+
+
+class HaproxyPod(Pod):
+    role = "haproxy"
+
+    def is_ready(self, process: _podstate.Process) -> bool:
+        return self._worker() is not None
+
+    def reload(self) -> Callable[[], bool]:
+        before = self._worker()
+        self.signal(signal.SIGUSR2)
+        return lambda: self._worker() not in (None, before)
+
+    def _worker(self) -> Optional[int]:
+        """The worker that takes new connections, by its number inside of the pod."""
+        try:
+            answer = _host_io.ask_unix_socket(_pods.SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
+            state = _haproxy.parse_state(answer.decode("utf-8", "replace"))
+        except (OSError, _host_io.Timeout, _haproxy.HaproxyError):
+            return None
+        return None if state["stopping"] else state["pid"]
+
+
+class KeepalivedPod(Pod):
+    role = "keepalived"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self.secrets = _keepalived.secrets(self.text)
+
+    def is_ready(self, process: _podstate.Process) -> bool:
+        # Its script writes what it runs as the last thing before it becomes keepalived.
+        return True
+
+    def reload(self) -> Callable[[], bool]:
+        process = self.signal(signal.SIGHUP)
+        return lambda: self._has_loaded(process.pid)
+
+    def complaints(self) -> List[str]:
+        # It starts with whatever it understands. Before there was a pod, nothing could have told.
+        process = self.find()
+        if process is None:
+            return []
+        inside, binary = _host_io.program_inside(process)
+        output = _host_io.run(inside + _keepalived.test_command(binary, self.config), TEST_SECONDS)
+        said = [output.error] if output.code is None else _keepalived.findings(output.code, output.text)
+        return _podstate.log_lines("\n".join(said), LOG_LINES, self.secrets)
+
+    def _has_loaded(self, pid: int) -> bool:
+        try:
+            return _podstate.has_loaded(self.text, _host_io.dump_keepalived(pid, DUMP_SECONDS))
+        except _keepalived_state.DumpError:
+            # Built without JSON: then nothing can tell, and keepalived has never refused a signal.
+            return True
+        except (OSError, _host_io.Timeout):
+            return False
+
+
+def read_text(path: str) -> str:
+    return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
+
+
+def first_word(path: str) -> Optional[str]:
+    words = read_text(path).split()
+    return words[0] if words else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
+from ansible_collections.kubeha.apiserver.plugins.module_utils._podstate import Process, Seen, Wanted
+
+CONFIG = "/etc/kubeha/haproxy/haproxy.cfg"
+WANTED = Wanted("c0ffee", "e1")
+
+
+@pytest.mark.parametrize(
+    "seen, step, why",
+    [
+        (Seen(7, "c0ffee", "e1"), "none", ""),
+        (Seen(7, "old", "e1"), "reload", "it has loaded another configuration"),
+        (Seen(7, None, "e1"), "reload", "it has loaded another configuration"),
+        (Seen(7, "c0ffee", "e0"), "wait", "what runs was started from another manifest"),
+        (Seen(7, "old", None), "wait", "what runs was started from another manifest"),
+        (Seen(7, "c0ffee", "e1", ready=False), "wait", "it runs and doesn't answer yet"),
+        # What a pod noted that was killed since says nothing of one that runs.
+        (Seen(None, "c0ffee", "e1"), "wait", "its container isn't running"),
+    ],
+)
+def test_the_least_that_helps(seen, step, why):
+    assert podstate.next_step(WANTED, seen) == step
+    assert podstate.lacking(WANTED, seen) == why
+
+
+@pytest.mark.parametrize(
+    "argv, named",
+    [
+        (["haproxy", "-W", "-f", CONFIG], True),
+        (["/usr/local/sbin/haproxy", "-sf", "8", "-x", "sockpair@4", "-W", "-f", CONFIG], True),
+        (["haproxy", "--file=" + CONFIG], True),
+        (["haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg"], False),
+        (["haproxy", "-f", CONFIG + ".new"], False),
+        # Not the shell that started it, nor somebody who edits it.
+        (["/bin/sh", "/etc/kubeha/haproxy/run"], False),
+        (["vi", CONFIG], False),
+        ([], False),
+    ],
+)
+def test_a_daemon_is_known_by_its_configuration(argv, named):
+    assert podstate.names_file(argv, "haproxy", CONFIG) is named
+
+
+def stat(name, parent, started):
+    return "4711 (%s) S %d 1 1 0 -1 4194560 900 0 3 0 12 7 0 0 20 0 5 0 %d 123456 67" % (name, parent, started)
+
+
+@pytest.mark.parametrize("name", ["haproxy", "a b", "a) S 99 (b", "\n"])
+def test_parse_stat(name):
+    assert podstate.parse_stat(stat(name, 4700, 12345), 100) == (4700, 123.45)
+
+
+@pytest.mark.parametrize("text", ["", "4711 (haproxy", "4711 (haproxy) S", "4711 (haproxy) S x 1 1"])
+def test_parse_stat_of_a_process_that_has_ended(text):
+    assert podstate.parse_stat(text, 100) is None
+
+
+def test_the_leader_is_whom_the_others_come_from():
+    shell, master, worker = 100, Process(101, 100, 5.0, ()), Process(102, 101, 5.1, ())
+    assert shell not in (master.pid, worker.pid)
+    assert podstate.leader([worker, master]) == master
+    # While the kubelet replaces a pod the old one may still be there.
+    younger = Process(90, 80, 60.0, ())
+    assert podstate.leader([worker, younger, master]) == younger
+    assert podstate.leader([]) is None
+
+
+MANIFEST = """\
+# Managed by kubeha.apiserver: changes here are overwritten by the next run.
+apiVersion: v1
+kind: Pod
+metadata:
+  annotations:
+    kubeha.apiserver/execution: "0123456789abcdef"
+spec:
+  containers:
+    - image: "docker.io/library/haproxy:3.0.11"
+      name: haproxy
+"""
+
+
+@pytest.mark.parametrize(
+    "text, execution, images, balancer",
+    [
+        (MANIFEST, "0123456789abcdef", ["docker.io/library/haproxy:3.0.11"], "haproxy"),
+        ("", "", [], None),
+        # kubeadm's document, and what people make of it
+        ("spec:\n  containers:\n  - image: osixia/keepalived:2.0.17\n    name: x\n", "",
+         ["osixia/keepalived:2.0.17"], "keepalived"),
+        ("spec:\n  containers:\n  - name: lb\n    image: 'haproxy@sha256:00'  # pinned\n", "",
+         ["haproxy@sha256:00"], "haproxy"),
+        (json.dumps({"spec": {"containers": [{"image": "r.example:5000/haproxytech/haproxy-alpine:3"}]}}, indent=1),
+         "", ["r.example:5000/haproxytech/haproxy-alpine:3"], "haproxy"),
+        # A repository of that name holds other things too.
+        ("  - image: registry.example/haproxy/exporter:1\n", "", ["registry.example/haproxy/exporter:1"], None),
+        ("  - image: registry.k8s.io/kube-apiserver:v1.35.4\n", "", ["registry.k8s.io/kube-apiserver:v1.35.4"], None),
+    ],
+)  # fmt: skip
+def test_manifests(text, execution, images, balancer):
+    assert podstate.execution_of(text) == execution
+    assert podstate.images_of(text) == images
+    assert podstate.balancer_of(text) == balancer
+
+
+def test_an_annotation_as_json():
+    text = json.dumps({"metadata": {"annotations": {"kubeha.apiserver/execution": "0123"}}})
+    assert podstate.execution_of(text) == "0123"
+
+
+@pytest.mark.parametrize(
+    "image, canonical",
+    [
+        ("haproxy", "docker.io/library/haproxy:latest"),
+        ("haproxy:3.2", "docker.io/library/haproxy:3.2"),
+        ("osixia/keepalived:2.0.17", "docker.io/osixia/keepalived:2.0.17"),
+        ("registry.example:5000/keepalived", "registry.example:5000/keepalived:latest"),
+        ("localhost/keepalived:1", "localhost/keepalived:1"),
+        ("registry.example/a/b:1@sha256:00", "registry.example/a/b@sha256:00"),
+        ("registry.example:5000/a@sha256:00", "registry.example:5000/a@sha256:00"),
+    ],
+)
+def test_canonical_image(image, canonical):
+    assert podstate.canonical_image(image) == canonical
+
+
+def test_volatile_folders_and_files():
+    text = "# header\nd /run/kubeha/haproxy 0755 99 99 -\nf /run/kubeha/haproxy/down 0644 99 99 - 1\nr /run/x\n"
+    assert podstate.volatile(text) == [
+        podstate.Volatile("/run/kubeha/haproxy", True, 0o755, "99", "99"),
+        podstate.Volatile("/run/kubeha/haproxy/down", False, 0o644, "99", "99"),
+    ]
+
+
+@pytest.mark.parametrize("name, read", [("haproxy.yaml", True), (".haproxy.yaml.new", False), ("backup~", True)])
+def test_what_the_kubelet_reads(name, read):
+    assert podstate.is_manifest(name) is read
+
+
+YAML = "apiVersion: kubelet.config.k8s.io/v1beta1\nstaticPodPath: %s\nauthentication:\n  staticPodPath: /nested\n"
+
+
+@pytest.mark.parametrize(
+    "argv, texts, path",
+    [
+        (["kubelet"], [YAML % "/etc/kubernetes/manifests"], "/etc/kubernetes/manifests"),
+        (["kubelet"], [YAML % '"/etc/kubernetes/manifests/"  # ours'], "/etc/kubernetes/manifests"),
+        (["kubelet"], [YAML % "'/etc/a b#c'"], "/etc/a b#c"),
+        (["kubelet"], [YAML % '""'], ""),
+        (["kubelet"], [YAML % "# none"], ""),
+        (["kubelet"], ["authentication:\n  staticPodPath: /nested\n", ""], ""),
+        (["kubelet"], ['{"staticPodPath": "/etc/m", "authentication": {"anonymous": {"enabled": true}}}'], "/etc/m"),
+        (["kubelet"], ['["staticPodPath"]', "\x00:::\n- x\n"], ""),
+        # A drop-in counts more than the file, the command line more than both.
+        (["kubelet"], [YAML % "/etc/a", YAML % "/etc/b"], "/etc/b"),
+        (["kubelet", "--pod-manifest-path=/etc/c"], [YAML % "/etc/a"], "/etc/c"),
+        (["kubelet", "--pod-manifest-path", "/etc/c/"], [YAML % "/etc/a"], "/etc/c"),
+        ([], [], ""),
+    ],
+)
+def test_static_pod_path(argv, texts, path):
+    assert podstate.static_pod_path(podstate.kubelet_options(argv), texts) == path
+
+
+def test_options_of_the_kubelet():
+    argv = ["kubelet", "--config", "/a", "--config-dir=/b", "--node-ip=198.51.100.11", "--v=2", "config", "--config"]
+    assert podstate.kubelet_options(argv) == {"config": "/a", "config-dir": "/b", "node-ip": "198.51.100.11"}
+
+
+@pytest.mark.parametrize(
+    "name, ours",
+    [
+        ("kube-system_kubeha-haproxy-cp1_0123", True),
+        ("kube-system_kubeha-haproxy-cp1.example.org_0123", True),
+        ("kube-system_kubeha-haproxyx-cp1_0123", False),
+        ("kube-system_etcd-cp1_0123", False),
+        ("kubeha-haproxy-cp1", False),
+    ],
+)
+def test_log_folders(name, ours):
+    assert podstate.is_log_folder(name, "kubeha-haproxy") is ours
+
+
+def test_log_lines():
+    stamp = "2026-11-22T20:15:30.123456789Z"
+    text = "\n".join([
+        stamp + " stdout F first",
+        stamp + " stderr F [ALERT] cannot bind",
+        stamp + " stderr P auth_pass s3c",
+        stamp + " stderr F ret is too long",
+        stamp + " stderr F ",
+        "without a stamp",
+    ])  # fmt: skip
+    assert podstate.log_lines(text, 3, ["s3cret", ""]) == [
+        "[ALERT] cannot bind", "auth_pass (hidden) is too long", "without a stamp"]
+    assert podstate.log_lines("", 3) == []
+
+
+KEEPALIVED = """\
+vrrp_script a {
+    script "x"
+}
+
+vrrp_instance kube-apiserver-ipv4 {
+    state MASTER
+    virtual_router_id 100
+    priority 150
+    virtual_ipaddress {
+        198.51.100.100/32
+    }
+}
+
+vrrp_instance kube-apiserver-ipv6 {
+    virtual_router_id 101
+    priority 149
+}
+"""
+REPORTED = {
+    "kube-apiserver-ipv4": {"state": "master", "virtual_router_id": 100, "priority": 150, "effective_priority": 100},
+    "kube-apiserver-ipv6": {"state": "backup", "virtual_router_id": 101, "priority": 149},
+}
+
+
+@pytest.mark.parametrize(
+    "change, loaded",
+    [
+        ({}, True),
+        ({"kube-apiserver-ipv6": {"virtual_router_id": 7, "priority": 149}}, False),
+        ({"kube-apiserver-ipv4": {"virtual_router_id": 100, "priority": 120}}, False),
+        ({"old": {"virtual_router_id": 9, "priority": 1}}, False),
+    ],
+)
+def test_what_keepalived_has_loaded(change, loaded):
+    assert podstate.has_loaded(KEEPALIVED, {**REPORTED, **change}) is loaded
+
+
+def test_keepalived_lacks_an_instance():
+    assert not podstate.has_loaded(KEEPALIVED, {"kube-apiserver-ipv4": REPORTED["kube-apiserver-ipv4"]})
