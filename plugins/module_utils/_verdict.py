@@ -74,6 +74,7 @@ CODES: Dict[str, Tuple[str, str]] = {
     "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
     "haproxy_hung": (ERROR, "restart haproxy there"),
     "haproxy_silent": (ERROR, "see the journal of haproxy there; the stats socket should answer root"),
+    "keepalived_hung": (ERROR, "restart keepalived there"),
     "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
     "backend_missing": (ERROR, "run `site` for this host"),
     "backend_unplanned": (ERROR, "run `site` for this host"),
@@ -417,6 +418,9 @@ def _daemons(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
             findings.append(_finding("haproxy_hung", "HAProxy doesn't answer: %s" % haproxy.get("error"), host))
         elif haproxy.get("error"):
             findings.append(_finding("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
+    keepalived = info.get("keepalived") or {}
+    if keepalived.get("hung"):
+        findings.append(_finding("keepalived_hung", "keepalived doesn't answer: %s" % keepalived.get("error"), host))
     return findings
 
 

@@ -259,13 +259,14 @@ haproxy:
 keepalived:
   description:
     - C(holders) is what keepalived's notify script noted, with its age in seconds.
-    - C(instances) is only there with O(keepalived_dump).
+    - C(instances) is only there with O(keepalived_dump), which also tells whether it's C(hung).
   returned: always
   type: dict
   sample:
     holders: {kube-apiserver-ipv4: {holds: true, age: 86400.5}}
     instances:
       kube-apiserver-ipv4: {state: master, priority: 150, effective_priority: 150, virtual_router_id: 100}
+    hung: false
     error: null
 listening:
   description: Ports of the plan, and of O(ports), on which something listens.
@@ -396,6 +397,8 @@ COMMAND_SECONDS = 5.0
 CANDIDATE_SECONDS = 20.0
 SOCKET_SECONDS = 0.5
 DUMP_SECONDS = 0.5
+# A host without any time to spare isn't hung.
+HUNG_SECONDS = 2.0
 PROBE_SECONDS = 0.3
 POLL_SECONDS = 0.1
 ASK_SECONDS = 0.3
@@ -570,7 +573,12 @@ class Observer:
                 for name in DAEMONS
             },
             "haproxy": ask_haproxy(self._layout().socket),
-            "keepalived": {"holders": self._try("holders", read_holders, {}), "instances": {}, "error": None},
+            "keepalived": {
+                "holders": self._try("holders", read_holders, {}),
+                "instances": {},
+                "hung": False,
+                "error": None,
+            },
             "listening": sorted({port for _address, port in listeners}),
             "listeners": [{"address": address, "port": port} for address, port in listeners],
             "connect": [],
@@ -660,8 +668,13 @@ class Observer:
         if not pid:
             return {"error": "not running"}
         try:
-            return {"instances": _host_io.dump_keepalived(pid, DUMP_SECONDS)}
-        except (OSError, _host_io.Timeout, _keepalived_state.DumpError) as error:
+            try:
+                return {"instances": _host_io.dump_keepalived(pid, DUMP_SECONDS)}
+            except _host_io.Timeout:
+                return {"instances": _host_io.dump_keepalived(pid, HUNG_SECONDS)}
+        except _host_io.Timeout as error:
+            return {"error": str(error), "hung": True}
+        except (OSError, _keepalived_state.DumpError) as error:
             return {"error": str(error)}
 
     # Beside what is expected

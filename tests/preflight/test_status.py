@@ -90,9 +90,11 @@ def test_another_version_a_hung_daemon_and_the_wrong_holder(user: Looker, tmp_pa
     wait_for(lambda: user.holders() == ["cp1"], 40)
 
 
-def test_two_holders(user: Looker, tmp_path: Path) -> None:
+def test_two_holders_and_a_hung_keepalived(user: Looker, tmp_path: Path) -> None:
     user.sh("cp2", "ip address add %s/32 dev eth0" % user.vip)
-    Status(user, tmp_path).names(("two_holders", None))
+    user.sh("cp3", "systemctl kill --signal=STOP keepalived")
+    Status(user, tmp_path).names(("two_holders", None), ("keepalived_hung", "cp3"))
+    user.sh("cp3", "systemctl kill --signal=CONT keepalived")
     user.sh("cp2", "ip address delete %s/32 dev eth0" % user.vip)
 
 
