@@ -47,9 +47,13 @@ class Host:
             text = text.replace("keepalived_script", getpass.getuser()).replace("sleep 0.3", "true")
             self.scripts[name] = root / name
             self.scripts[name].write_text(text, encoding="utf-8")
+        # A notification whose number is known before it does anything.
+        text = self.scripts["kubeha-notify"].read_text(encoding="utf-8")
+        self.scripts["wait"] = root / "wait"
+        self.scripts["wait"].write_text(text.replace("\nmain ", "\nread -r _\nmain "), encoding="utf-8")
 
-    def start(self, name, *arguments, **environment):
-        return subprocess.Popen([BASH, str(self.scripts[name]), *map(str, arguments)],
+    def start(self, name, *arguments, stdin=None, **environment):
+        return subprocess.Popen([BASH, str(self.scripts[name]), *map(str, arguments)], stdin=stdin,
                                 env=dict(os.environ, **environment))
 
     def run(self, name, *arguments, **environment):
@@ -255,6 +259,16 @@ def test_an_old_number_is_no_later_one(host):
     (host.state / "order-a").write_text("%d %d\n" % (os.getpid() + 1000, uptime() - 60))
     assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
     assert host.read("keepalived/holder-a") == "1"
+
+
+@pytest.mark.parametrize("ahead, expected", [(-5, "1"), (5, ""), (30000, "1"), (-30000, "")])
+def test_numbers_begin_anew(host, ahead, expected):
+    """A run that was started long before, by its number, was started after the kernel began to count anew."""
+    (host.state / "holder-a").touch()
+    process = host.start("wait", "INSTANCE", "a", "MASTER", "150", stdin=subprocess.PIPE)
+    (host.state / "order-a").write_text("%d %d\n" % (process.pid + ahead, uptime()))
+    process.communicate(b"\n", timeout=10)
+    assert host.read("keepalived/holder-a") == expected
 
 
 # unit-hook
