@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 
@@ -28,6 +29,7 @@ class ActionModule(ActionBase):
         dummy, args = self.validate_argument_spec(argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict", "required": True},
+            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
         })
@@ -42,9 +44,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, t.Any] = self._execute_module(
             module_name="kubeha.apiserver.endpoint_files",
-            module_args={"role": args["role"], "adopt": args["adopt"], "files": files, "secrets": marks},
+            module_args={"role": args["role"], "state": args["state"], "adopt": args["adopt"], "files": files,
+                         "secrets": marks},
             task_vars=task_vars,
         )
+        result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)
         # Whole files make no readable report; the diff shows them where it's wanted.
         result.get("invocation", {}).get("module_args", {}).pop("files", None)
         return result

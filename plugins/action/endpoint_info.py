@@ -29,4 +29,8 @@ class ActionModule(ActionBase):
             if "expect" not in args:
                 args["expect"] = expectation(args["plan"], host, task_vars)
         result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val))
+        if args.get("gate") and not result.get("failed") and not result.get("met", True):
+            # What a failed task returns is printed in full, and the rest of it helps nobody.
+            unmet = result["unmet"]
+            return {"failed": True, "changed": False, "met": False, "unmet": unmet, "msg": "; ".join(unmet)}
         return result

@@ -16,6 +16,7 @@ STATE_COMMAND = b"show info; show stat\n"
 
 _VERSION = re.compile(r"^HA-?Proxy version (\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
 _STAT_HEADER = "# pxname,svname,"
+_MARK = re.compile(r"^\s*description (kubeha:[0-9a-f]+)\s*$", re.MULTILINE)
 
 
 class HaproxyError(Exception):
@@ -48,11 +49,18 @@ def parse_state(answer: str) -> Dict[str, Any]:
         "version": parse_version("HAProxy version " + info.get("Version", "")),
         "uptime_s": _number(info.get("Uptime_sec")),
         "pid": _number(info.get("Pid")),
+        "description": info.get("description") or None,
         "stopping": info.get("Stopping", "0") == "1",
         "sessions": _number(info.get("CurrConns")),
         "frontends": frontends,
         "backends": backends,
     }
+
+
+def config_mark(text: str) -> Optional[str]:
+    """What a configuration of ours has HAProxy say of itself, so that the one that runs can be told from all others."""
+    found = _MARK.search(text)
+    return found.group(1) if found else None
 
 
 def is_up(status: str) -> bool:

@@ -33,6 +33,11 @@ DROP_INS = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name
 SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
 SOCKET = "/var/lib/haproxy/kubeha.sock"
 RUN = "/run/kubeha"
+STATE = "/var/lib/kubeha"
+# Each 0 or 1: somebody wants this host left alone, until told otherwise; a run restarts something here.
+DRAIN = STATE + "/drain"
+DRAINED = DRAIN + "/drained"
+MOVING = DRAIN + "/moving"
 SCRIPT_USER = "keepalived_script"
 TMPFILES = "/etc/tmpfiles.d/kubeha.conf"
 # The kubelet's own, for registries that want a password; a static pod can't name a secret of the cluster.
@@ -75,6 +80,9 @@ LAYOUTS = {
         # One for each of a large machine's processors would cost memory for nothing.
         haproxy_threads=4),
 }
+
+# Stands for a checksum of the file that it's in.
+DIGEST = "<<kubeha digest>>"
 
 # The marker by which a deployed file is known as ours; the same words as in _ownership.
 HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next run."
@@ -261,6 +269,8 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
     ]
     return {
         "globals": layout.haproxy_globals + _thread_limit(endpoints, layout) + [
+            # HAProxy says it on its socket, which proves what it has loaded.
+            "description kubeha:" + DIGEST,
             "stats timeout 30s",
             "maxconn %d" % connections,
             "hard-stop-after %ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
@@ -371,6 +381,10 @@ def _check(check: Mapping[str, Any], version: str) -> List[str]:
 
 # Weight 0: anything but 0 in it is FAULT.
 _HAPROXY_DOWN = {"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}
+# A host that is to be left alone ranks below all others whatever else counts: it hands over before it lets go, and
+# holds the VIP only where nobody else can.
+_LEAVING = [{"name": "kubeha_drained", "path": DRAINED, "weight": -253},
+            {"name": "kubeha_moving", "path": MOVING, "weight": -253}]
 
 
 def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str, layout: Layout) -> Dict[str, Any]:
@@ -396,7 +410,7 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str, layout: Layou
         "globals": _globals(),
         "notify": layout.notify,
         "scripts": list(scripts.values()),
-        "files": [_HAPROXY_DOWN] + [entry for bundle in bundles for entry in bundle["files"]],
+        "files": [_HAPROXY_DOWN] + _LEAVING + [entry for bundle in bundles for entry in bundle["files"]],
         "groups": [group for bundle in bundles for group in bundle["groups"]],
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
         # Written by the script user, and made by root before keepalived starts.
@@ -471,7 +485,8 @@ def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, A
     scripts = [known.setdefault("%(command)s %(timing)s %(weight)d" % script, script) for script in scripts]
     tracked = [
         _block("track_script", ["%s weight %d" % (script["name"], script["weight"]) for script in scripts]),
-        _block("track_file", ["%s weight %d" % (file["name"], file["weight"]) for file in [_HAPROXY_DOWN] + files]),
+        _block("track_file", ["%s weight %d" % (file["name"], file["weight"])
+                              for file in [_HAPROXY_DOWN] + _LEAVING + files]),
     ]
     names = [instance["name"] for instance, dummy in instances]
     # keepalived ignores weights that the members of a sync group track by themselves; the group's own count for all.

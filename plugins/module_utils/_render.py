@@ -11,6 +11,7 @@ controllers render the same plan to the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
@@ -42,7 +43,8 @@ def render_host(plan: Mapping[str, Any], host: str, templates_dir: str,
                        if other["path"] == _pods.RUN[entry["role"]])
             view["pod"] = _pods.yaml_lines(_hostview.pod(plan, host, entry["role"], run))
         if entry["template"] is not None:
-            entry["content"] = render(view, entry["template"], templates_dir)
+            text = render(view, entry["template"], templates_dir)
+            entry["content"] = text.replace(_hostview.DIGEST, hashlib.sha256(text.encode()).hexdigest()[:16])
         if "interpreter" in entry:
             entry["content"] = "#!%s\n%s" % (entry.pop("interpreter"), entry["content"].partition("\n")[2])
     return files

@@ -223,6 +223,74 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
     return texts + [finding.message for finding in errors]
 
 
+@dataclass(frozen=True)
+class Gate:
+    """What has to be proven of a host before the next one is touched.
+
+    `daemons` were touched. `up` are endpoints of which HAProxy saw an API server before, `held` are VIPs that somebody
+    had; `claims` are the members that have each VIP now, where the network could be asked.
+    """
+
+    daemons: Sequence[str]
+    up: Sequence[str] = ()
+    held: Sequence[str] = ()
+    claims: Optional[Mapping[str, Sequence[str]]] = None
+
+
+# What another host, or an API server, may be to blame for doesn't hold a change against the host that has it.
+_OWN_FAULTS = frozenset([
+    "service_down", "reload_pending", "haproxy_hung", "haproxy_silent", "keepalived_fault", "backend_missing",
+    "backend_unplanned",
+])  # fmt: skip
+
+
+def not_proven(plan: Plan, host: str, info: Info, gate: Gate) -> List[str]:
+    """What is wrong with a host that was just changed, in words."""
+    mine = [endpoint for endpoint in plan["endpoints"] if host in members_of(endpoint)]
+    findings = _daemons(mine, host, info, gate.daemons)
+    texts: List[str] = []
+    for endpoint in mine:
+        if "haproxy" in gate.daemons:
+            findings.extend(_endpoint_findings(endpoint, host, dict(info, keepalived={})))
+            if endpoint["name"] in gate.up and not any(map(_has_checked, _servers(endpoint, info).values())):
+                texts.append("%s: HAProxy sees no API server any more" % endpoint["name"])
+        if "keepalived" in gate.daemons:
+            findings.extend(_endpoint_findings(endpoint, host, dict(info, haproxy={})))
+            texts.extend(_other_instances(endpoint, host, info))
+        for vip in endpoint["vips"]:
+            if gate.claims is None:
+                continue
+            holders = gate.claims.get(vip["address"], ())
+            if len(holders) > 1:
+                texts.append("%s is held by %s" % (vip["address"], _listed(holders)))
+            elif not holders and ("keepalived" in gate.daemons or vip["address"] in gate.held):
+                texts.append("nobody holds %s" % vip["address"])
+    return [finding.message for finding in findings if finding.code in _OWN_FAULTS] + texts
+
+
+def _has_checked(server: Mapping[str, Any]) -> bool:
+    """Up by a check that this process made: at its start HAProxy takes all servers for up."""
+    status = (server.get("check_status") or "").lstrip("* ")
+    return is_up(server["status"]) and status.startswith("L") and "OK" in status
+
+
+def _other_instances(endpoint: Plan, host: str, info: Info) -> List[str]:
+    """Where keepalived speaks another virtual router than the planned one, or isn't done starting."""
+    found = (info.get("keepalived") or {}).get("instances") or {}
+    texts = []
+    for instance in endpoint["instances"]:
+        state = found.get(instance["name"])
+        if not found:
+            continue
+        if state is None:
+            texts.append("keepalived has no instance %s" % instance["name"])
+        elif state.get("state") == "init":
+            texts.append("keepalived is still starting %s" % instance["name"])
+        elif state.get("virtual_router_id") not in (None, instance.get("virtual_router_id")):
+            texts.append("keepalived speaks virtual router %s" % state["virtual_router_id"])
+    return texts
+
+
 def apart(observations: Mapping[str, Info]) -> float:
     """How many seconds lie between the first observation and the last.
 
@@ -398,10 +466,10 @@ def _stale_vips(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
     return [_finding("stale_vip", "it still holds %s, which isn't planned" % address, host) for address in stale]
 
 
-def _daemons(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
+def _daemons(mine: Sequence[Plan], host: str, info: Info, names: Sequence[str] = DAEMONS) -> List[Finding]:
     findings: List[Finding] = []
     pods = mine[0]["mode"] == "static_pod"
-    for name in DAEMONS:
+    for name in names:
         daemon = _running(mine[0], info).get(name) or {}
         if pods and daemon.get("exists") is False:
             findings.append(_finding("manifest_missing", "the manifest of %s is gone" % name, host))
@@ -412,7 +480,7 @@ def _daemons(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
             findings.append(_finding("service_disabled", "%s isn't started at boot" % name, host))
         findings.extend(_loaded(name, host, info))
         findings.extend(_version(name, mine, host, info))
-    if (_running(mine[0], info).get("haproxy") or {}).get("active") == "active":
+    if "haproxy" in names and (_running(mine[0], info).get("haproxy") or {}).get("active") == "active":
         haproxy = info.get("haproxy") or {}
         if haproxy.get("hung"):
             findings.append(_finding("haproxy_hung", "HAProxy doesn't answer: %s" % haproxy.get("error"), host))

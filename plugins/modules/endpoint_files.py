@@ -50,6 +50,13 @@ options:
       - The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan).
       - Required in a play. Only the action plugin on the controller reads it; a host gets finished files.
     type: dict
+  state:
+    description:
+      - V(present) puts the plan's files into place.
+      - V(previous) puts back the files that the daemon last ran with, where there are any.
+    type: str
+    choices: [present, previous]
+    default: present
   adopt:
     description:
       - Take over a configuration that somebody else wrote.
@@ -152,6 +159,47 @@ folders_changed:
   type: list
   elements: str
   sample: [/run/kubeha/haproxy]
+enabled:
+  description: Whether the daemon's service is started at boot.
+  returned: success
+  type: bool
+serving:
+  description: Whether the daemon is running with a configuration of this collection's.
+  returned: success
+  type: bool
+force:
+  description:
+    - What makes the daemon run what is planned.
+    - One of C(nothing), C(enable), C(files), C(reload), C(restart), C(start).
+    - C(files) replaces files that the daemon doesn't load, C(enable) has it started at boot.
+  returned: success
+  type: str
+  sample: reload
+holds:
+  description: VIPs, planned or deployed, that are on this host.
+  returned: success
+  type: list
+  elements: str
+  sample: [198.51.100.100]
+mode:
+  description: How this host runs the daemon.
+  returned: success
+  type: str
+  sample: service
+up:
+  description: Endpoints of which HAProxy sees an API server.
+  returned: success
+  type: list
+  elements: str
+  sample: [kube-apiserver]
+moving:
+  description: Whether a run has left this host ranking below all others.
+  returned: success
+  type: bool
+previous:
+  description: Whether there was a set of files to go back to.
+  returned: when O(state=previous)
+  type: bool
 sysctls_changed:
   description: Kernel settings that were or would be changed.
   returned: success
@@ -179,10 +227,11 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _haproxy,
     _host_io,
     _hostfacts,
     _hostview,
@@ -192,8 +241,10 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _podstate,
 )
 
-STATE = "/var/lib/kubeha"
+STATE = _hostview.STATE
 STATE_LIST = STATE + "/files-%s.json"
+# The plan that a role's files were made from: the one that is stored belongs to whoever wrote last.
+STATE_PLAN = STATE + "/plan-%s.json"
 ADOPTED = STATE + "/adopted"
 PREVIOUS = STATE + "/previous"
 COMMAND_SECONDS = 30.0
@@ -203,6 +254,7 @@ SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "
 SYSCTL_CONF = "/etc/sysctl.conf"
 # Of all that the collection sets.
 KERNEL_DEFAULT = "0"
+SOCKET_SECONDS = 1.0
 HIDDEN = "(hidden)"
 
 
@@ -275,6 +327,7 @@ def main() -> None:
         argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
+            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
@@ -301,6 +354,8 @@ class Deployment:
         self.secrets: Dict[str, str] = module.params["secrets"] or {}
 
     def run(self) -> None:
+        if self.module.params["state"] == "previous":
+            self.module.exit_json(**self._go_back())
         found = self._look()
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
@@ -445,7 +500,7 @@ class Deployment:
         content = file.content
         if file.kind == "keepalived":
             # keepalived misses scripts and folders that aren't there; before the first run none of them are.
-            folders = [os.path.join(_hostview.RUN, name) for name in _hostview.ROLES]
+            folders = [os.path.join(_hostview.RUN, name) for name in _hostview.ROLES] + [_hostview.DRAIN]
             scripts = [_hostview.CHECK, _hostview.NOTIFY]
             for folder in folders:
                 make_folders(staging + folder)
@@ -515,8 +570,15 @@ class Deployment:
             sync_folder(os.path.dirname(path))
         if not self.module.params["keep_stale"]:
             write_list(self.role, sorted(planned))
+        self._note_plan(found)
         for name, value in found.sysctls.items():
             self._set_sysctl(name, value)
+
+    def _note_plan(self, found: Found) -> None:
+        plan = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
+        path = STATE_PLAN % self.role
+        if plan is not None and _host_io.read_file(path) != plan:
+            replace_file(path, plan, 0o644, 0, 0)
 
     def _keep_originals(self, found: Found) -> None:
         """What was there before us, for good: what somebody wrote, each time, and what a package shipped, once."""
@@ -555,7 +617,8 @@ class Deployment:
     def _keep_previous(self, found: Found) -> None:
         """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
         config = found.config
-        if config is None or config.present is None or loaded_checksum(self.role) != checksum(config.present):
+        haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
+        if config is None or config.present is None or not self._has_loaded(config.present, haproxy):
             return
         make_folders(PREVIOUS, 0o700)
         folder = os.path.join(PREVIOUS, self.role)
@@ -565,15 +628,55 @@ class Deployment:
                 status = os.lstat(path)
             except FileNotFoundError:
                 continue
+            content = _host_io.read_file(path) or b""
+            if path == _hostview.PLAN_FILE:
+                content = _host_io.read_file(STATE_PLAN % self.role) or content
             make_folders(os.path.dirname(fresh + path), 0o700)
-            write_new(fresh + path, _host_io.read_file(path) or b"", stat.S_IMODE(status.st_mode), status.st_uid,
-                      status.st_gid)
+            write_new(fresh + path, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
         # An exchange of folders isn't atomic, but both are whole all the time.
         old = fresh + ".old"
         if os.path.lexists(folder):
             os.rename(folder, old)
         os.rename(fresh, folder)
         shutil.rmtree(old, ignore_errors=True)
+
+    def _go_back(self) -> Dict[str, Any]:
+        """Put the previous set back, and remove what it didn't have."""
+        folder = os.path.join(PREVIOUS, self.role)
+        kept = sorted(os.path.join(top, name)[len(folder):]
+                      for top, dummy, names in os.walk(folder) for name in names)
+        result: Dict[str, Any] = {"previous": bool(kept), "changed": False, "changed_files": [], "removed_files": []}
+        files = [self._kept(folder, path) for path in kept]
+        others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
+        if kept:
+            result["changed_files"] = [file.path for file in files if file.changed]
+            result["removed_files"] = [path for path in read_list(self.role)
+                                       if path not in kept and path not in others and os.path.lexists(path)]
+            result["changed"] = bool(result["changed_files"] or result["removed_files"])
+            if not self.module.check_mode:
+                for file in files:
+                    if file.changed:
+                        self._put(file)
+                for path in result["removed_files"]:
+                    os.unlink(path)
+                    sync_folder(os.path.dirname(path))
+                write_list(self.role, kept)
+                self._note_plan(Found(files, [], {}, [], []))
+        result.update(self._daemon(Found(files, result["removed_files"], {}, [], [])))
+        return result
+
+    def _kind(self, path: str) -> str:
+        kinds = {entry["path"]: str(entry["kind"]) for entry in self.module.params["files"]}
+        return kinds.get(path, "")
+
+    def _kept(self, folder: str, path: str) -> File:
+        status = os.lstat(folder + path)
+        content = _host_io.read_file(folder + path) or b""
+        file = File(path=path, kind=self._kind(path), owner=user_name(status.st_uid), group=group_name(status.st_gid),
+                    mode=stat.S_IMODE(status.st_mode), guarded=False, secret=True, content=content, shown="")
+        if os.path.lexists(path):
+            file.status, file.present = os.lstat(path), _host_io.read_file(path)
+        return file
 
     def _put(self, file: File) -> None:
         folder = os.path.dirname(file.path)
@@ -613,24 +716,44 @@ class Deployment:
             "folders_changed": found.folders,
             "sysctls_changed": sorted(found.sysctls),
         }
-        result.update(self._pod(found) if found.manifest else self._service(found))
+        result.update(self._daemon(found))
+        result["force"] = least_force(result)
         if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
             result["diff"] = list(self._diffs(found))
         return result
 
-    def _pod(self, found: Found) -> Dict[str, Any]:
+    def _daemon(self, found: Found) -> Dict[str, Any]:
+        """What the running daemon does, and what it lacks once the planned files are in place."""
+        haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
+        planned = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
+        plans = [planned, _host_io.read_file(_hostview.PLAN_FILE)]
+        state = self._pod(found, haproxy) if found.manifest else self._service(found, haproxy)
+        return dict(
+            state,
+            serving=state["active"] and loaded_checksum(self.role) is not None,
+            holds=sorted(vips_of(plans) & {address.address for address in _host_io.read_addresses()}),
+            moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
+            up=serving_backends(haproxy),
+        )
+
+    @staticmethod
+    def _socket(found: Found) -> str:
+        return _pods.SOCKET if found.manifest else _hostview.SOCKET
+
+    def _pod(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
         """What the running pod lacks once the planned files are in place."""
         active = _host_io.find_daemon(self.role, _pods.CONFIG[self.role]) is not None
         config = found.config.content if found.config else b""
         manifest = found.manifest.content.decode("utf-8") if found.manifest else ""
         return {
             "active": active,
-            "pending_reload": active and loaded_checksum(self.role) != checksum(config),
+            "enabled": True,
+            "pending_reload": active and not self._has_loaded(config, haproxy),
             "needs_restart": active and running_execution(self.role) != _podstate.execution_of(manifest),
             "daemon_reload_needed": False,
         }
 
-    def _service(self, found: Found) -> Dict[str, Any]:
+    def _service(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
         """What the running daemon lacks once the planned files are in place."""
         unit = systemd_unit(self.role)
         active = unit.get("ActiveState") in ("active", "reloading")
@@ -643,10 +766,18 @@ class Deployment:
         changes = path in found.stale or any(file.path == path and not file.same_content for file in found.files)
         return {
             "active": active,
-            "pending_reload": active and loaded_checksum(self.role) != checksum(config),
+            "enabled": unit.get("UnitFileState") == "enabled",
+            "pending_reload": active and not self._has_loaded(config, haproxy),
             "needs_restart": active and running_execution(self.role) != (_hostfacts.parse_execution(drop_in) or ""),
             "daemon_reload_needed": changes or not known or unit.get("NeedDaemonReload") == "yes",
         }
+
+    def _has_loaded(self, config: bytes, haproxy: Mapping[str, Any]) -> bool:
+        """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did."""
+        said, mark = haproxy.get("description") or "", _haproxy.config_mark(config.decode("utf-8", "replace"))
+        if mark and said.startswith("kubeha:"):
+            return bool(said == mark)
+        return loaded_checksum(self.role) == checksum(config)
 
     def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
         for file in found.changed_files:
@@ -665,6 +796,43 @@ class Deployment:
         for path in found.stale:
             yield {"before_header": path, "after_header": "%s (removed)" % path,
                    "before": (_host_io.read_file(path) or b"").decode("utf-8", "replace"), "after": ""}
+
+
+def least_force(result: Mapping[str, Any]) -> str:
+    if not result["active"]:
+        return "start"
+    if result["needs_restart"]:
+        return "restart"
+    if result["pending_reload"]:
+        return "reload"
+    if result["changed"]:
+        return "files"
+    return "nothing" if result["enabled"] and not result["moving"] else "enable"
+
+
+def ask_haproxy(path: str) -> Dict[str, Any]:
+    """What HAProxy says of itself, nothing where it doesn't answer."""
+    try:
+        answer = _host_io.ask_unix_socket(path, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
+        return _haproxy.parse_state(answer.decode("utf-8", "replace"))
+    except (OSError, _host_io.Timeout, _haproxy.HaproxyError):
+        return {}
+
+
+def serving_backends(haproxy: Mapping[str, Any]) -> List[str]:
+    return sorted(name for name, servers in (haproxy.get("backends") or {}).items()
+                  if any(_haproxy.is_up(server["status"]) for server in servers))
+
+
+def vips_of(plans: List[Optional[bytes]]) -> Set[str]:
+    found: Set[str] = set()
+    for content in plans:
+        try:
+            plan = json.loads(content or b"{}")
+            found.update(vip["address"] for endpoint in plan.get("endpoints", ()) for vip in endpoint["vips"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # somebody wrote into it; the plan's own warning says so
+    return found
 
 
 def invalid_message(invalid: List[Dict[str, Any]]) -> str:
@@ -745,7 +913,7 @@ def sysctl_path(name: str) -> str:
 
 
 def systemd_unit(role: str) -> Dict[str, str]:
-    properties = "--property=ActiveState,NeedDaemonReload,DropInPaths"
+    properties = "--property=ActiveState,UnitFileState,NeedDaemonReload,DropInPaths"
     output = _host_io.run(["systemctl", "show", properties, role + ".service"], COMMAND_SECONDS)
     pairs = (line.partition("=") for line in output.text.splitlines())
     return {name: value for name, equals, value in pairs if equals}
@@ -799,10 +967,13 @@ def read_list(role: str) -> List[str]:
 def write_list(role: str, paths: List[str]) -> None:
     if paths == read_list(role):
         return
-    path = STATE_LIST % role
-    write_new(path + ".new", (json.dumps(paths, indent=1) + "\n").encode(), 0o644, 0, 0)
+    replace_file(STATE_LIST % role, (json.dumps(paths, indent=1) + "\n").encode(), 0o644, 0, 0)
+
+
+def replace_file(path: str, content: bytes, mode: int, owner: int, group: int) -> None:
+    write_new(path + ".new", content, mode, owner, group)
     os.rename(path + ".new", path)
-    sync_folder(STATE)
+    sync_folder(os.path.dirname(path))
 
 
 def write_new(path: str, content: bytes, mode: int, owner: int, group: int) -> None:

@@ -74,6 +74,14 @@ options:
         do. It's sent only to a process that says it expects this signal.
     type: bool
     default: false
+  gate:
+    description:
+      - Wait for what has to be proven of a host that was just changed, instead of all that O(plan) expects. That
+        C(daemons) run what is deployed and are well, that HAProxy still sees an API server of the endpoints in C(up),
+        and that each VIP is held once, as the network says; those in C(held) have to be held.
+      - API servers that are down hold nothing against this host.
+      - A host that doesn't prove it in time fails; nothing but RV(unmet) is returned then.
+    type: dict
   ports:
     description: TCP ports to look for in RV(listeners), besides those of the plan.
     type: list
@@ -302,6 +310,11 @@ apiservers:
   returned: always
   type: dict
   sample: {"198.51.100.13:6443": false}
+claims:
+  description: Which members have each VIP, as the network says.
+  returned: with O(gate)
+  type: dict
+  sample: {198.51.100.100: [cp1]}
 met:
   description: Whether the host does what the plan expects of it.
   returned: when O(plan) and O(host) are known
@@ -357,6 +370,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _claims_io,
     _cluster_io,
     _haproxy,
     _host_io,
@@ -416,6 +430,7 @@ def main() -> None:
             "connect": {"type": "bool", "default": False},
             "connect_timeout": {"type": "float", "default": 1},
             "keepalived_dump": {"type": "bool", "default": False},
+            "gate": {"type": "dict"},
             "ports": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
@@ -435,6 +450,7 @@ class Observer:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.errors: Dict[str, str] = {}
         self.params = params
+        self.haproxy_mark: Optional[str] = None
         deployed = read_deployed()
         self.plan: Mapping[str, Any] = params["plan"] or deployed["plan"] or {}
         self.mode = "service" if _podstate.manifest_dir(self.plan) is None else "static_pod"
@@ -479,6 +495,8 @@ class Observer:
         said = _host_io.together(self._commands(binaries, system))
         paths = OUR_FILES + tuple(self._manifest(name) for name in DAEMONS if self.manifests)
         contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in paths}
+        config = contents.get(self._layout().config["haproxy"]) or b""
+        self.haproxy_mark = _haproxy.config_mark(config.decode("utf-8", "replace"))
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
         return {
             "os": system,
@@ -558,6 +576,7 @@ class Observer:
             name: self._try("running", partial(first_word, path), None) for name, path in _podstate.RUNNING.items()
         }
         listeners = self._try("listening", partial(read_listeners, self.ports), [])
+        haproxy = ask_haproxy(self._layout().socket)
         return {
             "interfaces": [describe_link(link) for link in links],
             "networks": networks,
@@ -567,12 +586,15 @@ class Observer:
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
             "running": running,
-            "reload_pending": reload_pending(daemons, self._layout().config, running, self.still["files"]),
+            "reload_pending": dict(
+                reload_pending(daemons, self._layout().config, running, self.still["files"]),
+                **self._haproxy_pending(daemons, haproxy),
+            ),
             "restart_pending": {
                 name: self._try("restart_pending", partial(self._restart_pending, name, daemons[name]), False)
                 for name in DAEMONS
             },
-            "haproxy": ask_haproxy(self._layout().socket),
+            "haproxy": haproxy,
             "keepalived": {
                 "holders": self._try("holders", read_holders, {}),
                 "instances": {},
@@ -584,6 +606,13 @@ class Observer:
             "connect": [],
             "apiservers": {},
         }
+
+    def _haproxy_pending(self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any]) -> Dict[str, bool]:
+        """By HAProxy's own words: what was noted when it was told to reload isn't what it did."""
+        said, deployed = haproxy.get("description"), self.haproxy_mark
+        if daemons["haproxy"]["active"] != "active" or not deployed or not (said or "").startswith("kubeha:"):
+            return {}
+        return {"haproxy": said != deployed}
 
     def _services(self) -> Dict[str, Any]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:
@@ -620,6 +649,8 @@ class Observer:
     def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """What is learnt only by connecting, and by a signal to keepalived."""
         asked = self._connect(info)
+        if self.params["gate"]:
+            asked["claims"] = self._try("claims", partial(_claims_io.claims, self._mine(), self.params["host"]), None)
         if self.params["keepalived_dump"]:
             said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
             asked["keepalived"] = dict(info["keepalived"], **said)
@@ -685,8 +716,12 @@ class Observer:
 
     def _unmet(self, info: Mapping[str, Any]) -> List[str]:
         host = self.params["host"]
+        seen = dict(self.still, **info)
+        if self.params["gate"]:
+            gate = _verdict.Gate(claims=info.get("claims"), **self.params["gate"])
+            return _verdict.not_proven(self.plan, host, seen, gate)
         expected = {name: {host: holds} for name, holds in (self.params["expect"] or {}).items()}
-        return _verdict.unmet(self.plan, host, dict(self.still, **info), expected)
+        return _verdict.unmet(self.plan, host, seen, expected)
 
     def _unsettled(self, info: Mapping[str, Any]) -> List[str]:
         settle = self.params["settle"]
@@ -696,8 +731,12 @@ class Observer:
         return [
             "%s: for only %.1f s as it is, of %.1f s" % (name, seconds, settle)
             for name, seconds in lasting.items()
-            if self.params["wait"] > 0 and seconds < settle
+            if self.params["wait"] > 0 and seconds < settle and self._settles()
         ]
+
+    def _settles(self) -> bool:
+        """A HAProxy that was reloaded moves no VIP."""
+        return not self.params["gate"] or "keepalived" in self.params["gate"]["daemons"]
 
     def _lasting(self, endpoint: Mapping[str, Any], info: Mapping[str, Any]) -> float:
         """For how long an endpoint's VIPs have been here, or not here, with keepalived well.

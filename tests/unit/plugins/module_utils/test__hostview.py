@@ -171,7 +171,8 @@ def test_single_instance_tracks_by_itself():
         "kube-apiserver-apiservers weight -50",
         "kube-apiserver-settled weight -25",
     ]
-    assert block(instance, "track_file") == ["kubeha_haproxy_down weight 0"]
+    assert block(instance, "track_file") == [
+        "kubeha_haproxy_down weight 0", "kubeha_drained weight -253", "kubeha_moving weight -253"]
 
 
 def test_dual_stack_tracks_in_the_group():

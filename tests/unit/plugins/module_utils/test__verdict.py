@@ -586,3 +586,61 @@ def test_a_node_that_has_taken_the_vip():
     result = verdict.judge(plan, seen)
     found = {(item["code"], item["severity"], item["host"]) for item in result["findings"]}
     assert found == {("kubelet_took_vip", "error", "cp1"), ("kubelet_node_ip_unset", "warning", "cp2")}
+
+
+# A host that was just changed
+
+
+def gate(daemons=("haproxy", "keepalived"), up=(NAME,), held=(VIP4,), claims=None):
+    return verdict.Gate(daemons, up, held, {VIP4: ["cp1"]} if claims is None else claims)
+
+
+def proven(change, **how):
+    plan = make_plan()
+    info = observe(plan, "cp2")
+    change(info)
+    return verdict.not_proven(plan, "cp2", info, gate(**how))
+
+
+def test_a_host_that_is_well_has_proven_itself():
+    assert proven(lambda info: None) == []
+
+
+@pytest.mark.parametrize(
+    "word, change",
+    [
+        ("keepalived is failed", lambda info: info["services"]["keepalived"].update(active="failed")),
+        ("another configuration", lambda info: info["reload_pending"].update(haproxy=True)),
+        ("doesn't answer", lambda info: info["haproxy"].update(hung=True)),
+        ("in FAULT", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": {"state": "fault"}})),
+        ("still starting", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": {"state": "init"}})),
+        ("no instance", lambda info: info["keepalived"]["instances"].update({"other": {"state": "backup"}})),
+        ("no API server any more", lambda info: [
+            entry.update(status="DOWN") for entry in info["haproxy"]["backends"][NAME]]),
+        # What HAProxy takes for up without having looked proves nothing.
+        ("no API server any more", lambda info: [
+            entry.update(check_status="INI") for entry in info["haproxy"]["backends"][NAME]]),
+        ("has no server cp3", lambda info: info["haproxy"]["backends"][NAME].pop()),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_host_from_having_proven_itself(word, change):
+    assert any(word in text for text in proven(change)), proven(change)
+
+
+def test_a_vip_that_is_held_twice_or_by_nobody():
+    assert proven(lambda info: None, claims={VIP4: ["cp1", "cp3"]}) == ["%s is held by cp1, cp3" % VIP4]
+    assert proven(lambda info: None, claims={VIP4: []}) == ["nobody holds %s" % VIP4]
+    # HAProxy is there before keepalived is.
+    assert proven(lambda info: None, daemons=["haproxy"], held=[], claims={VIP4: []}) == []
+
+
+def test_api_servers_that_were_down_before_hold_nothing_against_a_host():
+    def all_down(info):
+        for entry in info["haproxy"]["backends"][NAME]:
+            entry.update(status="DOWN", check_status="L7STS")
+
+    assert proven(all_down, up=()) == []
+
+
+def test_only_the_daemon_that_was_touched_counts():
+    assert proven(lambda info: info["services"]["keepalived"].update(active="failed"), daemons=["haproxy"]) == []

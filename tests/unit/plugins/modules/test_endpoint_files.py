@@ -58,6 +58,7 @@ class Host:
         (root / "var/lib").mkdir(parents=True)
         for name, value in {
             "STATE": "/var/lib/kubeha", "STATE_LIST": "/var/lib/kubeha/files-%s.json",
+            "STATE_PLAN": "/var/lib/kubeha/plan-%s.json",
             "ADOPTED": "/var/lib/kubeha/adopted", "PREVIOUS": "/var/lib/kubeha/previous",
         }.items():
             monkeypatch.setattr(endpoint_files, name, self.path(value))
@@ -68,6 +69,9 @@ class Host:
         monkeypatch.setattr(endpoint_files._hostview, "DROP_INS", {
             "haproxy": self.drop_in,
             "keepalived": self.path("/etc/systemd/system/keepalived.service.d/kubeha.conf")})
+        monkeypatch.setattr(endpoint_files._hostview, "PLAN_FILE", self.path("/etc/kubeha/plan.json"))
+        monkeypatch.setattr(endpoint_files, "ask_haproxy", lambda path: self.said)
+        self.said = {}
         monkeypatch.setattr(endpoint_files, "systemd_unit", lambda role: self.unit)
         monkeypatch.setattr(endpoint_files, "user_exists", lambda name: True)
         monkeypatch.setattr(endpoint_files._ownership, "shipped_command", lambda family, packages: None)
@@ -102,8 +106,9 @@ class Host:
                  "group": GROUP, "mode": "0600" if name == "keepalived" else "0644", "secret": name == "keepalived",
                  "content": text, "role": "haproxy", "template": None} for name, text in contents.items()]
 
-    def run(self, files, role="haproxy", adopt=False, secrets=None, keep_stale=False, **how):
-        params = {"role": role, "files": files, "adopt": adopt, "keep_stale": keep_stale, "secrets": secrets}
+    def run(self, files, role="haproxy", adopt=False, secrets=None, state="present", keep_stale=False, **how):
+        params = {"role": role, "files": files, "state": state, "adopt": adopt, "keep_stale": keep_stale,
+                  "secrets": secrets}
         module = FakeModule(params, **how)
         with pytest.raises(Exit) as caught:
             endpoint_files.Deployment(module).run()
@@ -271,8 +276,9 @@ def test_what_a_killed_run_wrote_is_known_to_the_next(host, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(endpoint_files.Deployment, "_put", killed)
-    module = FakeModule({"role": "haproxy", "files": host.files(hook="#!/bin/bash\n", haproxy=OURS), "adopt": False,
-                         "keep_stale": False, "secrets": None})
+    module = FakeModule({"role": "haproxy", "files": host.files(hook="#!/bin/bash\n", haproxy=OURS),
+                         "state": "present", "adopt": False, "keep_stale": False,
+                         "secrets": None})
     with pytest.raises(KeyboardInterrupt):
         endpoint_files.Deployment(module).run()
     monkeypatch.setattr(endpoint_files.Deployment, "_put", put)
@@ -323,6 +329,53 @@ def test_previous_set_is_the_one_that_ran(host):
     # "two" was never loaded, so what to go back to is still "one".
     host.run(host.files(haproxy=OURS + "three\n", drop_in=OURS))
     assert read(previous) == OURS + "one\n"
+
+
+def test_going_back(host):
+    host.unit["ActiveState"] = "active"
+    plan = {"path": host.path("/etc/kubeha/plan.json"), "kind": "plan", "guarded": False, "owner": USER, "group": GROUP,
+            "mode": "0644", "secret": False}
+    host.run([*host.files(haproxy=OURS + "one\n"), dict(plan, content="{}\n")])
+    host.write(str(host.running), sha256((OURS + "one\n").encode()).hexdigest() + "\n")
+    # The other role has written a newer plan since.
+    host.write(plan["path"], '{"newer": 1}\n')
+    host.run([*host.files(haproxy=OURS + "two\n", drop_in=OURS), dict(plan, content='{"newer": 1}\n')])
+    result = host.run(host.files(haproxy=OURS + "two\n", drop_in=OURS), state="previous")
+    assert result["previous"] and result["changed"]
+    assert result["removed_files"] == [host.drop_in]
+    assert read(host.haproxy) == OURS + "one\n"
+    assert read(plan["path"]) == "{}\n"
+    assert not host.run([], state="previous")["changed"]
+
+
+def test_nothing_to_go_back_to(host):
+    host.run(host.files(haproxy=OURS))
+    result = host.run(host.files(haproxy=OURS), state="previous")
+    assert not result["previous"] and not result["changed"]
+    assert read(host.haproxy) == OURS
+
+
+def test_haproxys_own_word_counts_more_than_what_was_noted(host):
+    host.unit["ActiveState"] = "active"
+    text = OURS + "global\n    description kubeha:12ab\n"
+    host.run(host.files(haproxy=text))
+    host.write(str(host.running), sha256(text.encode()).hexdigest() + "\n")
+    host.said = {"description": "kubeha:12ab"}
+    assert host.run(host.files(haproxy=text))["pending_reload"] is False
+    host.said = {"description": "kubeha:34cd"}
+    assert host.run(host.files(haproxy=text))["force"] == "reload"
+
+
+@pytest.mark.parametrize("unit, force", [
+    ({"ActiveState": "inactive"}, "start"),
+    ({"ActiveState": "active", "UnitFileState": "disabled"}, "enable"),
+    ({"ActiveState": "active", "UnitFileState": "enabled"}, "nothing"),
+])
+def test_the_least_force(host, unit, force):
+    host.run(host.files(haproxy=OURS))
+    host.write(str(host.running), sha256(OURS.encode()).hexdigest() + "\n")
+    host.unit.update(unit)
+    assert host.run(host.files(haproxy=OURS))["force"] == force
 
 
 def test_secrets_are_in_the_file_and_nowhere_else(host):
@@ -403,7 +456,8 @@ def test_a_full_disk_leaves_whole_files(host, monkeypatch):
 
     files = host.files(haproxy=OURS + "new\n")
     monkeypatch.setattr(os, "fsync", full)
-    module = FakeModule({"role": "haproxy", "files": files, "adopt": False, "keep_stale": False, "secrets": None})
+    module = FakeModule({"role": "haproxy", "files": files, "state": "present", "adopt": False, "keep_stale": False,
+                         "secrets": None})
     with pytest.raises(OSError, match="No space left"):
         endpoint_files.Deployment(module).run()
     assert read(host.haproxy) == OURS + "old\n"

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
+
+
+class ActionModule(ActionBase):
+    """Run the module on the host, with its own part of the plan."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        plan = args.get("plan")
+        host = str(args.setdefault("host", self._task.delegate_to or task_vars["inventory_hostname"]))
+        if isinstance(plan, Mapping) and isinstance(plan.get("endpoints"), list):
+            args["plan"] = plan_of_host(plain(plan), host)
+        result.update(self._execute_module(module_args=args, task_vars=task_vars))
+        return result

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _waves
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all
+
+
+class ActionModule(ActionBase):
+    """Order the hosts by what they registered, and say who is next: on the controller, no host contacted."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result["changed"] = False
+        dummy, args = self.validate_argument_spec(argument_spec={
+            "plan": {"type": "dict", "required": True},
+            "title": {"type": "str", "required": True},
+            "looks": {"type": "str", "default": "__endpoint_look"},
+            "work": {"type": "str"},
+            "outcomes": {"type": "str", "default": "__endpoint_outcome"},
+            "rollout": {"type": "dict"},
+            "number": {"type": "int"},
+        })
+        plan = plain(args["plan"])
+        variables = _variables(task_vars, members_of_all(plan))
+        if args["number"] is None:
+            result.update(_start(plan, variables, args))
+        else:
+            failures = _failures(plain(args["rollout"]), args, variables, _names(task_vars, "ansible_play_hosts"))
+            result.update(_waves.step(plan, plain(args["rollout"])["waves"], args["number"], failures))
+        if result.get("text"):
+            Display().display("%s\n" % result["text"])
+        return result
+
+
+def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any]) -> dict[str, t.Any]:
+    seen: dict[str, _waves.Seen] = {}
+    lost: dict[str, str] = {}
+    for host, found in variables.items():
+        look = found.get(args["looks"])
+        if not isinstance(look, Mapping) or look.get("skipped") or look.get("unreachable"):
+            continue
+        if look.get("failed"):
+            lost[host] = str(look.get("msg")).strip().split("\n", 1)[0]
+            continue
+        force = str(look.get("force"))
+        if args["work"]:
+            force = "upgrade" if (found.get(args["work"]) or {}).get("changed") else _waves.NOTHING
+        seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])))
+    stopped = _waves.neighbours(plan, lost)
+    waves = _waves.waves(plan, {
+        host: look if host not in stopped else _waves.Seen(_waves.NOTHING, look.running, look.holds)
+        for host, look in seen.items()})
+    return {
+        "waves": waves,
+        "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
+        "held": sorted({vip for look in seen.values() for vip in look.holds}),
+        "lost": lost,
+        "text": _waves.text(args["title"], waves, seen),
+    }
+
+
+def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
+              active: set[str]) -> dict[str, str]:
+    """Hosts that stop their endpoints, and why."""
+    failures = dict(rollout["lost"])
+    for wave in rollout["waves"][:args["number"]]:
+        for host in wave:
+            outcome = variables.get(host, {}).get(args["outcomes"])
+            if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
+                failures[host] = str(outcome.get("text"))
+            elif host not in active:
+                failures[host] = "it was lost on the way"
+    return failures
+
+
+def _variables(task_vars: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
+    """Of members in this play. Reading them takes long where there are many, so each is read once."""
+    play = _names(task_vars, "ansible_play_hosts_all")
+    return {host: task_vars["hostvars"].raw_get(host) for host in hosts if host in play}
+
+
+def _names(task_vars: dict[str, t.Any], variable: str) -> set[str]:
+    return {str(name) for name in task_vars.get(variable) or ()}

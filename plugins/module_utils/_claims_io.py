@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Which members have a VIP, asked of the network from one of them: it sees also who can't be logged in to."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Sequence
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
+from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
+
+
+class ClaimsError(Exception):
+    """The network couldn't be asked."""
+
+
+def claims(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, List[str]]:
+    """{VIP: members that have it, this one included}, in about a second."""
+    vips: List[Dict[str, str]] = []
+    known: Dict[str, Dict[str, str]] = {}
+    for endpoint in endpoints:
+        for instance in endpoint["instances"]:
+            interface = next(item["interface"] for item in instance["members"] if item["host"] == host)
+            vips += [{"interface": interface, "address": vip["address"]} for vip in instance["vips"]]
+            for member in instance["members"]:
+                if member["host"] != host:
+                    known[interface + member["address"]] = {
+                        "host": member["host"],
+                        "interface": interface,
+                        "address": member["address"],
+                    }
+    probe = Probe(vips, known.values(), True)
+    run([probe])
+    found: Dict[str, List[str]] = {}
+    for entry in probe.result()["addresses"]:
+        if entry["error"] and not entry["held"]:
+            raise ClaimsError("%s: %s" % (entry["address"], entry["error"]))
+        # A router that answers for everybody is no member, and who only asks for the VIP as we do doesn't have it.
+        members = {answer["host"] for answer in entry["answers"] if answer["host"] and set(answer["how"]) - {"probe"}}
+        found[entry["address"]] = sorted(members | ({host} if entry["held"] else set()))
+    return found

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""In which order hosts are changed, by what they do now. Pure: a plan and what was seen of each host in, waves out.
+
+All hosts of a wave are changed at the same time, and one wave after the other. Of each endpoint:
+
+- One host at a time, so that the others serve. An endpoint that runs nowhere yet has nobody to disturb: its preferred
+  host comes first, so that it gets the VIP, and the others follow together.
+- Backups come first, the least preferred one before the others, and who holds the VIP comes last of those that run.
+- A host that doesn't run yet comes after them: they have to know it before it speaks, or it would hear nobody and take
+  the VIP as well.
+
+Endpoints with hosts of their own, or with the same hosts, take as many waves as the largest of them has hosts to
+change. Where endpoints overlap in part, the order counts more than the number of waves. Where two hosts each hold what
+the other one backs up, no order has both last.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
+from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import members_of
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of one host.
+
+    `force` is what a change takes there: nothing, or the word for it. `running` is whether the daemon serves already,
+    `holds` are the VIPs that are there.
+    """
+
+    force: str = NOTHING
+    running: bool = False
+    holds: FrozenSet[str] = frozenset()
+
+    @property
+    def has_work(self) -> bool:
+        return self.force != NOTHING
+
+
+Host = str
+# One host's place in the order, the smallest first; its name is looked up by the last number.
+_Key = Tuple[int, int, int, int]
+
+
+def waves(plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> List[List[Host]]:
+    """Each host with work in exactly one wave. Members that weren't seen may be running, for all that is known."""
+    order = _Order(plan, seen)
+    numbers: Dict[Host, int] = {}
+    for host, earliest in order.walk(numbers):
+        taken: Set[int] = set()
+        for name in order.endpoints_of[host]:
+            taken |= order.taken[name]
+        number = earliest
+        while number in taken:
+            number += 1
+        numbers[host] = number
+        for name in order.endpoints_of[host]:
+            if name not in order.fresh:
+                order.taken[name].add(number)
+    # A number that nobody has would be a wave without hosts.
+    used = {number: index for index, number in enumerate(sorted(set(numbers.values())))}
+    result: List[List[Host]] = [[] for dummy in used]
+    for host in sorted(numbers, key=order.position.__getitem__):
+        result[used[numbers[host]]].append(host)
+    return result
+
+
+def holds_any(endpoint: Mapping[str, Any], seen: Seen) -> bool:
+    return any(vip["address"] in seen.holds for vip in endpoint["vips"])
+
+
+@dataclass
+class _Node:
+    """A host, or a barrier between two groups of hosts of one endpoint (its key sorts before any host's)."""
+
+    key: _Key
+    before: int = 0
+    after: List[int] = field(default_factory=list)
+    number: int = -1
+
+
+class _Order:
+    """Hosts and barriers as a graph, walked from what has to wait for nothing."""
+
+    def __init__(self, plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> None:
+        self.seen = seen
+        self.endpoints_of: Dict[Host, List[str]] = {}
+        self.taken: Dict[str, Set[int]] = {}
+        self.fresh: Set[str] = set()
+        self.position: Dict[Host, int] = {}
+        self.nodes: List[_Node] = []
+        self.hosts: List[Host] = []
+        self._place: Dict[Host, int] = {}
+        members = {endpoint["name"]: members_of(endpoint) for endpoint in plan["endpoints"]}
+        for endpoint in plan["endpoints"]:
+            for rank, host in enumerate(members[endpoint["name"]]):
+                self._add(host, rank, endpoint["name"])
+        for endpoint in plan["endpoints"]:
+            self._link(endpoint, members[endpoint["name"]])
+
+    def _add(self, host: Host, rank: int, name: str) -> None:
+        look = self.seen.get(host)
+        if look is None or not look.has_work:
+            return
+        if host not in self._place:
+            place = len(self.nodes)
+            self.position[host] = place
+            self._place[host] = place
+            # Who runs goes by the reverse of preference, who doesn't by preference.
+            group = 2 if not look.running else 1 if look.holds else 0
+            self.nodes.append(_Node((1, group, rank if group == 2 else -rank, place)))
+            self.hosts.append(host)
+            self.endpoints_of[host] = []
+        self.endpoints_of[host].append(name)
+
+    def _link(self, endpoint: Mapping[str, Any], members: Sequence[Host]) -> None:
+        name = endpoint["name"]
+        self.taken[name] = set()
+        working = [host for host in members if host in self._place]
+        if all(host in self.seen and not self.seen[host].running for host in members):
+            self.fresh.add(name)
+            groups = [working[:1], working[1:]]
+        else:
+            runs = [host for host in working if self.seen[host].running]
+            groups = [
+                [host for host in runs if not holds_any(endpoint, self.seen[host])],
+                [host for host in runs if holds_any(endpoint, self.seen[host])],
+                [host for host in working if not self.seen[host].running],
+            ]
+        groups = [group for group in groups if group]
+        for earlier, later in zip(groups, groups[1:]):
+            barrier = len(self.nodes)
+            self.nodes.append(_Node((0, 0, 0, barrier)))
+            for host in earlier:
+                self._edge(self._place[host], barrier)
+            for host in later:
+                self._edge(barrier, self._place[host])
+
+    def _edge(self, earlier: int, later: int) -> None:
+        self.nodes[earlier].after.append(later)
+        self.nodes[later].before += 1
+
+    def walk(self, numbers: Mapping[Host, int]) -> Any:
+        """(host, the earliest wave it may be in), each after all that it waits for; `numbers` gets the host's wave
+        before the next one is asked for. Where hosts wait for each other, the first of them waits no longer."""
+        names = {self._place[host]: host for host in self.hosts}
+        ready = [node.key for node in self.nodes if not node.before]
+        heapq.heapify(ready)
+        waiting = sorted(node.key for place, node in enumerate(self.nodes) if place in names)
+        waiting.reverse()
+        done: Set[int] = set()
+        while True:
+            while ready:
+                place = heapq.heappop(ready)[-1]
+                if place in done:
+                    continue
+                done.add(place)
+                yield from self._visit(place, names, numbers, ready)
+            while waiting and waiting[-1][-1] in done:
+                waiting.pop()
+            if not waiting:
+                return
+            ready.append(waiting.pop())
+
+    def _visit(self, place: int, names: Mapping[int, Host], numbers: Mapping[Host, int], ready: List[_Key]) -> Any:
+        node = self.nodes[place]
+        if place in names:
+            yield names[place], node.number + 1
+            node.number = numbers[names[place]]
+        for later in node.after:
+            other = self.nodes[later]
+            other.number = max(other.number, node.number)
+            other.before -= 1
+            if other.before == 0:
+                heapq.heappush(ready, other.key)
+
+
+# While it goes on
+
+
+def neighbours(plan: Mapping[str, Any], hosts: Mapping[Host, str]) -> Dict[Host, str]:
+    """Members of the endpoints that these hosts belong to, themselves included, and which endpoint that is."""
+    found: Dict[Host, str] = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if any(host in hosts for host in members):
+            for host in members:
+                found.setdefault(host, endpoint["name"])
+    return found
+
+
+def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int,
+         failures: Mapping[Host, str]) -> Dict[str, Any]:
+    """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table."""
+    stopped = neighbours(plan, failures)
+    if number < len(order):
+        return {"hosts": [host for host in order[number] if host not in stopped], "stops": {}}
+    if not stopped:
+        return {"hosts": [], "stops": {}}
+    done = {host: index for index, wave in enumerate(order) for host in wave}
+    culprits = {
+        endpoint["name"]: [host for host in members_of(endpoint) if host in failures] for endpoint in plan["endpoints"]
+    }
+    last = max([done[host] for host in failures if host in done], default=-1)
+    stops: Dict[Host, str] = {}
+    rows = []
+    for host, name in stopped.items():
+        if host in failures:
+            what = failures[host]
+        elif host in done and done[host] <= last:
+            what = "changed and proven"
+        elif host in done:
+            what = "not touched"
+        else:
+            what = "nothing to do"
+        rows.append((name, host, done[host] + 1 if host in done else "", what))
+        stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
+    return {"hosts": [], "stops": stops, "text": table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)}
+
+
+def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen]) -> str:
+    """The order as people read it; nothing where there is none."""
+    if not order:
+        return ""
+    rows = [
+        (index + 1 if place == 0 else "", host, seen[host].force, ", ".join(sorted(seen[host].holds)))
+        for index, wave in enumerate(order)
+        for place, host in enumerate(wave)
+    ]
+    return "%s:\n%s" % (title, table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows))

@@ -1,0 +1,197 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_drain
+short_description: Have a host hand its VIPs over, and rank below all others from then on
+version_added: 1.0.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
+description:
+  - Writes a file that keepalived watches. With it the host ranks below all others, so another one outbids it and takes
+    the VIPs before this one lets go.
+  - Waits until this host holds none of them, and another member has each, as the network says.
+  - Judges nobody else. The playbook P(kubeha.apiserver.drain#playbook) refuses to drain the last host that is well.
+extends_documentation_fragment:
+  - kubeha.apiserver._attributes
+attributes:
+  action:
+    description: The action plugin runs on the controller.
+    support: partial
+    details:
+      - The plan is cut down to what concerns the host on the controller.
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  state:
+    description: V(present) has this host ranked below all others, V(absent) as planned.
+    type: str
+    choices: [present, absent]
+    default: present
+  reason:
+    description:
+      - V(maintenance) lasts until it's taken back, over reboots too.
+      - V(run) is for a run that restarts something, and is taken back by the next run if this one doesn't get to it.
+    type: str
+    choices: [maintenance, run]
+    default: maintenance
+  plan:
+    description:
+      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. Without it, the plan that is stored on the host.
+    type: dict
+  host:
+    description: The host's name in the plan. The default is its name in the inventory.
+    type: str
+  wait:
+    description: For how many seconds to wait until other members have the VIPs.
+    type: float
+    default: 30
+seealso:
+  - module: kubeha.apiserver.endpoint_waves
+"""
+
+EXAMPLES = r"""
+- name: Leave this host alone
+  kubeha.apiserver.endpoint_drain:
+  register: result
+
+- name: Take part again
+  kubeha.apiserver.endpoint_drain:
+    state: absent
+"""
+
+RETURN = r"""
+held:
+  description: VIPs that this host had before.
+  returned: success
+  type: list
+  elements: str
+  sample: [198.51.100.100]
+left:
+  description: Those of them that nobody took.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+claims:
+  description: Who has each VIP of this host's endpoints, where that was asked.
+  returned: success
+  type: dict
+  sample: {198.51.100.100: [cp2]}
+waited:
+  description: Seconds until others had them.
+  returned: success
+  type: float
+  sample: 1.4
+"""
+
+import json
+import os
+import time
+from typing import Any, Dict, List, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _verdict
+
+PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
+POLL_SECONDS = 0.05
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "reason": {"type": "str", "choices": ["maintenance", "run"], "default": "maintenance"},
+            "plan": {"type": "dict"},
+            "host": {"type": "str"},
+            "wait": {"type": "float", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**drain(module))
+    except OSError as error:
+        module.fail_json(msg=str(error))
+
+
+def drain(module: AnsibleModule) -> Dict[str, Any]:
+    params = module.params
+    path = PATHS[params["reason"]]
+    wanted = "1" if params["state"] == "present" else "0"
+    there = (_host_io.read_file(path) or b"0").decode("ascii", "replace").strip()
+    endpoints = own_endpoints(params["plan"] or stored_plan(), params["host"])
+    held = held_vips(endpoints)
+    result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
+    if module.check_mode:
+        return result
+    if params["state"] == "present" and endpoints and not is_watched(path):
+        module.fail_json(msg="keepalived doesn't watch %s here: what is deployed is older than draining. Run site "
+                             "first." % path)
+    if there != wanted:
+        write(path, wanted)
+    if params["state"] == "present" and held:
+        result.update(wait_for_others(endpoints, params["host"], params["wait"]))
+    return result
+
+
+def stored_plan() -> Mapping[str, Any]:
+    try:
+        plan = json.loads(_host_io.read_file(_hostview.PLAN_FILE) or b"{}")
+    except ValueError:
+        return {}
+    return plan if isinstance(plan, dict) else {}
+
+
+def own_endpoints(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
+    return [endpoint for endpoint in plan.get("endpoints") or () if host in _verdict.members_of(endpoint)]
+
+
+def held_vips(endpoints: List[Mapping[str, Any]]) -> List[str]:
+    here = {address.address for address in _host_io.read_addresses()}
+    return [vip["address"] for endpoint in endpoints for vip in endpoint["vips"] if vip["address"] in here]
+
+
+def is_watched(path: str) -> bool:
+    config = _host_io.read_file(_hostview.KEEPALIVED_CONFIG) or b""
+    return path.encode() in config
+
+
+def wait_for_others(endpoints: List[Mapping[str, Any]], host: str, seconds: float) -> Dict[str, Any]:
+    """Until this host has none of the VIPs and others have them; what is left here has nobody else to take it."""
+    begun = time.monotonic()
+    found: Dict[str, List[str]] = {}
+    while True:
+        left = held_vips(endpoints)
+        if not left:
+            try:
+                found = _claims_io.claims(endpoints, host)
+            except _claims_io.ClaimsError:
+                break
+            left = [address for address, members in found.items() if not members]
+        if not left or time.monotonic() - begun >= seconds:
+            break
+        time.sleep(POLL_SECONDS)
+    return {"left": left, "claims": found, "waited": round(time.monotonic() - begun, 3)}
+
+
+def write(path: str, value: str) -> None:
+    """By rename: keepalived sees the old value or the new one."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    scratch = path + ".new"
+    with open(scratch, "w", encoding="ascii") as stream:
+        stream.write(value + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(scratch, path)
+
+
+if __name__ == "__main__":
+    main()

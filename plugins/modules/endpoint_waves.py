@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_waves
+short_description: Order hosts so that of each endpoint one is changed at a time
+version_added: 1.0.0
+author:
+  - The kubeha.apiserver authors (@kubeha)
+description:
+  - Reads what a task on every host registered, and puts hosts with work into waves. All hosts of a wave may be changed
+    at the same time, because they belong to different endpoints; backups come first and who holds the VIP last, by
+    what was seen. Where an endpoint runs nowhere yet, its preferred host comes first, and the others together.
+  - With O(number) it says who of that wave may go on. Where a host had to be put back, or was lost, no further host of
+    its endpoints is touched; other endpoints go on.
+extends_documentation_fragment:
+  - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.controller
+  - kubeha.apiserver._attributes.info_module
+attributes:
+  idempotent:
+    support: full
+options:
+  plan:
+    description: The plan, as M(kubeha.apiserver.endpoint_plan) returns it.
+    type: dict
+    required: true
+  title:
+    description: What is changed, for people.
+    type: str
+    required: true
+  looks:
+    description:
+      - The variable in which each host registered what M(kubeha.apiserver.endpoint_files) or the like returned. Its
+        C(force), C(serving) and C(holds) count.
+    type: str
+    default: __endpoint_look
+  work:
+    description:
+      - The variable whose C(changed) says that a host has work, instead of C(force).
+    type: str
+  outcomes:
+    description: The variable in which a host notes that it had to be put back, a mapping with C(title) and C(text).
+    type: str
+    default: __endpoint_outcome
+  rollout:
+    description: What this module returned before. Required with O(number).
+    type: dict
+  number:
+    description: The wave that is next; the one after the last sums up.
+    type: int
+seealso:
+  - module: kubeha.apiserver.endpoint_files
+"""
+
+EXAMPLES = r"""
+- name: See what would change
+  kubeha.apiserver.endpoint_files:
+    role: haproxy
+    plan: "{{ result.plan }}"
+  check_mode: true
+  register: look
+
+- name: Order the hosts
+  kubeha.apiserver.endpoint_waves:
+    plan: "{{ result.plan }}"
+    title: HAProxy
+    looks: look
+  run_once: true
+  register: order
+"""
+
+RETURN = r"""
+waves:
+  description: Hosts by wave.
+  returned: without O(number)
+  type: list
+  elements: list
+  sample: [[cp3], [cp2], [cp1]]
+numbers:
+  description: The numbers to go through, the summing up included; empty where there is nothing to do.
+  returned: without O(number)
+  type: list
+  elements: int
+  sample: [0, 1, 2, 3]
+held:
+  description: VIPs that somebody was seen to hold.
+  returned: without O(number)
+  type: list
+  elements: str
+  sample: [198.51.100.100]
+lost:
+  description: Hosts that couldn't be looked at because what is planned for them can't be done, and why.
+  returned: without O(number)
+  type: dict
+  sample: {}
+hosts:
+  description: Hosts whose turn it is.
+  returned: with O(number)
+  type: list
+  elements: str
+  sample: [cp3]
+stops:
+  description: At the end, hosts of endpoints that were stopped, and why.
+  returned: with O(number)
+  type: dict
+  sample: {cp2: "not touched, because kube-apiserver was stopped at cp3"}
+"""

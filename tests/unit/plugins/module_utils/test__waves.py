@@ -1,0 +1,203 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Sequence
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import Seen, holds_any, step, text, waves
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def endpoint(name: str, hosts: Sequence[str]) -> Dict[str, Any]:
+    members = [{"host": host, "priority": 150 - rank} for rank, host in enumerate(hosts)]
+    return {"name": name, "vips": [{"address": name}], "instances": [{"members": members}]}
+
+
+def plan(*endpoints: Dict[str, Any]) -> Dict[str, Any]:
+    return {"endpoints": list(endpoints)}
+
+
+def runs(*holds: str, force: str = "reload") -> Seen:
+    return Seen(force, True, frozenset(holds))
+
+
+NEW = Seen("start")
+IDLE = Seen("nothing", True)
+THREE = plan(endpoint("a", ["h1", "h2", "h3"]))
+
+
+def test_backups_first_the_least_preferred_before_the_others_and_the_holder_last() -> None:
+    assert waves(THREE, {"h1": runs("a"), "h2": runs(), "h3": runs()}) == [["h3"], ["h2"], ["h1"]]
+
+
+def test_who_holds_counts_and_not_who_is_planned_to() -> None:
+    assert waves(THREE, {"h1": runs(), "h2": runs("a"), "h3": runs()}) == [["h3"], ["h1"], ["h2"]]
+
+
+def test_hosts_with_nothing_to_do_are_in_no_wave() -> None:
+    assert waves(THREE, {"h1": IDLE, "h2": runs(), "h3": IDLE}) == [["h2"]]
+    assert waves(THREE, {"h1": IDLE, "h2": IDLE, "h3": IDLE}) == []
+    assert waves(plan(), {"h1": runs()}) == []
+
+
+def test_a_first_deployment_starts_the_preferred_host_and_then_all_others() -> None:
+    assert waves(THREE, {"h1": NEW, "h2": NEW, "h3": NEW}) == [["h1"], ["h2", "h3"]]
+
+
+def test_a_member_that_was_not_seen_may_be_running() -> None:
+    assert waves(THREE, {"h2": NEW, "h3": NEW}) == [["h2"], ["h3"]]
+
+
+def test_a_new_host_comes_when_all_others_know_it() -> None:
+    assert waves(THREE, {"h1": NEW, "h2": runs("a"), "h3": runs()}) == [["h3"], ["h2"], ["h1"]]
+
+
+def test_many_endpoints_take_the_waves_of_the_largest() -> None:
+    names = ["c%d" % number for number in range(200)]
+    many = plan(*(endpoint(name, [name + "x", name + "y", name + "z"]) for name in names))
+    seen = {name + suffix: runs(*([name] if suffix == "x" else [])) for name in names for suffix in "xyz"}
+    assert waves(many, seen) == [[name + suffix for name in names] for suffix in "zyx"]
+
+
+def test_many_endpoints_on_the_same_hosts_take_the_waves_of_one() -> None:
+    many = plan(*(endpoint("e%d" % number, ["h1", "h2", "h3"]) for number in range(200)))
+    held = ["e%d" % number for number in range(200)]
+    assert waves(many, {"h1": runs(*held), "h2": runs(), "h3": runs()}) == [["h3"], ["h2"], ["h1"]]
+
+
+def test_hosts_that_each_hold_what_the_other_backs_up() -> None:
+    crossed = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h2", "h1"]))
+    assert waves(crossed, {"h1": runs("a"), "h2": runs("b")}) == [["h2"], ["h1"]]
+
+
+def test_a_holder_waits_for_a_backup_that_holds_something_else() -> None:
+    chained = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h2", "h3"]))
+    assert waves(chained, {"h1": runs("a"), "h2": runs("b"), "h3": runs()}) == [["h3"], ["h2"], ["h1"]]
+
+
+def test_ten_thousand_hosts_are_no_matter() -> None:
+    names = ["c%d" % number for number in range(2500)]
+    many = plan(*(endpoint(name, [name + suffix for suffix in "wxyz"]) for name in names))
+    seen = {name + suffix: runs(*([name] if suffix == "w" else [])) for name in names for suffix in "wxyz"}
+    began = time.process_time()
+    assert [len(wave) for wave in waves(many, seen)] == [2500] * 4
+    assert time.process_time() - began < 5
+
+
+# While it goes on
+
+
+def test_whose_turn_it_is() -> None:
+    order = [["h3"], ["h2"], ["h1"]]
+    assert step(THREE, order, 1, {})["hosts"] == ["h2"]
+    assert step(THREE, order, 3, {}) == {"hosts": [], "stops": {}}
+
+
+def test_where_one_fails_its_endpoint_stops_and_others_go_on() -> None:
+    two = plan(endpoint("a", ["h1", "h2", "h3"]), endpoint("b", ["g1", "g2"]))
+    order = [["h3", "g2"], ["h2", "g1"], ["h1"]]
+    assert step(two, order, 1, {"h3": "broken"})["hosts"] == ["g1"]
+    end = step(two, order, 3, {"h2": "broken"})
+    assert set(end["stops"]) == {"h1", "h2", "h3"}
+    assert "a was stopped at h2" in end["stops"]["h1"] and "not touched" in end["stops"]["h1"]
+    assert "broken" in end["stops"]["h2"] and "changed and proven" in end["stops"]["h3"]
+    assert end["text"].splitlines()[0].split() == ["ENDPOINT", "HOST", "WAVE", "OUTCOME"]
+
+
+def test_the_order_in_words() -> None:
+    said = text("HAProxy", [["h2"], ["h1"]], {"h1": runs("a"), "h2": runs(force="restart")}).splitlines()
+    assert said[0] == "HAProxy:"
+    assert [line.split() for line in said[2:]] == [["1", "h2", "restart"], ["2", "h1", "reload", "a"]]
+    assert text("HAProxy", [], {}) == ""
+
+
+# Any fleet
+
+HOSTS = ["h%d" % number for number in range(8)]
+
+
+@st.composite
+def fleets(draw: Any) -> Any:
+    count = draw(st.integers(1, 5))
+    endpoints = [endpoint("e%d" % number, draw(st.lists(st.sampled_from(HOSTS), min_size=1, unique=True)))
+                 for number in range(count)]
+    members = sorted({member["host"] for item in endpoints for member in item["instances"][0]["members"]})
+    known = draw(st.lists(st.sampled_from(members), unique=True))
+    held: Dict[str, List[str]] = {}
+    for item in endpoints:
+        hosts = [member["host"] for member in item["instances"][0]["members"] if member["host"] in known]
+        holder = draw(st.sampled_from([None, *hosts]))
+        if holder:
+            held.setdefault(holder, []).append(item["name"])
+    seen = {
+        host: Seen(draw(st.sampled_from(["nothing", "reload", "restart", "start"])),
+                   host in held or draw(st.booleans()), frozenset(held.get(host, ())))
+        for host in known
+    }
+    return plan(*endpoints), seen
+
+
+def hosts_of(item: Dict[str, Any]) -> List[str]:
+    return [member["host"] for member in item["instances"][0]["members"]]
+
+
+@given(fleets())
+def test_every_host_with_work_is_in_exactly_one_wave(fleet: Any) -> None:
+    found = [host for wave in waves(*fleet) for host in wave]
+    assert sorted(found) == sorted(host for host, look in fleet[1].items() if look.force != "nothing")
+    assert all(waves(*fleet))
+
+
+@given(fleets())
+def test_one_host_of_an_endpoint_at_a_time_unless_nothing_runs_yet(fleet: Any) -> None:
+    (some, seen), order = fleet, waves(*fleet)
+    for item in some["endpoints"]:
+        members = hosts_of(item)
+        if all(host in seen and not seen[host].running for host in members):
+            continue
+        assert max([len(set(wave) & set(members)) for wave in order], default=0) <= 1
+
+
+@given(fleets())
+def test_one_endpoint_is_in_order(fleet: Any) -> None:
+    some, seen = plan(fleet[0]["endpoints"][0]), fleet[1]
+    item = some["endpoints"][0]
+    members = hosts_of(item)
+    order = waves(some, {host: look for host, look in seen.items() if host in members})
+    number = {host: index for index, wave in enumerate(order) for host in wave}
+    fresh = all(host in seen and not seen[host].running for host in members)
+    assert len(order) == (min(2, len(number)) if fresh else len(number))
+
+    def kind(host: str) -> int:
+        return 2 if not seen[host].running else 1 if holds_any(item, seen[host]) else 0
+
+    for early in number:
+        for late in number:
+            if kind(early) < kind(late):
+                assert number[early] < number[late]
+            elif kind(early) == kind(late) == 0 and not seen[late].holds and not seen[early].holds:
+                # Backups from the least preferred on.
+                assert (number[early] < number[late]) == (members.index(early) > members.index(late))
+
+
+@given(fleets())
+def test_a_host_that_holds_all_that_is_held_is_last(fleet: Any) -> None:
+    some, seen = fleet
+    number = {host: index for index, wave in enumerate(waves(some, seen)) for host in wave}
+    holders = [host for host, look in seen.items() if look.holds]
+    if len(holders) != 1 or holders[0] not in number:
+        return
+    for item in some["endpoints"]:
+        if holds_any(item, seen[holders[0]]):
+            others = [host for host in hosts_of(item) if host in number and seen[host].running and host != holders[0]]
+            assert all(number[host] < number[holders[0]] for host in others)
+
+
+@given(fleets())
+def test_the_same_fleet_has_the_same_waves(fleet: Any) -> None:
+    some, seen = fleet
+    assert waves(some, seen) == waves(some, dict(reversed(list(seen.items()))))
