@@ -28,6 +28,22 @@ def systemctl(*arguments: str) -> Callable[[Lab, str], object]:
     return lambda lab, host: lab.run(host, "systemctl", *arguments)
 
 
+def kill(signal: str, pattern: str) -> Callable[[Lab, str], object]:
+    """Processes by their command line, from the host: a pod's are among the host's own."""
+    return lambda lab, host: lab.run(host, "pkill", f"--signal={signal}", "--full", pattern)
+
+
+def manifest(command: str, pod: str) -> Callable[[Lab, str], object]:
+    """take it away, put it back, or change it so that the kubelet starts the pod anew."""
+    return lambda lab, host: lab.run(host, "python3", "/opt/lab/manifest.py", command, pod)
+
+
+# What runs in the pods.
+HAPROXY = "^haproxy .*/etc/kubeha/haproxy/haproxy.cfg"
+HAPROXY_POD = "^/bin/sh /etc/kubeha/haproxy/run"
+KEEPALIVED = "keepalived .*/etc/kubeha/keepalived/keepalived.conf"
+
+
 def nothing(lab: Lab, host: str) -> None:
     """It mends itself."""
 
@@ -75,6 +91,18 @@ FAULTS = {
         "all API servers stopped", everywhere("stop", "api-stand-in"), everywhere("start", "api-stand-in"),
         total=True, seconds=12,
     ),
+    "pod-keepalived-stop": Fault(
+        "keepalived's manifest removed", manifest("take", "keepalived"), manifest("put", "keepalived")
+    ),
+    "pod-keepalived-kill": Fault("keepalived's container SIGKILL", kill("KILL", KEEPALIVED), nothing, seconds=8),
+    "pod-keepalived-restart": Fault("keepalived's pod replaced", manifest("change", "keepalived"), nothing, seconds=8),
+    "pod-keepalived-reload": Fault("keepalived in its pod reloaded", kill("HUP", KEEPALIVED), nothing),
+    "pod-haproxy-stop": Fault("HAProxy's manifest removed", manifest("take", "haproxy"), manifest("put", "haproxy")),
+    "pod-haproxy-kill": Fault("HAProxy's container SIGKILL", kill("KILL", HAPROXY_POD), nothing, seconds=8),
+    "pod-haproxy-kill-process": Fault("HAProxy in its pod SIGKILL", kill("KILL", HAPROXY), nothing, seconds=8),
+    "pod-haproxy-hang": Fault("HAProxy in its pod SIGSTOP", kill("STOP", HAPROXY), kill("CONT", HAPROXY), seconds=8),
+    "pod-haproxy-restart": Fault("HAProxy's pod replaced", manifest("change", "haproxy"), nothing, seconds=8),
+    "pod-haproxy-reload": Fault("HAProxy in its pod reloaded", kill("USR2", HAPROXY_POD), nothing),
     "host-freeze": Fault("host frozen", Lab.freeze, Lab.thaw, silences=True, seconds=6),
     "host-kill": Fault("host lost power", Lab.kill, Lab.boot, silences=True, seconds=6),
 }

@@ -171,17 +171,16 @@ class Task:
         seen = self.pod.look()
         step = _podstate.next_step(self.pod.wanted, seen)
         why = _podstate.lacking(self.pod.wanted, seen)
-        if self.module.check_mode:
-            if step == _podstate.NOTHING and self.module.params["pending"]:
-                step, why = _podstate.WAIT, "what is pending isn't in place yet"
+        check = self.module.check_mode
+        if check and step == _podstate.NOTHING and self.module.params["pending"]:
+            step, why = _podstate.WAIT, "what is pending isn't in place yet"
+        # Files may be put in place long before there is a cluster.
+        if step == _podstate.WAIT and not _host_io.find_kubelet()["running"]:
+            self.finish(False, _podstate.NOTHING, False, ABSENT, seen)
+        if check or step == _podstate.NOTHING:
             self.finish(step != _podstate.NOTHING, step, step == _podstate.NOTHING, why, seen)
-        if step == _podstate.NOTHING:
-            self.finish(False, step, True, "", seen)
         if step == _podstate.RELOAD:
             self.reload(seen, why)
-        # Files may be put in place long before there is a cluster.
-        if not _host_io.find_kubelet()["running"]:
-            self.finish(False, _podstate.NOTHING, False, ABSENT, seen)
         self.wait(why)
 
     def reload(self, seen: _podstate.Seen, why: str) -> NoReturn:

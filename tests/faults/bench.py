@@ -33,6 +33,7 @@ import sys
 import time
 
 import yaml
+from _lab import kubernetes
 from _lab.faults import FAULTS
 from _lab.lab import Lab, down
 from _lab.measure import Measurement, measure
@@ -44,16 +45,23 @@ DEFAULT = [
     "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-reload", "haproxy-stop", "haproxy-kill",
     "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill", "apiservers-stop", "host-freeze", "host-kill",
 ]  # fmt: skip
+PODS = [
+    "pod-keepalived-stop", "pod-keepalived-kill", "pod-keepalived-restart", "pod-keepalived-reload", "pod-haproxy-stop",
+    "pod-haproxy-kill", "pod-haproxy-kill-process", "pod-haproxy-hang", "pod-haproxy-restart", "pod-haproxy-reload",
+    "apiserver-kill", "host-freeze", "host-kill",
+]  # fmt: skip
+CONNECTIONS = 1000
 # Too short for the failback delay of 30 s to matter, which would make a run take an hour.
 FAILBACK_DELAY = 3
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(FAULTS)}; all without")
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"of {', '.join(FAULTS)}; all of the mode without")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--mode", default="service", choices=["service", "static_pod"], help="endpoint_mode")
     parser.add_argument("--timing", default="balanced", help="endpoint_timing")
-    parser.add_argument("--suite", default="bookworm", help="Debian release of the hosts")
+    parser.add_argument("--suite", default="bookworm", help="Debian release of the hosts, where they run services")
     parser.add_argument("--elsewhere", action="store_true", help="the fault happens to a host without the VIP")
     parser.add_argument("--keep", action="store_true", help="leave the lab running, use it again if it runs")
     parser.add_argument("--json", type=pathlib.Path, help="write every measurement to this file")
@@ -62,12 +70,16 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no fault {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
     try:
-        bench = Bench(arguments.timing, arguments.suite, arguments.keep)
+        pods = arguments.mode == "static_pod"
+        bench = PodBench(arguments) if pods else Bench(arguments)
         try:
+            memory = bench.memory() if pods and not arguments.faults else ""
             measured = {
-                name: bench.runs(name, arguments.runs, arguments.elsewhere) for name in arguments.faults or DEFAULT
+                name: bench.runs(name, arguments.runs, arguments.elsewhere)
+                for name in arguments.faults or (PODS if pods else DEFAULT)
             }
             print(table(measured))
+            print(memory, end="")
             print(circumstances(bench, arguments))
         finally:
             if not arguments.keep:
@@ -84,20 +96,32 @@ def main() -> int:
 class Bench:
     """Three stacked hosts with the collection deployed by its own playbook."""
 
-    def __init__(self, timing: str, suite: str, keep: bool) -> None:
-        self.name = f"bench-{suite}"
+    topology = "molecule/default/topology.yml"
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.suite = self.suite_of(arguments)
+        self.name = f"bench-{arguments.mode.replace('_', '-')}-{self.suite}"
         try:
-            if not keep:
+            if not arguments.keep:
                 raise LabError("a new one is wanted")
             self.lab = Lab(self.name)
         except LabError:
-            document = yaml.safe_load((ROOT / "molecule/default/topology.yml").read_text(encoding="utf-8"))
-            self.lab = Lab.up(self.name, {**document, "suite": suite})
+            document = yaml.safe_load((ROOT / self.topology).read_text(encoding="utf-8"))
+            self.lab = Lab.up(self.name, {**document, "suite": self.suite})
         self.inventory = json.loads(self.lab.inventory.read_text(encoding="utf-8"))
         self.address = str(self.inventory["all"]["vars"]["endpoint_vip"])
         self.port = 8443
         self.members = self.lab.group("kube_control_plane")
-        self.deploy(timing)
+        self.deploy(arguments.timing)
+
+    def suite_of(self, arguments: argparse.Namespace) -> str:
+        return str(arguments.suite)
+
+    def versions(self) -> list[str]:
+        """HAProxy's and keepalived's."""
+        command = "haproxy -v | head -n 1; keepalived -v 2>&1 | head -n 1"
+        haproxy, keepalived = self.lab.run(self.members[0], "sh", "-c", command).stdout.splitlines()[:2]
+        return [haproxy.split(" 20")[0], keepalived.split(" (")[0]]
 
     def deploy(self, timing: str) -> None:
         say(f"deploying with playbooks/site.yml, endpoint_timing: {timing}")
@@ -142,6 +166,39 @@ class Bench:
             time.sleep(0.2)
 
 
+class PodBench(Bench):
+    """The same as static pods under kubelets without a cluster."""
+
+    topology = "molecule/static_pod/topology.yml"
+
+    def suite_of(self, arguments: argparse.Namespace) -> str:
+        return kubernetes.SUITE
+
+    def versions(self) -> list[str]:
+        names = {"haproxy": "HAProxy version", "keepalived": "Keepalived"}
+        return [
+            f"{name} {self.lab.run(self.members[0], 'cat', f'/run/kubeha/{pod}/version').stdout.strip()}"
+            for pod, name in names.items()
+        ]
+
+    def memory(self) -> str:
+        """Of the pods on the host that holds the VIP, while a client keeps connections open."""
+        self.settle()
+        target = f"{self.address}:{self.port}"
+        command = ["python3", "/opt/lab/connections.py", f"--target={target}", f"--count={CONNECTIONS}"]
+        with self.lab.background("client", *command) as client:
+            assert client.stdout is not None and client.stdin is not None
+            opened = int(client.stdout.readline() or 0)
+            time.sleep(1)
+            pods = json.loads(self.lab.run(self.members[0], "python3", "/opt/lab/pods.py").stdout)
+            client.stdin.close()
+        mib = {name: pod["pss_kib"] / 1024 for name, pod in pods.items()}
+        return (
+            f"\nMemory of both pods at {opened} open connections: {sum(mib.values()):.0f} MiB "
+            f"(HAProxy {mib['haproxy']:.0f}, keepalived {mib['keepalived']:.0f}; PSS of their processes).\n"
+        )
+
+
 def table(measured: dict[str, list[Measurement]]) -> str:
     rows = [
         ["event", "outage ms", "worst", "failed", "of", "trouble s", "takeover s", "two s", "return ms"],
@@ -171,17 +228,14 @@ def table(measured: dict[str, list[Measurement]]) -> str:
 
 
 def circumstances(bench: Bench, arguments: argparse.Namespace) -> str:
-    versions = bench.lab.run(
-        bench.members[0], "sh", "-c", "haproxy -v | head -n 1; keepalived -v 2>&1 | head -n 1"
-    ).stdout.split("\n")  # fmt: skip
     processors = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in processors if "model name" in line]
     model = models[0] if models else platform.machine()
     where = "on a host that does not hold the VIP" if arguments.elsewhere else "on the host that holds the VIP"
     return (
         f"\nMedian of {arguments.runs}, {where}; endpoint_timing: {arguments.timing}, endpoint_failback_delay: "
-        f"{FAILBACK_DELAY}.\nThree containers of Debian {arguments.suite}: {versions[0].split(' 20')[0]}, "
-        f"{versions[1].split(' (')[0]}. {os.cpu_count()} × {model}, Linux {platform.release()}, load "
+        f"{FAILBACK_DELAY}.\nThree containers of Debian {bench.suite}: {', '.join(bench.versions())}. "
+        f"{os.cpu_count()} × {model}, Linux {platform.release()}, load "
         f"{os.getloadavg()[1]:.1f}.\n`./dev bench faults {' '.join(sys.argv[1:])}`".rstrip(" `") + "`"
     )
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import socket
 import sys
 import time
 
-SOCKET = "/var/lib/haproxy/kubeha.sock"
+# Of a service, and of a static pod.
+SOCKETS = ("/var/lib/haproxy/kubeha.sock", "/run/kubeha/haproxy/kubeha.sock")
 
 
 def main() -> int:
@@ -43,7 +45,7 @@ def main() -> int:
 
 def servers() -> dict[str, str]:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(SOCKET)
+        connection.connect(next(path for path in SOCKETS if os.path.exists(path)))
         connection.sendall(b"show stat\n")
         rows = csv.DictReader(connection.makefile().read().lstrip("# ").splitlines())
     # "UP 1/2" is one that has just failed a check and still gets connections; "NOLB" is alive and gets none.

@@ -462,3 +462,148 @@ def test_a_full_disk_leaves_whole_files(host, monkeypatch):
         endpoint_files.Deployment(module).run()
     assert read(host.haproxy) == OURS + "old\n"
     assert os.listdir(os.path.dirname(host.haproxy)) == ["haproxy.cfg"]
+
+
+MANIFEST = OURS + 'metadata:\n  annotations:\n    kubeha.apiserver/execution: "%s"\n'
+
+
+class PodHost(Host):
+    """A node that gets HAProxy's pod."""
+
+    def __init__(self, root, monkeypatch):
+        super().__init__(root, monkeypatch)
+        self.process = None
+        self.others = []
+        self.config = self.path("/etc/kubeha/haproxy/haproxy.cfg")
+        self.manifest = self.path("/etc/kubernetes/manifests/kubeha-haproxy.yaml")
+        self.folder = self.path("/run/kubeha/haproxy")
+        self.calls = root / "calls"
+        monkeypatch.setenv("PATH", "%s:%s" % (self.bin, os.environ["PATH"]))
+        monkeypatch.setattr(endpoint_files._host_io, "find_daemon", lambda role, path: self.process)
+        monkeypatch.setattr(endpoint_files._host_io, "find_programs", lambda *names: self.others)
+        monkeypatch.setattr(endpoint_files._host_io, "find_kubelet", lambda: {"running": True})
+        monkeypatch.setattr(
+            endpoint_files._host_io, "program_inside", lambda process: (["nsenter", "-t", "7"], "/bin/haproxy"))
+        self.binary("sh", "exec /bin/sh \"$@\"")
+        # The real one would need root; like it, this one is told the file and not what to make.
+        self.binary("systemd-tmpfiles", "echo tmpfiles $2 >>%s; mkdir -p %s" % (self.calls, self.folder))
+        self.binary("nsenter", "echo \"$@\" >>%s; exit 0" % self.calls)
+
+    def pod_files(self, config="one\n", execution="e1", script="#!/bin/sh\nexit 0\n"):
+        owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
+        contents = [
+            ("tmpfiles", self.path("/etc/tmpfiles.d/kubeha.conf"), "0644",
+             OURS + "d %s 0755 %s %s -\n" % (self.folder, owner["owner"], owner["group"])),
+            ("pod-script", self.path("/etc/kubeha/haproxy/run"), "0755", script),
+            ("haproxy", self.config, "0644", OURS + config),
+            ("manifest", self.manifest, "0600", MANIFEST % execution),
+        ]
+        return [dict(owner, path=path, kind=kind, mode=mode, content=text, guarded=False, secret=False, role="haproxy",
+                     template=None) for kind, path, mode, text in contents]
+
+    def starts(self, config="one\n", execution="e1"):
+        self.process = endpoint_files._podstate.Process(7, 1, 5.0, ("haproxy",))
+        self.write(str(self.running), endpoint_files.checksum((OURS + config).encode()))
+        self.write(str(self.root / "run/haproxy/execution"), execution)
+
+    def called(self):
+        return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+
+@pytest.fixture(name="node")
+def fixture_node(tmp_path, monkeypatch):
+    return PodHost(tmp_path, monkeypatch)
+
+
+def test_a_pod_s_first_and_second_run(node):
+    result = node.run(node.pod_files())
+    assert result["changed"] and result["folders_changed"] == [node.folder]
+    # Nothing runs that could look at it; endpoint_pod sees whether it's good.
+    assert not result["validated"] and node.config in result["not_validated"][0]
+    assert not result["active"] and not result["pending_reload"] and not result["needs_restart"]
+    assert read(node.manifest) == MANIFEST % "e1"
+    assert stat.S_IMODE(os.stat(node.manifest).st_mode) == 0o600
+    assert node.called() == ["tmpfiles " + node.path("/etc/tmpfiles.d/kubeha.conf")]
+    node.starts()
+    again = node.run(node.pod_files())
+    assert not again["changed"] and again["active"] and again["validated"] and len(node.called()) == 1
+
+
+def test_folders_are_there_before_the_manifest(node, monkeypatch):
+    put = endpoint_files.Deployment._put
+    seen = {}
+
+    def watched(self, file):
+        seen[file.kind] = os.path.isdir(node.folder)
+        put(self, file)
+
+    monkeypatch.setattr(endpoint_files.Deployment, "_put", watched)
+    node.run(node.pod_files())
+    assert seen == {"tmpfiles": False, "pod-script": False, "haproxy": False, "manifest": True}
+
+
+def test_a_folder_that_got_lost_is_a_change(node):
+    node.run(node.pod_files())
+    os.rmdir(node.folder)
+    assert node.run(node.pod_files(), check_mode=True)["folders_changed"] == [node.folder]
+    assert not os.path.exists(node.folder)
+    assert node.run(node.pod_files())["changed"] and os.path.isdir(node.folder)
+
+
+def test_what_a_reload_carries_is_validated_in_the_running_pod(node):
+    node.run(node.pod_files())
+    node.starts()
+    result = node.run(node.pod_files(config="two\n"))
+    assert result["validated"] and result["pending_reload"] and not result["needs_restart"]
+    tested = node.called()[-1]
+    assert tested.startswith("-t 7 /bin/haproxy -c -f " + os.path.dirname(node.config) + "/.kubeha-check-")
+    # Nothing stays in the folder that the pod sees.
+    assert sorted(os.listdir(os.path.dirname(node.config))) == ["haproxy.cfg", "run"]
+    node.binary("nsenter", "echo '[ALERT] no'; exit 1")
+    refused = node.run(node.pod_files(config="three\n"))
+    assert refused["failed"] and "[ALERT] no" in refused["msg"] and ".kubeha-check" not in refused["msg"]
+    assert read(node.config) == OURS + "two\n"
+
+
+def test_what_another_image_will_load_is_not_for_this_one_to_judge(node):
+    node.run(node.pod_files())
+    node.starts()
+    before = len(node.called())
+    result = node.run(node.pod_files(config="two\n", execution="e2"))
+    assert not result.get("failed") and result["needs_restart"] and not result["validated"]
+    assert len(node.called()) == before
+
+
+def test_a_pod_s_script_has_to_be_one(node):
+    result = node.run(node.pod_files(script="#!/bin/sh\nif\n"))
+    assert result["failed"] and not os.path.exists(node.manifest)
+
+
+def test_pods_of_somebody_else_are_refused_or_taken_over(node, monkeypatch):
+    other = node.path("/etc/kubernetes/manifests/lb.yaml")
+    node.write(other, "spec:\n  containers:\n  - image: haproxy:2.8\n")
+    node.write(node.path("/etc/kubernetes/manifests/etcd.yaml"), "  - image: registry.k8s.io/etcd:3.6.5-0\n")
+    refused = node.run(node.pod_files())
+    assert refused["failed"] and refused["foreign_files"] == [other] and not os.path.exists(node.manifest)
+    # Its pod ends some time after its manifest has gone.
+    node.others = [endpoint_files._podstate.Process(9, 1, 1.0, ("haproxy",))]
+    monkeypatch.setattr(endpoint_files.time, "sleep", lambda seconds: node.others.clear())
+    result = node.run(node.pod_files(), adopt=True)
+    assert result["adopted_files"] == [other] and not os.path.exists(other) and not node.others
+    assert read(node.path("/var/lib/kubeha/adopted") + other) == "spec:\n  containers:\n  - image: haproxy:2.8\n"
+    assert os.path.exists(node.path("/etc/kubernetes/manifests/etcd.yaml"))
+
+
+def test_a_host_is_not_moved_to_the_other_mode_in_passing(node):
+    node.run(node.files(haproxy=OURS + "one\n", drop_in=OURS))
+    node.unit.update(ActiveState="active", DropInPaths=node.drop_in)
+    refused = node.run(node.pod_files())
+    assert refused["failed"] and "service of this collection" in refused["msg"]
+    # Whoever moves it does so step by step, and what is left goes in the end.
+    kept = node.run(node.pod_files(), keep_stale=True)
+    assert not kept.get("failed") and kept["removed_files"] == [] and os.path.exists(node.haproxy)
+    node.unit.update(ActiveState="inactive")
+    last = node.run(node.pod_files())
+    assert sorted(last["removed_files"]) == sorted([node.haproxy, node.drop_in]) and not os.path.exists(node.haproxy)
+    node.starts()
+    assert "static pod of this collection" in node.run(node.files(haproxy=OURS + "one\n"))["msg"]

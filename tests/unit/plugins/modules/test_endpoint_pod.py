@@ -1,0 +1,249 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import signal
+from hashlib import sha256
+
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _pods, _podstate
+from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import DumpError
+from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_pod
+
+OLD, NEW = "global\n# old\n", "global\n# new\n"
+KEEPALIVED = "vrrp_instance a {\n    virtual_router_id 7\n    priority 150\n    auth_pass s3cret\n}\n"
+MANIFEST = 'metadata:\n  annotations:\n    kubeha.apiserver/execution: "%s"\n'
+STATE = "show info\nVersion: 3.0.11\nPid: %d\nStopping: 0\n\n# pxname,svname,status\n"
+
+
+class Exit(Exception):
+    def __init__(self, result):
+        super().__init__(result)
+        self.result = result
+
+
+class FakeModule:
+    def __init__(self, params, check_mode=False):
+        self.params = params
+        self.check_mode = check_mode
+
+    def exit_json(self, **result):
+        raise Exit(result)
+
+    def fail_json(self, **result):
+        raise Exit(dict(result, failed=True))
+
+
+class Node:
+    """A node below a temporary folder. What a signal or the passing of time does is up to the test."""
+
+    def __init__(self, root, monkeypatch):
+        self.root = root
+        self.process = None
+        self.worker = 8
+        self.kubelet = True
+        self.instances = {}
+        self.signals = []
+        self.looks = 0
+        self.on_signal = self.on_look = lambda number: None
+        self.said = {}
+        for table, key in ((_pods.CONFIG, "conf"), (_podstate.RUNNING, "running"), (_podstate.EXECUTION, "execution")):
+            for role in ("haproxy", "keepalived"):
+                monkeypatch.setitem(table, role, self.path("%s-%s" % (role, key)))
+        monkeypatch.setattr(_podstate, "POD_LOGS", self.path("logs"))
+        monkeypatch.setattr(_host_io, "find_daemon", lambda role, path: self.look())
+        monkeypatch.setattr(_host_io, "find_kubelet", lambda: {"running": self.kubelet})
+        monkeypatch.setattr(_host_io, "signal_process", lambda process, number: self.signalled(number))
+        monkeypatch.setattr(_host_io, "ask_unix_socket", lambda *arguments: self.answer())
+        monkeypatch.setattr(_host_io, "dump_keepalived", lambda pid, seconds: self.dump())
+        monkeypatch.setattr(_host_io, "program_inside", lambda process: (["nsenter"], "/usr/sbin/keepalived"))
+        monkeypatch.setattr(_host_io, "run", lambda argv, seconds: _host_io.Output(0, self.said.get(argv[0], "")))
+        monkeypatch.setattr(os, "fchown", lambda *arguments: None)
+        monkeypatch.setattr(endpoint_pod, "POLL_SECONDS", 0.001)
+        os.mkdir(self.path("manifests"))
+
+    def path(self, name):
+        return str(self.root / name)
+
+    def write(self, name, text):
+        (self.root / name).write_text(text, encoding="utf-8")
+
+    def place(self, role, config, execution):
+        self.write("%s-conf" % role, config)
+        self.write("manifests/kubeha-%s.yaml" % role, MANIFEST % execution)
+
+    def start(self, role, config, execution, pid=100):
+        """As the pod's own script does."""
+        self.process = _podstate.Process(pid, 1, 5.0, (role,))
+        self.write("%s-running" % role, sha256(config.encode()).hexdigest() + "\n")
+        self.write("%s-execution" % role, execution + "\n")
+
+    def look(self):
+        self.looks += 1
+        self.on_look(self.looks)
+        return self.process
+
+    def signalled(self, number):
+        self.signals.append(number)
+        self.on_signal(number)
+
+    def answer(self):
+        if self.worker is None:
+            raise ConnectionRefusedError(111, "refused")
+        return (STATE % self.worker).encode()
+
+    def dump(self):
+        if isinstance(self.instances, Exception):
+            raise self.instances
+        return self.instances
+
+    def run(self, role="haproxy", check_mode=False, **params):
+        plan = {"endpoints": [{"mode": "static_pod", "manifest_dir": self.path("manifests")}]}
+        given = {"role": role, "plan": plan, "wait": 0.2, "reload_wait": 0.1, "pending": False, **params}
+        pod = {"haproxy": endpoint_pod.HaproxyPod, "keepalived": endpoint_pod.KeepalivedPod}[role](
+            _podstate.manifest_dir(plan))
+        with pytest.raises(Exit) as caught:
+            endpoint_pod.Task(FakeModule(given, check_mode), pod).run()
+        return caught.value.result
+
+
+@pytest.fixture(name="node")
+def fixture_node(tmp_path, monkeypatch):
+    return Node(tmp_path, monkeypatch)
+
+
+def outcome(result):
+    return result["changed"], result["action"], result["proven"]
+
+
+def test_nothing_to_do(node):
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", NEW, "e1")
+    assert outcome(node.run()) == (False, "none", True)
+    assert node.signals == []
+
+
+def test_a_reload_is_proven_by_the_new_worker(node):
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", OLD, "e1")
+    node.on_signal = lambda number: setattr(node, "worker", 9)
+    result = node.run()
+    assert outcome(result) == (True, "reload", True) and result["pid"] == 100
+    assert node.signals == [signal.SIGUSR2]
+    # What it runs is noted, so the next run has nothing to do.
+    assert outcome(node.run()) == (False, "none", True)
+    assert (os.stat(node.path("haproxy-running")).st_mode & 0o777) == 0o644
+
+
+def test_a_reload_without_a_new_worker_fails(node):
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", OLD, "e1")
+    logs = node.root / "logs" / "kube-system_kubeha-haproxy-cp1_01" / "haproxy"
+    logs.mkdir(parents=True)
+    (logs / "0.log").write_text("2026-11-22T20:15:30.1Z stderr F [ALERT] no\n", encoding="utf-8")
+    result = node.run()
+    assert result["failed"] and result["log"] == ["[ALERT] no"] and "[ALERT] no" in result["msg"]
+    # It isn't taken for loaded, so the next run tries again.
+    assert node.run()["failed"] and node.signals == [signal.SIGUSR2] * 2
+
+
+@pytest.mark.parametrize("kubelet", [True, False])
+def test_keepalived_is_reloaded_with_or_without_a_kubelet(node, kubelet):
+    node.kubelet = kubelet
+    node.place("keepalived", KEEPALIVED, "e1")
+    node.start("keepalived", OLD, "e1")
+    node.instances = {"a": {"virtual_router_id": 7, "priority": 100}}
+    node.on_signal = lambda number: node.instances["a"].update(priority=150)
+    assert outcome(node.run("keepalived")) == (True, "reload", True)
+    assert node.signals == [signal.SIGHUP]
+
+
+def test_keepalived_that_keeps_what_it_had(node):
+    node.place("keepalived", KEEPALIVED, "e1")
+    node.start("keepalived", OLD, "e1")
+    node.instances = {"a": {"virtual_router_id": 7, "priority": 100}}
+    assert "goes on with what it had" in node.run("keepalived")["msg"]
+
+
+def test_keepalived_that_cannot_tell(node):
+    node.place("keepalived", KEEPALIVED, "e1")
+    node.start("keepalived", OLD, "e1")
+    node.instances = DumpError("built without JSON")
+    assert outcome(node.run("keepalived")) == (True, "reload", True)
+
+
+def test_the_kubelet_starts_the_pod(node):
+    node.place("haproxy", NEW, "e1")
+    node.on_look = lambda looks: node.start("haproxy", NEW, "e1", pid=looks) if looks == 5 else None
+    result = node.run()
+    assert outcome(result) == (True, "wait", True) and result["pid"] == 5
+    assert node.signals == []
+
+
+def test_a_pod_of_another_manifest_is_waited_for_and_not_reloaded(node):
+    node.place("haproxy", NEW, "e2")
+    node.start("haproxy", OLD, "e1")
+    node.on_look = lambda looks: node.start("haproxy", NEW, "e2") if looks == 5 else None
+    assert outcome(node.run()) == (True, "wait", True)
+    assert node.signals == []
+
+
+def test_a_pod_that_started_before_its_configuration_changed_is_reloaded(node):
+    node.place("haproxy", NEW, "e2")
+    node.on_look = lambda looks: node.start("haproxy", OLD, "e2") if looks == 5 else None
+    node.on_signal = lambda number: setattr(node, "worker", 9)
+    assert outcome(node.run()) == (True, "reload", True)
+
+
+def test_haproxy_has_to_answer(node):
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", NEW, "e1")
+    node.worker = None
+    assert "doesn't answer yet" in node.run()["msg"]
+
+
+def test_a_pod_that_does_not_come_up_says_why(node):
+    node.place("keepalived", KEEPALIVED, "e1")
+    node.said["journalctl"] = (
+        'E1122 kuberuntime: failed to "StartContainer" pod="kube-system/kubeha-keepalived-cp1" s3cret\n'
+        'E1122 failed: pod="kube-system/etcd-cp1"\nI1122 pod="kube-system/kubeha-keepalived-cp1" fine\n')  # fmt: skip
+    result = node.run("keepalived")
+    assert result["failed"] and "its container isn't running" in result["msg"]
+    assert len(result["log"]) == 1 and "StartContainer" in result["msg"] and "s3cret" not in str(result)
+
+
+def test_what_keepalived_leaves_out_of_its_configuration_is_no_proof(node):
+    node.place("keepalived", KEEPALIVED, "e1")
+    node.on_look = lambda looks: node.start("keepalived", KEEPALIVED, "e1") if looks == 3 else None
+    node.said["nsenter"] = "Disabling track script x due to insecure\nauth_pass s3cret is odd\n"
+    result = node.run("keepalived")
+    assert result["failed"] and "Disabling track script x" in result["msg"] and "s3cret" not in str(result)
+
+
+def test_before_there_is_a_cluster(node):
+    node.kubelet = False
+    node.place("haproxy", NEW, "e1")
+    for check_mode in (True, False):
+        result = node.run(check_mode=check_mode, pending=True)
+        assert outcome(result) == (False, "none", False)
+        assert result["why"] == "not proven: kubelet absent"
+
+
+@pytest.mark.parametrize(
+    "config, execution, pending, expected",
+    [
+        (NEW, "e1", False, (False, "none", True)),
+        (OLD, "e1", False, (True, "reload", False)),
+        (NEW, "e0", False, (True, "wait", False)),
+        # Files that aren't in place yet in check mode
+        (NEW, "e1", True, (True, "wait", False)),
+    ],
+)
+def test_check_mode_only_looks(node, config, execution, pending, expected):
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", config, execution)
+    assert outcome(node.run(check_mode=True, pending=pending)) == expected
+    assert node.signals == []
