@@ -28,12 +28,14 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy, args = self.validate_argument_spec(argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
-            "plan": {"type": "dict", "required": True},
-            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
+            "plan": {"type": "dict"},
+            "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
         })
-        plan = plain(args["plan"])
+        if args["plan"] is None and args["state"] != "absent":
+            raise AnsibleActionFail("plan: it's needed unless state is absent")
+        plan = plain(args["plan"]) or {"endpoints": []}
         host = plain(task_vars["inventory_hostname"])
         try:
             files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict, _waves
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all, read_observations
 
 
 class ActionModule(ActionBase):
@@ -27,7 +28,9 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         result["changed"] = False
         dummy, args = self.validate_argument_spec(argument_spec={
-            "plan": {"type": "dict", "required": True},
+            "plan": {"type": "dict"},
+            "hosts": {"type": "raw"},
+            "leave_one": {"type": "bool", "default": False},
             "title": {"type": "str", "required": True},
             "looks": {"type": "str", "default": "__endpoint_look"},
             "work": {"type": "str"},
@@ -35,6 +38,8 @@ class ActionModule(ActionBase):
             "rollout": {"type": "dict"},
             "number": {"type": "int"},
         })
+        if args["hosts"] is not None and args["number"] is None:
+            return self._start_named(result, args, task_vars)
         plan = plain(args["plan"])
         variables = _variables(task_vars, members_of_all(plan))
         if args["number"] is None:
@@ -43,6 +48,35 @@ class ActionModule(ActionBase):
             failures = _failures(plain(args["rollout"]), args, variables, _names(task_vars, "ansible_play_hosts"))
             result.update(_waves.step(plan, plain(args["rollout"])["waves"], args["number"], failures))
         if result.get("text"):
+            Display().display("%s\n" % result["text"])
+        return result
+
+
+    def _start_named(self, result: dict[str, t.Any], args: dict[str, t.Any],
+                     task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Hosts that somebody named, by the plan that members have stored."""
+        play = [str(host) for host in task_vars["ansible_play_hosts_all"]]
+        hosts = _intent.resolve(plain(args["hosts"]), task_vars.get("groups", {}), [])
+        absent = [host for host in hosts if host not in play] if isinstance(hosts, list) else []
+        observed = read_observations(task_vars, play, args["looks"])
+        plan = _verdict.stored_plan(observed.fresh)
+        problems = [] if isinstance(hosts, list) and hosts else [
+            "name the hosts: -e endpoint_hosts=HOST,HOST. --limit alone would hide those that have to take over"]
+        problems += ["%s isn't among this play's hosts" % host for host in absent]
+        problems += ["%s can't be reached: %s" % item for item in observed.unreachable.items() if item[0] in hosts]
+        if not problems and args["leave_one"]:
+            problems = _verdict.undrainable(plan, observed.fresh, hosts)
+        if problems:
+            result.update(failed=True, msg="\n".join(problems))
+            return result
+        seen = {
+            host: _waves.Seen(args["title"] if host in hosts else _waves.NOTHING, True, frozenset(info["holds"]))
+            for host, info in observed.fresh.items()}
+        waves = _waves.waves(plan, seen)
+        result.update(waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
+                      held=sorted({vip for look in seen.values() for vip in look.holds}),
+                      text=_waves.text(args["title"], waves, seen))
+        if result["text"]:
             Display().display("%s\n" % result["text"])
         return result
 

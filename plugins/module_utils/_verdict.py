@@ -70,6 +70,8 @@ CODES: Dict[str, Tuple[str, str]] = {
     "reload_pending": (ERROR, "run `site`; it reloads what runs something else than what is there"),
     "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
     "restart_pending": (WARNING, "restart the service when it suits, backups first"),
+    "drained": (WARNING, "run `undrain` for it when it may serve again"),
+    "left_moving": (WARNING, "run `site` again; it takes that back"),
     "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
     "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
     "haproxy_hung": (ERROR, "restart haproxy there"),
@@ -300,15 +302,18 @@ def apart(observations: Mapping[str, Info]) -> float:
     return max([max(span) - min(span) for span in spans if span], default=0.0)
 
 
-def expected_holders(plan: Plan, deployed: Iterable[str], unknown: Iterable[str] = ()) -> Expected:
+def expected_holders(
+    plan: Plan, deployed: Iterable[str], unknown: Iterable[str] = (), leaving: Iterable[str] = ()
+) -> Expected:
     """{endpoint: {host: it holds the VIP: True, False, or None where either is right}} for deployed members.
 
-    `unknown` are members that may be deployed and running for all that is known, as under --limit.
+    `unknown` are members that may be deployed and running for all that is known, as under --limit; `leaving` are those
+    that rank below all others.
     """
-    known, maybe = set(deployed), set(unknown)
+    known, maybe, last = set(deployed), set(unknown), set(leaving)
     expected: Expected = {}
     for endpoint in plan["endpoints"]:
-        ranked = members_of(endpoint)
+        ranked = sorted(members_of(endpoint), key=lambda host: host in last)
         here = [host for host in ranked if host in known]
         perhaps = [host for host in ranked if host in maybe and host not in known]
         expected[endpoint["name"]] = {}
@@ -324,6 +329,39 @@ def expected_holders(plan: Plan, deployed: Iterable[str], unknown: Iterable[str]
                 holds = None if outranked else True
             expected[endpoint["name"]][host] = holds
     return expected
+
+
+def leaving(observations: Mapping[str, Info]) -> List[str]:
+    """Hosts that rank below all others: drained, or being restarted by a run."""
+    return [host for host, info in observations.items() if any((info.get("drain") or {}).values())]
+
+
+def undrainable(plan: Plan, observations: Mapping[str, Info], hosts: Sequence[str]) -> List[str]:
+    """Why these hosts can't all be drained."""
+    texts = []
+    named = set(hosts)
+    known = {host for endpoint in plan["endpoints"] for host in members_of(endpoint)}
+    for host in hosts:
+        if host not in known:
+            texts.append("%s balances nothing: no member has a plan with it" % host)
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if named.isdisjoint(members):
+            continue
+        others = [host for host in members if host not in named]
+        well = [host for host in others if host in observations and is_well(endpoint, host, observations[host])]
+        if not well:
+            said = "%s can't serve either" % _listed(others) if others else "there is no other"
+            texts.append("%s: nobody would be left, since %s" % (endpoint["name"], said))
+    return texts
+
+
+def is_well(endpoint: Plan, host: str, info: Info) -> bool:
+    """Whether a member could hold the VIP, for all that was seen of it."""
+    if _stored_endpoint(endpoint, info) is None or (info.get("drain") or {}).get("drained"):
+        return False
+    findings = _daemons([endpoint], host, info) + _endpoint_findings(endpoint, host, dict(info, haproxy={}))
+    return not any(finding.code in _OWN_FAULTS for finding in findings)
 
 
 def deployed_members(endpoint: Plan, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
@@ -455,6 +493,11 @@ def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
         findings.append(_finding("kubelet_absent", "not proven: kubelet absent", host))
     else:
         findings.extend(_daemons(mine, host, info))
+    drain = info.get("drain") or {}
+    if drain.get("drained"):
+        findings.append(_finding("drained", "it's drained, and ranks below all others", host))
+    if drain.get("moving"):
+        findings.append(_finding("left_moving", "a run that restarted something has left it below all others", host))
     for path in info.get("drifted") or ():
         findings.append(_finding("file_drifted", "%s isn't what the plan makes of it" % path, host))
     return findings
@@ -640,7 +683,7 @@ def _holding(
         text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
         findings.append(_finding("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
     unknown = [host for host in unseen if host not in deployed]
-    expected = expected_holders({"endpoints": [endpoint]}, deployed, unknown)[endpoint["name"]]
+    expected = expected_holders({"endpoints": [endpoint]}, deployed, unknown, leaving(observations))[endpoint["name"]]
     wanted = next((host for host, holds in expected.items() if holds), None)
     for address, hosts in holders.items():
         if wanted is not None and hosts and wanted not in hosts:
@@ -786,6 +829,8 @@ def _observed(endpoint: Plan, host: str, info: Info, scope: Scope) -> str:
         return "waits for kubelet"
     if (_running(endpoint, info).get("keepalived") or {}).get("active") != "active":
         return "down"
+    if (info.get("drain") or {}).get("drained"):
+        return "drained"
     if "fault" in _states(endpoint, info).values() or _haproxy_text(endpoint, info) in ("down", "hung"):
         return "fault"
     return "backup"

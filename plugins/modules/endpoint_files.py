@@ -54,8 +54,10 @@ options:
     description:
       - V(present) puts the plan's files into place.
       - V(previous) puts back the files that the daemon last ran with, where there are any.
+      - V(absent) removes what this collection put there, and puts back what was there before. What somebody has written
+        since stays. O(plan) isn't needed.
     type: str
-    choices: [present, previous]
+    choices: [present, previous, absent]
     default: present
   adopt:
     description:
@@ -196,6 +198,18 @@ moving:
   description: Whether a run has left this host ranking below all others.
   returned: success
   type: bool
+foreign_files:
+  description: Files that somebody has written since, and that stay.
+  returned: when O(state=absent)
+  type: list
+  elements: str
+  sample: []
+kept:
+  description: What was there before this collection and couldn't be put back.
+  returned: when O(state=absent)
+  type: list
+  elements: str
+  sample: []
 previous:
   description: Whether there was a set of files to go back to.
   returned: when O(state=previous)
@@ -248,6 +262,9 @@ STATE_PLAN = STATE + "/plan-%s.json"
 ADOPTED = STATE + "/adopted"
 PREVIOUS = STATE + "/previous"
 COMMAND_SECONDS = 30.0
+GUARDED = (_hostview.HAPROXY_CONFIG, _hostview.KEEPALIVED_CONFIG)
+# Nobody else puts anything there.
+OURS_ALONE = (_hostview.DRAIN, _hostview.RUN, _hostview.SOCKET, "/etc/kubeha")
 # A pod of somebody else's that we replace may take the time that pods have to end, 30 s.
 LEAVE_SECONDS = 40.0
 SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
@@ -327,7 +344,7 @@ def main() -> None:
         argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
@@ -356,6 +373,8 @@ class Deployment:
     def run(self) -> None:
         if self.module.params["state"] == "previous":
             self.module.exit_json(**self._go_back())
+        if self.module.params["state"] == "absent":
+            self.module.exit_json(**self._remove())
         found = self._look()
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
@@ -664,6 +683,38 @@ class Deployment:
                 self._note_plan(Found(files, [], {}, [], []))
         result.update(self._daemon(Found(files, result["removed_files"], {}, [], [])))
         return result
+
+    # Remove
+
+    def _remove(self) -> Dict[str, Any]:
+        """What is ours goes; what was there before comes back; what somebody has written since stays."""
+        others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
+        mine = [path for path in read_list(self.role) if path not in others]
+        foreign = [path for path in mine if is_foreign(path)]
+        originals = {path: ADOPTED + path for path in mine if os.path.isfile(ADOPTED + path) and path not in foreign}
+        removed = [path for path in mine
+                   if path not in foreign and path not in originals and os.path.lexists(path)]
+        state = [path for path in (STATE_LIST % self.role, STATE_PLAN % self.role, os.path.join(PREVIOUS, self.role))
+                 if os.path.lexists(path)]
+        if not others:
+            state += [path for path in OURS_ALONE if os.path.lexists(path)]
+        sysctls = released_sysctls(mine, [])
+        if not self.module.check_mode:
+            for path, kept in originals.items():
+                shutil.move(kept, path)
+            for path in removed:
+                os.unlink(path)
+            for name, value in sysctls.items():
+                self._set_sysctl(name, value)
+            for path in state:
+                remove_path(path)
+            for folder in {os.path.dirname(path) for path in mine} | {PREVIOUS}:
+                remove_if_ours(folder)
+            if not others:
+                remove_empty(ADOPTED)
+                remove_empty(STATE)
+        return {"changed": bool(mine or state), "changed_files": sorted(originals), "removed_files": removed,
+                "foreign_files": foreign, "kept": [] if others else kept_originals(), "sysctls_changed": sorted(sysctls)}
 
     def _kind(self, path: str) -> str:
         kinds = {entry["path"]: str(entry["kind"]) for entry in self.module.params["files"]}
@@ -994,6 +1045,44 @@ def make_folders(path: str, mode: int = 0o755) -> None:
         make_folders(os.path.dirname(path), mode)
         os.mkdir(path, mode)
         os.chmod(path, mode)
+
+
+def is_foreign(path: str) -> bool:
+    """A file of ours that somebody has written anew; what has no marker anyway is ours by its name."""
+    if path not in GUARDED:
+        return False
+    return _ownership.classify(path, _host_io.read_file(path), {}) == _ownership.FOREIGN
+
+
+def kept_originals() -> List[str]:
+    """What was there before and isn't put back, because something else was there then, too."""
+    return sorted(os.path.join(top, name) for top, dummy, names in os.walk(ADOPTED) for name in names)
+
+
+def remove_path(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def remove_if_ours(folder: str) -> None:
+    """Empty, and none that a package has."""
+    if "kubeha" in folder or folder.endswith(".service.d"):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return
+
+
+def remove_empty(folder: str) -> None:
+    """Folders without any file, the innermost first."""
+    for top, dummy, names in os.walk(folder, topdown=False):
+        if not names:
+            try:
+                os.rmdir(top)
+            except OSError:
+                continue
 
 
 def existing_parent(path: str) -> str:

@@ -276,6 +276,13 @@ keepalived:
       kube-apiserver-ipv4: {state: master, priority: 150, effective_priority: 150, virtual_router_id: 100}
     hung: false
     error: null
+drain:
+  description:
+    - Whether this host ranks below all others. C(drained) because somebody wants it left alone, C(moving) because a run
+      restarts something on it.
+  returned: always
+  type: dict
+  sample: {drained: false, moving: false}
 listening:
   description: Ports of the plan, and of O(ports), on which something listens.
   returned: always
@@ -406,6 +413,8 @@ OUR_FILES = (
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
 PACKAGE_MANAGERS = ("apt-get", "dnf5", "dnf", "yum", "zypper")
+
+DRAIN = {"drained": _hostview.DRAINED, "moving": _hostview.MOVING}
 
 COMMAND_SECONDS = 5.0
 CANDIDATE_SECONDS = 20.0
@@ -601,6 +610,7 @@ class Observer:
                 "hung": False,
                 "error": None,
             },
+            "drain": {name: self._try("drain", partial(is_set, path), False) for name, path in DRAIN.items()},
             "listening": sorted({port for _address, port in listeners}),
             "listeners": [{"address": address, "port": port} for address, port in listeners],
             "connect": [],
@@ -974,6 +984,10 @@ def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
 
 def read_text(path: str) -> str:
     return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
+
+
+def is_set(path: str) -> bool:
+    return first_word(path) == "1"
 
 
 def first_word(path: str) -> Optional[str]:

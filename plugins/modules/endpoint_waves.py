@@ -26,9 +26,19 @@ attributes:
     support: full
 options:
   plan:
-    description: The plan, as M(kubeha.apiserver.endpoint_plan) returns it.
+    description:
+      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. Required unless O(hosts) is given; then it's the one
+        that members have stored.
     type: dict
-    required: true
+  hosts:
+    description:
+      - Hosts to change, by name or group; a list, or a string with commas. Those in RV(waves) then, whatever they
+        registered.
+    type: raw
+  leave_one:
+    description: Refuse O(hosts) if of any endpoint no member would be left that is well and isn't drained.
+    type: bool
+    default: false
   title:
     description: What is changed, for people.
     type: str
@@ -93,6 +103,10 @@ held:
   type: list
   elements: str
   sample: [198.51.100.100]
+plan:
+  description: The plan that members have stored.
+  returned: with O(hosts)
+  type: dict
 lost:
   description: Hosts that couldn't be looked at because what is planned for them can't be done, and why.
   returned: without O(number)

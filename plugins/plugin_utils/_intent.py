@@ -250,8 +250,8 @@ def _members(intent: dict[str, t.Any], groups: Mapping[str, t.Any]) -> tuple[lis
     """Turn group names into hosts, in place, and return all balancers and all API servers of all endpoints."""
     default_lb: list[str] = next((list(groups[name]) for name in DEFAULT_LB_GROUPS if groups.get(name)), [])
     default_api: list[str] = list(groups.get(DEFAULT_APISERVER_GROUP, []))
-    intent["lb_hosts"] = _resolve(intent.get("lb_hosts"), groups, default_lb)
-    intent["apiserver_hosts"] = _resolve(intent.get("apiserver_hosts"), groups, default_api)
+    intent["lb_hosts"] = resolve(intent.get("lb_hosts"), groups, default_lb)
+    intent["apiserver_hosts"] = resolve(intent.get("apiserver_hosts"), groups, default_api)
     scopes: list[dict[str, t.Any]] = [intent]
     entries = intent.get("list")
     if isinstance(entries, list) and entries:
@@ -259,7 +259,7 @@ def _members(intent: dict[str, t.Any], groups: Mapping[str, t.Any]) -> tuple[lis
         for entry in scopes:
             for key in ("lb_hosts", "apiserver_hosts"):
                 if key in entry:
-                    entry[key] = _resolve(entry[key], groups, intent[key])
+                    entry[key] = resolve(entry[key], groups, intent[key])
     found = []
     for key in ("lb_hosts", "apiserver_hosts"):
         values = [scope.get(key, intent[key]) for scope in scopes]
@@ -268,7 +268,7 @@ def _members(intent: dict[str, t.Any], groups: Mapping[str, t.Any]) -> tuple[lis
     return found[0], found[1]
 
 
-def _resolve(value: t.Any, groups: Mapping[str, t.Any], default: list[str]) -> t.Any:
+def resolve(value: t.Any, groups: Mapping[str, t.Any], default: list[str]) -> t.Any:
     """Hosts that a user's value names; what is neither host nor group stays, for the plan to refuse."""
     if value is None:
         return list(default)

@@ -73,6 +73,7 @@ def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.
     observed = read_observations(task_vars, members_of_all(plan))
     scope = scope_of(plan, observed, task_vars)
     expected: dict[str, bool | None] = {}
+    leaving = _verdict.leaving({**observed.earlier, **observed.fresh})
     for endpoint in plan["endpoints"]:
         deployed = [
             name
@@ -80,7 +81,7 @@ def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.
             if not _verdict.is_dormant(endpoint, observed.fresh.get(name, {}))
         ]
         unknown = [name for name in _verdict.members_of(endpoint) if name not in deployed and name not in scope.absent]
-        holds = _verdict.expected_holders({"endpoints": [endpoint]}, deployed, unknown)[endpoint["name"]]
+        holds = _verdict.expected_holders({"endpoints": [endpoint]}, deployed, unknown, leaving)[endpoint["name"]]
         if host in holds:
             expected[endpoint["name"]] = holds[host]
     return expected

@@ -205,6 +205,8 @@ def kubelet(*addresses):
 
 
 FINDING_DATA = [
+    ("drained", "warning", "cp2", put("cp2", "drain", {"drained": True}), None, None),
+    ("left_moving", "warning", "cp2", put("cp2", "drain", {"moving": True}), None, None),
     ("no_holder", "error", None, put("cp1", "holds", []), None, None),
     ("two_holders", "error", None, put("cp2", "holds", [VIP4]), None, None),
     ("wrong_holder", "error", "cp1", every(put("cp1", "holds", []), put("cp2", "holds", [VIP4])), None, None),
@@ -644,3 +646,37 @@ def test_api_servers_that_were_down_before_hold_nothing_against_a_host():
 
 def test_only_the_daemon_that_was_touched_counts():
     assert proven(lambda info: info["services"]["keepalived"].update(active="failed"), daemons=["haproxy"]) == []
+
+
+# Drained hosts
+
+
+def drained(plan, *hosts, holder="cp1"):
+    seen = observe_all(plan, holder=holder)
+    for host in hosts:
+        seen[host]["drain"] = {"drained": True, "moving": False}
+    return seen
+
+
+def test_a_drained_host_is_not_expected_to_hold():
+    plan = make_plan()
+    result = verdict.judge(plan, drained(plan, "cp1", holder="cp2"), verdict.Scope(strict=True))
+    assert codes(result) == ["drained"] and result["ok"]
+    assert result["rows"][0]["observed"] == "drained"
+    # It hasn't let go.
+    assert "wrong_holder" in codes(verdict.judge(plan, drained(plan, "cp1")))
+    # Nobody else can.
+    assert codes(verdict.judge(plan, drained(plan, *HOSTS)), "error") == []
+
+
+def test_the_last_host_that_is_well_is_not_drained():
+    plan = make_plan()
+    assert verdict.undrainable(plan, observe_all(plan), ["cp1", "cp2"]) == []
+    assert "there is no other" in verdict.undrainable(plan, observe_all(plan), HOSTS)[0]
+    assert "cp3 can't serve either" in verdict.undrainable(plan, drained(plan, "cp3"), ["cp1", "cp2"])[0]
+    seen = observe_all(plan)
+    seen["cp3"]["services"]["haproxy"]["active"] = "failed"
+    assert "cp3 can't serve either" in verdict.undrainable(plan, seen, ["cp1", "cp2"])[0]
+    del seen["cp3"]
+    assert "cp3 can't serve either" in verdict.undrainable(plan, seen, ["cp1", "cp2"])[0]
+    assert "balances nothing" in verdict.undrainable(plan, observe_all(plan), ["cp9"])[0]

@@ -348,6 +348,30 @@ def test_going_back(host):
     assert not host.run([], state="previous")["changed"]
 
 
+def test_removing(host, monkeypatch):
+    monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy,))
+    monkeypatch.setattr(endpoint_files, "OURS_ALONE", (host.path("/etc/kubeha"),))
+    host.write(host.haproxy, "theirs\n")
+    host.run(host.files(haproxy=OURS, drop_in=OURS), adopt=True)
+    would = host.run([], state="absent", check_mode=True)
+    assert would["changed"] and read(host.haproxy) == OURS
+    result = host.run([], state="absent")
+    assert (result["changed_files"], result["removed_files"]) == ([host.haproxy], [host.drop_in])
+    assert read(host.haproxy) == "theirs\n"
+    assert not os.path.exists(os.path.dirname(host.drop_in))
+    assert not os.path.exists(host.path("/var/lib/kubeha"))
+    assert not host.run([], state="absent")["changed"]
+
+
+def test_removing_leaves_what_somebody_wrote_since(host, monkeypatch):
+    monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy,))
+    monkeypatch.setattr(endpoint_files, "OURS_ALONE", ())
+    host.run(host.files(haproxy=OURS))
+    host.write(host.haproxy, "somebody's\n")
+    assert host.run([], state="absent")["foreign_files"] == [host.haproxy]
+    assert read(host.haproxy) == "somebody's\n"
+
+
 def test_nothing_to_go_back_to(host):
     host.run(host.files(haproxy=OURS))
     result = host.run(host.files(haproxy=OURS), state="previous")
