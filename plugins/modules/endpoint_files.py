@@ -714,7 +714,8 @@ class Deployment:
                 remove_empty(ADOPTED)
                 remove_empty(STATE)
         return {"changed": bool(mine or state), "changed_files": sorted(originals), "removed_files": removed,
-                "foreign_files": foreign, "kept": [] if others else kept_originals(), "sysctls_changed": sorted(sysctls)}
+                "foreign_files": foreign, "kept": [] if others else kept_originals(),
+                "sysctls_changed": sorted(sysctls)}
 
     def _kind(self, path: str) -> str:
         kinds = {entry["path"]: str(entry["kind"]) for entry in self.module.params["files"]}
