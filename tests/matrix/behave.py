@@ -53,7 +53,7 @@ class Cluster:
         for host in HOSTS:
             buffer = io.BytesIO()
             with tarfile.open(fileobj=buffer, mode="w") as tar:
-                marks = _render.secret_placeholders(plan, host, lambda: {"kube-apiserver": PASSWORD})
+                marks = _render.secret_placeholders(plan, host, lambda: {"passwords": {"kube-apiserver": PASSWORD}})
                 for entry in _render.render_host(plan, host, ROLES):
                     text = entry["content"]
                     for mark, secret in marks.items():

@@ -82,7 +82,7 @@ def main() -> int:
             target = folder / ("%s@%s" % (name, host))
             target.mkdir(parents=True)
             files = _render.render_host(plan, host, ROLES)
-            marks = _render.secret_placeholders(plan, host, lambda: {"kube-apiserver": "geheim12"})
+            marks = _render.secret_placeholders(plan, host, lambda: {"passwords": {"kube-apiserver": "geheim12"}})
             (target / "files.json").write_text(json.dumps(files), encoding="utf-8")
             (target / "secrets.json").write_text(json.dumps(marks), encoding="utf-8")
             (target / "names.json").write_text(json.dumps(
