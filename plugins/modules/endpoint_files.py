@@ -398,8 +398,10 @@ class Deployment:
         planned = {file.path for file in files}
         others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
         stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)]
-        sysctls = {**released_sysctls(listed, files), **wanted_sysctls(files)}
-        found = Found(files, [] if self.module.params["keep_stale"] else stale, sysctls, wanted_folders(files), listed)
+        if self.module.params["keep_stale"]:
+            stale = []
+        sysctls = {**released_sysctls([*stale, *planned], files), **wanted_sysctls(files)}
+        found = Found(files, stale, sysctls, wanted_folders(files), listed)
         if found.manifest:
             found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         return found
@@ -672,6 +674,7 @@ class Deployment:
             result["removed_files"] = [path for path in read_list(self.role)
                                        if path not in kept and path not in others and os.path.lexists(path)]
             result["changed"] = bool(result["changed_files"] or result["removed_files"])
+            sysctls = {**released_sysctls(result["removed_files"], files), **wanted_sysctls(files)}
             if not self.module.check_mode:
                 for file in files:
                     if file.changed:
@@ -681,6 +684,8 @@ class Deployment:
                     sync_folder(os.path.dirname(path))
                 write_list(self.role, kept)
                 self._note_plan(Found(files, [], {}, [], []))
+                for name, value in sysctls.items():
+                    self._set_sysctl(name, value)
         result.update(self._daemon(Found(files, result["removed_files"], {}, [], [])))
         return result
 
@@ -919,14 +924,14 @@ def wanted_sysctls(files: List[File]) -> Dict[str, str]:
     return {name: value for name, value in planned_sysctls(files).items() if current_sysctl(name) != value}
 
 
-def released_sysctls(listed: List[str], files: List[File]) -> Dict[str, str]:
+def released_sysctls(ours: List[str], files: List[File]) -> Dict[str, str]:
     """Settings that our file of an earlier run made, that aren't planned any more, and that nobody else wants."""
     before: Dict[str, str] = {}
-    for path in listed:
-        if os.path.basename(path) == os.path.basename(_hostview.SYSCTL_FILE):
+    for path in ours:
+        if is_sysctl_file(path):
             before.update(_hostfacts.parse_sysctls((_host_io.read_file(path) or b"").decode("utf-8", "replace")))
     gone = {name: value for name, value in before.items() if name not in planned_sysctls(files)}
-    theirs = others_sysctls(listed) if gone else {}
+    theirs = others_sysctls(ours) if gone else {}
     return {name: KERNEL_DEFAULT for name, value in gone.items()
             if current_sysctl(name) == value and theirs.get(name) != value}
 
@@ -944,9 +949,13 @@ def others_sysctls(ours: List[str]) -> Dict[str, str]:
 def planned_sysctls(files: List[File]) -> Dict[str, str]:
     planned: Dict[str, str] = {}
     for file in files:
-        if file.kind == "sysctl":
+        if is_sysctl_file(file.path):
             planned.update(_hostfacts.parse_sysctls(file.content.decode("ascii")))
     return planned
+
+
+def is_sysctl_file(path: str) -> bool:
+    return os.path.basename(path) == os.path.basename(_hostview.SYSCTL_FILE)
 
 
 def current_sysctl(name: str) -> str:

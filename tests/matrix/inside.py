@@ -133,7 +133,9 @@ class Module:
     _diff = True
 
     def __init__(self, role: str, files: list[dict], check_mode: bool) -> None:
-        self.params = {"role": role, "files": files, "adopt": False, "secrets": {}, "state": "present", "keep_stale": False}
+        self.params = {
+            "role": role, "files": files, "adopt": False, "secrets": {}, "state": "present", "keep_stale": False,
+        }  # fmt: skip
         self.check_mode = check_mode
 
     def exit_json(self, **result: object) -> None:

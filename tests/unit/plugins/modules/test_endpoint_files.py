@@ -348,6 +348,23 @@ def test_going_back(host):
     assert not host.run([], state="previous")["changed"]
 
 
+def test_going_back_takes_kernel_settings_along(host, monkeypatch):
+    monkeypatch.setattr(endpoint_files, "sysctl_path", lambda name: host.path("/proc/" + name))
+    monkeypatch.setattr(endpoint_files, "SYSCTL_FOLDERS", ())
+    monkeypatch.setattr(endpoint_files, "SYSCTL_CONF", host.path("/etc/sysctl.conf"))
+    setting = host.path("/proc/net.ipv4.ip_nonlocal_bind")
+    host.write(setting, "0\n")
+    sysctl = {"path": host.path("/etc/sysctl.d/90-kubeha.conf"), "kind": "sysctl", "guarded": False, "owner": USER,
+              "group": GROUP, "mode": "0644", "secret": False, "content": OURS + "net.ipv4.ip_nonlocal_bind = 1\n"}
+    host.unit["ActiveState"] = "active"
+    host.run([*host.files(haproxy=OURS + "one\n"), sysctl])
+    host.write(str(host.running), sha256((OURS + "one\n").encode()).hexdigest() + "\n")
+    host.run(host.files(haproxy=OURS + "two\n"))
+    assert read(setting) == "0"
+    host.run(host.files(haproxy=OURS + "two\n"), state="previous")
+    assert read(setting) == "1"
+
+
 def test_removing(host, monkeypatch):
     monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy,))
     monkeypatch.setattr(endpoint_files, "OURS_ALONE", (host.path("/etc/kubeha"),))
