@@ -46,7 +46,8 @@ def classify(path: str, content: Optional[bytes], shipped: Mapping[str, str]) ->
 
 def has_marker(content: bytes) -> bool:
     head = content.split(b"\n", _MARKER_LINES)[:_MARKER_LINES]
-    return any(line.lstrip()[:1] in (b"#", b"!") and MARKER.encode() in line for line in head)
+    # In JSON it's a key.
+    return any(line.lstrip(b' \t"')[:1] in (b"#", b"!") and MARKER.encode() in line for line in head)
 
 
 def shipped_command(os_family: str, packages: List[str]) -> Optional[List[str]]:

@@ -105,7 +105,7 @@ def image_auth(header: str, logins: Mapping[str, str]) -> str:
 
 
 def yaml_lines(value: Any) -> List[str]:
-    """Plain data as YAML in block style, every text in JSON's quotes: whatever is in it, it stays one value."""
+    """Plain data as YAML in block style, every text in JSON's quotes: whatever ASCII is in it, it stays one value."""
     if isinstance(value, dict) and value:
         lines = []
         for key, item in value.items():

@@ -11,14 +11,16 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview as hostview
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _ownership as ownership
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render as render
-from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
 from hypothesis import given
 from hypothesis import strategies as st
 
 ROLES = str(Path(__file__).resolve().parents[4] / "roles")
 
 PLANS = st.builds(
-    lambda **named: plan(endpoint(**named)),
+    lambda static, **named: plan(pods(endpoint(**named), image_auth=["registry.example.org"]) if static
+                                 else endpoint(**named)),
+    static=st.booleans(),
     families=st.sampled_from([("ipv4",), ("ipv6",), ("ipv4", "ipv6")]),
     hosts=st.sampled_from([("cp1", "cp2"), ("cp1", "cp2", "cp3"), ("cp1", "cp2", "cp3", "cp4", "cp5")]),
     failback=st.booleans(),
@@ -53,7 +55,8 @@ def test_every_file_of_every_plan(given_plan):
 
 @given(PLANS)
 def test_braces_of_keepalived_match(given_plan):
-    text = content(render.render_host(given_plan, "cp1", ROLES), "/etc/keepalived/keepalived.conf")
+    text = next(entry["content"] for entry in render.render_host(given_plan, "cp1", ROLES)
+                if entry["kind"] == "keepalived")
     depth = 0
     for line in text.splitlines():
         assert line.count("{") + line.count("}") <= 1
