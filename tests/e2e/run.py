@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -211,7 +210,8 @@ def unproven(cluster: Cluster, *hosts: str) -> None:
     for host in hosts:
         if cluster.manifests(host).count("kubeha-") != 2:
             raise Failure(f"{host} has not both manifests: {cluster.manifests(host)}")
-        if not re.search(rf"^.*\b{host}\b.*not proven: kubelet absent", cluster.said, re.MULTILINE):
+        # Warnings are broken into lines.
+        if f"{host}: not proven: kubelet absent" not in " ".join(cluster.said.split()):
             raise Failure(f"site.yml does not say that no kubelet runs on {host}:\n{cluster.said[-3000:]}")
 
 
