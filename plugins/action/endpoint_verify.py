@@ -84,6 +84,8 @@ class ActionModule(ActionBase):
             said = ", as shown above." if args["show"] else ":\n\n%s" % table
             result.update(failed=True, problems=problems, msg="What the hosts do isn't what was planned%s" % said)
             return result
+        if not args["show"]:
+            result.setdefault("warnings", []).extend(_unproven(verdict["findings"]))
         result.update(verdict, table=table, problems=problems)
         return result
 
@@ -130,6 +132,12 @@ def _has_drifted(entry: dict[str, t.Any], info: dict[str, t.Any]) -> bool:
     if entry["secret"] or entry["kind"] == "plan":
         return False
     return (info.get("files") or {}).get(entry["path"]) != hashlib.sha256(entry["content"].encode()).hexdigest()
+
+
+def _unproven(findings: list[dict[str, t.Any]]) -> list[str]:
+    """A run that ends green hasn't proven static pods that no kubelet has started."""
+    absent = [finding for finding in findings if finding["code"] == "kubelet_absent"]
+    return ["%s: %s" % (finding["host"], finding["message"]) for finding in absent]
 
 
 def _nothing_stored(observed: Observed) -> str:
