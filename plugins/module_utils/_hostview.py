@@ -510,11 +510,14 @@ def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any], holder: str, 
         command += " %d %s" % (_patience(endpoint, check), holder)
     elif check.get("hangs", 1) > 1:
         command += " %d" % check["hangs"]
+    # Where one failure is enough, the script itself counts what hangs. On a starved host it may not even have begun
+    # within its time; keepalived ending it then would be FAULT at once, of several hosts at the same time.
+    timing = dict(check, timeout=check["timeout"] * (check.get("hangs", 1) + 1)) if check["fall"] == 1 else check
     return {
         "name": check["name"],
         "command": command,
         "weight": check["weight"],
-        "timing": ["%s %s" % (key, _number(check[key])) for key in ("interval", "timeout", "fall", "rise")],
+        "timing": ["%s %s" % (key, _number(timing[key])) for key in ("interval", "timeout", "fall", "rise")],
     }
 
 
