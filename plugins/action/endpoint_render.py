@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived, _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived, _pods, _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
@@ -129,7 +129,7 @@ def _diff(relative: str, before: str, after: str) -> dict[str, str]:
 
 
 def _masked(text: str) -> str:
-    return _keepalived.masked(text, HIDDEN)
+    return _pods.image_auth_masked(_keepalived.masked(text, HIDDEN), HIDDEN)
 
 
 def _listed(folder: Path) -> set[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Dict, List, Mapping, Sequence
 
 NAMESPACE = "kube-system"
@@ -32,6 +33,7 @@ EXECUTION = "kubeha.apiserver/execution"
 
 # What admission would give system-node-critical; no admission sees a static pod.
 _PRIORITY = 2000001000
+_SECRET = re.compile(r'("(?:auth|username|password|identitytoken|registrytoken)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
 def manifest_path(manifest_dir: str, role: str) -> str:
@@ -102,6 +104,11 @@ def image_auth(header: str, logins: Mapping[str, str]) -> str:
     """The kubelet's file of users and passwords of registries. Keys that it doesn't know mean nothing to it."""
     content = {"#": header, "auths": {registry: {"auth": login} for registry, login in logins.items()}}
     return json.dumps(content, indent=1) + "\n"
+
+
+def image_auth_masked(text: str, hidden: str) -> str:
+    """The kubelet's file with `hidden` in place of each secret, whoever wrote it."""
+    return _SECRET.sub(lambda match: match.group(1) + '"%s"' % hidden, text)
 
 
 def yaml_lines(value: Any) -> List[str]:

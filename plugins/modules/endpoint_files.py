@@ -916,6 +916,8 @@ def shown_before(file: File) -> str:
     if file.guarded and file.ownership == _ownership.FOREIGN:
         return "(written by somebody else, not shown)\n"
     text = file.present.decode("utf-8", "replace")
+    if file.kind == "image-auth":
+        return _pods.image_auth_masked(text, HIDDEN)
     return _keepalived.masked(text, HIDDEN) if file.kind == "keepalived" else text
 
 

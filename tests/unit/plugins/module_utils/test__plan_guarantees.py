@@ -15,9 +15,12 @@ import subprocess
 import sys
 import typing as t
 
+import yaml
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _plan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
+from ansible_collections.kubeha.apiserver.plugins.module_utils._hostview import pod as pod_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS, compute_plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils._pods import yaml_lines
 from ansible_collections.kubeha.apiserver.plugins.module_utils._priorities import CONSTANT_UP_TO
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import INTENT_KEYS as SPEC_KEYS
 from hypothesis import assume, given
@@ -554,11 +557,29 @@ def test_junk_in_networks(networks: list[t.Any]) -> None:
 
 
 @given(st.text(min_size=1), st.sampled_from(["name", "dns_name", "health_path", "manifest_dir", "haproxy_image", "vip",
+                                             "keepalived_image", "image_prefix", "haproxy_image_pull_policy",
                                              "accept_findings"]), st.booleans())
 def test_no_text_gets_into_a_file_unless_it_is_harmless(text: str, key: str, static_pod: bool) -> None:
-    mode = "static_pod" if static_pod else "service"
+    mode = {"mode": "static_pod" if static_pod else "service", "keepalived_image": "keepalived:2.3.3"}
     for value in (text, "/" + text, "a" + text, "haproxy:" + text):
-        plan_or_problems({**ENTRY, "mode": mode, key: value}, fleet_hosts(2), {})
+        plan_or_problems({**ENTRY, **mode, key: value}, fleet_hosts(2), {})
+
+
+@given(st.dictionaries(st.sampled_from(["haproxy_image", "keepalived_image", "image_prefix", "manifest_dir"]),
+                       st.one_of(st.text(min_size=1), st.from_regex(r"[a-z0-9./:_@-]{1,30}", fullmatch=True)),
+                       min_size=1))
+def test_no_text_adds_a_line_to_a_manifest(values: dict[str, t.Any]) -> None:
+    intent = {**ENTRY, "mode": "static_pod", "keepalived_image": "keepalived:2.3.3", **values}
+    try:
+        plan = compute_plan(intent, fleet_hosts(2), {})
+    except PlanError:
+        return
+    images = plan["endpoints"][0]["images"]
+    for role in ("haproxy", "keepalived"):
+        pod = pod_of(plan, "h1", role, "")
+        assert yaml.safe_load("\n".join(yaml_lines(pod))) == pod
+        assert pod["spec"]["containers"][0]["image"] == images[role]["image"]
+    assert not re.search(r"[^A-Za-z0-9_./:@-]", str(images["haproxy"]["image"]) + plan["endpoints"][0]["manifest_dir"])
 
 
 @given(st.text(min_size=1))

@@ -161,6 +161,14 @@ def test_passwords_of_registries_are_for_the_kubelet_alone():
         render.secret_placeholders(the_plan, "cp1", lambda: {"registries": {}})
 
 
+def test_passwords_of_registries_do_not_show():
+    content = json.dumps({"auths": {"r.example.org": {"auth": "c2VjcmV0", "username": "pull", "password": 'a"b'}}})
+    shown = podsutil.image_auth_masked(content, "(hidden)")
+    assert json.loads(shown)["auths"]["r.example.org"] == dict.fromkeys(("auth", "username", "password"), "(hidden)")
+    text = podsutil.image_auth("header", {"r.example.org": "c2VjcmV0"})
+    assert podsutil.image_auth_masked(text, "(hidden)") == text.replace("c2VjcmV0", "(hidden)")
+
+
 def test_somebody_elses_passwords_are_not_ours():
     content = json.dumps({"auths": {"registry.example.org": {"auth": "x"}}}, indent=1).encode()
     assert not ownership.has_marker(content)
