@@ -25,7 +25,7 @@ from . import image, kubernetes, pods, topology
 from .podman import LABEL, LabError, labelled, podman, say, system_container
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
-BOOT_SECONDS = 60
+BOOT_SECONDS = 180
 
 
 class Lab:
