@@ -186,12 +186,12 @@ def registry(at: At, value: t.Any) -> str | None:
 
 def login(at: At, value: t.Any) -> str | None:
     """User and password of a registry, as one text in base64, as the kubelet has them. Neither shows in a problem."""
-    words = [value.get(key) for key in ("username", "password")] if isinstance(value, Mapping) else []
-    if (not words or len(words) != len(t.cast(t.Sized, value))
-            or not all(isinstance(word, str) and word and word.isprintable() for word in words) or ":" in words[0]):
+    words = [value.get("username"), value.get("password")] if isinstance(value, Mapping) and len(value) == 2 else []
+    texts = [str.__str__(word) for word in words if isinstance(word, str) and word and word.isprintable()]
+    if len(texts) != 2 or ":" in texts[0]:
         at.problem("image_auth_invalid", HIDDEN)
         return None
-    return base64.b64encode(":".join(words).encode()).decode()
+    return base64.b64encode(":".join(texts).encode()).decode()
 
 
 def interface(at: At, value: t.Any) -> str | None:
