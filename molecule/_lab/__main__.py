@@ -14,7 +14,7 @@ import sys
 import textwrap
 import time
 
-from . import image, plot
+from . import image, kubernetes, plot, pods
 from .faults import FAULTS
 from .lab import Lab, clean, down, names
 from .measure import measure
@@ -28,6 +28,8 @@ def main() -> int:
     command = commands.add_parser("image", help="build a suite's image if it is missing, print its name")
     command.add_argument("suite", choices=image.SUITES)
     command.add_argument("--installed", action="store_true", help="with haproxy and keepalived installed")
+
+    commands.add_parser("nodes", help="build what hosts need that are nodes of Kubernetes; ends with 3 without Go")
 
     command = commands.add_parser("run", help="run a command in a suite's system with haproxy and keepalived")
     command.add_argument("suite", choices=image.SUITES)
@@ -84,11 +86,17 @@ def main() -> int:
         return COMMANDS[arguments.command](arguments)
     except LabError as error:
         print(f"ERROR: {error}", file=sys.stderr)
-        return 1
+        return 3 if isinstance(error, kubernetes.NoGo) else 1
 
 
 def command_image(arguments: argparse.Namespace) -> int:
     print(image.ensure(arguments.suite, arguments.installed))
+    return 0
+
+
+def command_nodes(arguments: argparse.Namespace) -> int:
+    kubernetes.ensure()
+    pods.ensure()
     return 0
 
 
@@ -210,6 +218,7 @@ def without_dashes(argv: list[str]) -> list[str]:
 
 COMMANDS = {
     "image": command_image,
+    "nodes": command_nodes,
     "run": command_run,
     "up": command_up,
     "down": command_down,
