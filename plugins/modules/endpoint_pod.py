@@ -28,7 +28,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is signalled and nothing is waited for. O(pending) tells what isn't in place yet.
+      - Nothing is signalled and nothing is waited for. What it says is about the files that are in place.
   diff_mode:
     support: none
   idempotent:
@@ -53,12 +53,6 @@ options:
     description: For at most this many seconds a daemon may take to show that it has loaded its configuration.
     type: float
     default: 15
-  pending:
-    description:
-      - What M(kubeha.apiserver.endpoint_files) said is pending. In check mode the files aren't in place yet, so this
-        module can't see it.
-    type: bool
-    default: false
 seealso:
   - module: kubeha.apiserver.endpoint_files
   - module: kubeha.apiserver.endpoint_info
@@ -69,13 +63,11 @@ EXAMPLES = r"""
   kubeha.apiserver.endpoint_files:
     role: haproxy
     plan: "{{ result.plan }}"
-  register: files
 
 - name: Let its pod run them
   kubeha.apiserver.endpoint_pod:
     role: haproxy
     plan: "{{ result.plan }}"
-    pending: "{{ files.pending_reload or files.needs_restart }}"
 """
 
 RETURN = r"""
@@ -145,7 +137,6 @@ def main() -> None:
             "plan": {"type": "dict", "required": True},
             "wait": {"type": "float", "default": 180},
             "reload_wait": {"type": "float", "default": 15},
-            "pending": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -171,13 +162,10 @@ class Task:
         seen = self.pod.look()
         step = _podstate.next_step(self.pod.wanted, seen)
         why = _podstate.lacking(self.pod.wanted, seen)
-        check = self.module.check_mode
-        if check and step == _podstate.NOTHING and self.module.params["pending"]:
-            step, why = _podstate.WAIT, "what is pending isn't in place yet"
         # Files may be put in place long before there is a cluster.
         if step == _podstate.WAIT and not _host_io.find_kubelet()["running"]:
             self.finish(False, _podstate.NOTHING, False, ABSENT, seen)
-        if check or step == _podstate.NOTHING:
+        if self.module.check_mode or step == _podstate.NOTHING:
             self.finish(step != _podstate.NOTHING, step, step == _podstate.NOTHING, why, seen)
         if step == _podstate.RELOAD:
             self.reload(seen, why)

@@ -102,7 +102,7 @@ class Node:
 
     def run(self, role="haproxy", check_mode=False, **params):
         plan = {"endpoints": [{"mode": "static_pod", "manifest_dir": self.path("manifests")}]}
-        given = {"role": role, "plan": plan, "wait": 0.2, "reload_wait": 0.1, "pending": False, **params}
+        given = {"role": role, "plan": plan, "wait": 0.2, "reload_wait": 0.1, **params}
         pod = {"haproxy": endpoint_pod.HaproxyPod, "keepalived": endpoint_pod.KeepalivedPod}[role](
             _podstate.manifest_dir(plan))
         with pytest.raises(Exit) as caught:
@@ -227,23 +227,21 @@ def test_before_there_is_a_cluster(node):
     node.kubelet = False
     node.place("haproxy", NEW, "e1")
     for check_mode in (True, False):
-        result = node.run(check_mode=check_mode, pending=True)
+        result = node.run(check_mode=check_mode)
         assert outcome(result) == (False, "none", False)
         assert result["why"] == "not proven: kubelet absent"
 
 
 @pytest.mark.parametrize(
-    "config, execution, pending, expected",
+    "config, execution, expected",
     [
-        (NEW, "e1", False, (False, "none", True)),
-        (OLD, "e1", False, (True, "reload", False)),
-        (NEW, "e0", False, (True, "wait", False)),
-        # Files that aren't in place yet in check mode
-        (NEW, "e1", True, (True, "wait", False)),
+        (NEW, "e1", (False, "none", True)),
+        (OLD, "e1", (True, "reload", False)),
+        (NEW, "e0", (True, "wait", False)),
     ],
 )
-def test_check_mode_only_looks(node, config, execution, pending, expected):
+def test_check_mode_only_looks(node, config, execution, expected):
     node.place("haproxy", NEW, "e1")
     node.start("haproxy", config, execution)
-    assert outcome(node.run(check_mode=True, pending=pending)) == expected
+    assert outcome(node.run(check_mode=True)) == expected
     assert node.signals == []
