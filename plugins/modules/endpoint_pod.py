@@ -108,7 +108,7 @@ import os
 import signal
 import time
 from hashlib import sha256
-from typing import Callable, List, NoReturn, Optional
+from typing import Callable, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -140,8 +140,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    folder = _podstate.manifest_dir(module.params["plan"])
-    if folder is None:
+    folder = _podstate.manifest_dir(module.params["plan"]) or ""
+    if not folder:
         module.fail_json(msg="plan: it has no endpoint with mode static_pod")
     pod = {"haproxy": HaproxyPod, "keepalived": KeepalivedPod}[module.params["role"]](folder)
     try:
@@ -171,14 +171,14 @@ class Task:
             self.reload(seen, why)
         self.wait(why)
 
-    def reload(self, seen: _podstate.Seen, why: str) -> NoReturn:
+    def reload(self, seen: _podstate.Seen, why: str) -> None:
         done = self.pod.reload()
         if not self.within(self.module.params["reload_wait"], done):
             self.fail("%s was told to reload and goes on with what it had" % self.pod.role)
         self.pod.note_running()
         self.finish(True, _podstate.RELOAD, True, why, seen)
 
-    def wait(self, why: str) -> NoReturn:
+    def wait(self, why: str) -> None:
         found: List[_podstate.Seen] = []
 
         def runs() -> bool:
@@ -206,11 +206,11 @@ class Task:
             time.sleep(POLL_SECONDS)
         return True
 
-    def finish(self, changed: bool, action: str, proven: bool, why: str, seen: _podstate.Seen) -> NoReturn:
+    def finish(self, changed: bool, action: str, proven: bool, why: str, seen: _podstate.Seen) -> None:
         self.module.exit_json(changed=changed, action=action, proven=proven, why=why, pid=seen.pid,
                               waited=round(time.monotonic() - self.begun, 3))
 
-    def fail(self, msg: str) -> NoReturn:
+    def fail(self, msg: str) -> None:
         log = self.pod.last_words()
         waited = round(time.monotonic() - self.begun, 3)
         said = "\n".join(["", *log]) if log else ", and neither it nor the kubelet has said why."
