@@ -257,8 +257,12 @@ def test_haproxy_that_never_listens_is_never_up(pod, monkeypatch):
     with socket.socket(socket.AF_UNIX) as old:
         old.bind("kubeha.sock")
     (pod.run_folder / "haproxy/down").write_text("0\n")
-    pod.program("haproxy", "[ $1 != -v ] || exit 0\nexit 1\n")
-    assert pod.run("run-haproxy") == 1
+    pod.program("haproxy", "[ $1 != -v ] || exit 0\n%s 0.5\nexit 1\n" % TOOLS["sleep"])
+    process = pod.start("run-haproxy")
+    pod.wait_for("haproxy/down", "1")
+    while process.poll() is None:
+        assert pod.read("haproxy/down") == "1"
+    assert process.returncode == 1
     assert pod.read("haproxy/down") == "1"
 
 
