@@ -297,3 +297,14 @@ def test_secrets_are_needed_only_where_they_are():
     assert hostview.secret_endpoints(mixed, "cp1") == ["a"]
     assert hostview.secret_endpoints(mixed, "x") == ["c"]
     assert hostview.balancers(mixed) == ["cp1", "cp2", "cp3", "x"]
+
+
+def test_a_check_that_may_fail_once_is_given_the_time_to_begin():
+    def local(planned):
+        scripts = hostview.host_view(plan(planned), "cp1")["keepalived"]["scripts"]
+        return next(script for script in scripts if script["name"].endswith("-local"))
+
+    assert "timeout 1" in local(endpoint())["timing"]
+    assert "timeout 3" in local(pods())["timing"]
+    # It gives up by itself as soon as ever, and counts.
+    assert local(pods())["command"].endswith(" /livez 0.8 2")
