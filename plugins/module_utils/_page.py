@@ -175,7 +175,7 @@ def _balancer_state(row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]
     states = [_SEVERITY_STATES.get(finding["severity"], OK) for finding in findings if finding["host"] == row["host"]]
     if observed in ("fault", "down", "unreachable"):
         states.append(BAD)
-    elif observed in ("not observed", "not deployed"):
+    elif observed in ("not observed", "not deployed", "waits for kubelet"):
         states.append(IDLE)
     return _worst(states)
 
