@@ -595,10 +595,12 @@ class Observer:
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
             "running": running,
-            "reload_pending": dict(
-                reload_pending(daemons, self._layout().config, running, self.still["files"]),
-                **self._haproxy_pending(daemons, haproxy),
-            ),
+            "reload_pending": {
+                name: pending or (name == "haproxy" and self._haproxy_pending(daemons, haproxy))
+                for name, pending in reload_pending(
+                    daemons, self._layout().config, running, self.still["files"]
+                ).items()
+            },
             "restart_pending": {
                 name: self._try("restart_pending", partial(self._restart_pending, name, daemons[name]), False)
                 for name in DAEMONS
@@ -617,12 +619,12 @@ class Observer:
             "apiservers": {},
         }
 
-    def _haproxy_pending(self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any]) -> Dict[str, bool]:
+    def _haproxy_pending(self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any]) -> bool:
         """By HAProxy's own words: what was noted when it was told to reload isn't what it did."""
         said, deployed = haproxy.get("description"), self.haproxy_mark
         if daemons["haproxy"]["active"] != "active" or not deployed or not (said or "").startswith("kubeha:"):
-            return {}
-        return {"haproxy": said != deployed}
+            return False
+        return bool(said != deployed)
 
     def _services(self) -> Dict[str, Any]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:
