@@ -67,6 +67,27 @@ class Measurement:
         """Seconds from begin to the start of the last attempt that failed; 0 without failures."""
         return max((start - begin for start, latency, text in self.between(begin, end) if latency is None), default=0.0)
 
+    def without_holder(self) -> float:
+        """Seconds for which nobody had the address, in all, from the first attempt on."""
+        return sum(end - begin for begin, end in self._spans(0))
+
+    def longest_two_holders(self) -> float:
+        """The longest time for which more than one host had the address."""
+        return max((end - begin for begin, end in self._spans(2)), default=0.0)
+
+    def _spans(self, count: int) -> list[tuple[float, float]]:
+        """Times between the first attempt and the end for which so many hosts had it; two stands for more, too."""
+        times = sorted({0.0} | {change.at for change in self.changes if 0 < change.at < self.end})
+        spans: list[tuple[float, float]] = []
+        for begin, end in zip(times, [*times[1:], self.end]):
+            if min(len(self.holders(begin)), 2) != count:
+                continue
+            if spans and spans[-1][1] == begin:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((begin, end))
+        return spans
+
     def two_holders(self) -> float:
         """Seconds for which more than one host had the address, in all."""
         times = sorted({change.at for change in self.changes if change.at < self.end})

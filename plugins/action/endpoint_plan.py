@@ -44,8 +44,10 @@ class ActionModule(ActionBase):
         else:
             found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan")
             if args["gather"] == "members" and found.lb_hosts:
+                known = task_vars["hostvars"] if task_vars else {}
                 result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found),
-                              unversioned=_unversioned(found))
+                              unversioned=_unversioned(found),
+                              left=[host for host in _left(found) if host in known])
                 return result
             intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems
             result["warnings"] = found.warnings
@@ -108,6 +110,13 @@ def _unversioned(found: Collected) -> list[str]:
     return [name for name in found.lb_hosts
             if name in found.hosts and name not in stored and not found.hosts[name].get("networks")
             and any(not found.hosts[name].get(daemon) for daemon in daemons)]
+
+
+def _left(found: Collected) -> list[str]:
+    """Balancers of stored plans that aren't any more: they may not know it."""
+    stored = [str(member.get("host")) for plan in found.deployed.values() for endpoint in _mappings(plan, "endpoints")
+              for instance in _mappings(endpoint, "instances") for member in _mappings(instance, "members")]
+    return [host for host in dict.fromkeys(stored) if host not in found.lb_hosts]
 
 
 def _mappings(value: t.Any, key: str) -> list[t.Any]:

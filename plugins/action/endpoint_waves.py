@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from collections.abc import Mapping
 
@@ -31,6 +32,7 @@ class ActionModule(ActionBase):
             "plan": {"type": "dict"},
             "hosts": {"type": "raw"},
             "leave_one": {"type": "bool", "default": False},
+            "silence": {"type": "bool", "default": False},
             "title": {"type": "str", "required": True},
             "looks": {"type": "str", "default": "__endpoint_look"},
             "work": {"type": "str"},
@@ -46,7 +48,10 @@ class ActionModule(ActionBase):
             result.update(_start(plan, variables, args))
         else:
             failures = _failures(plain(args["rollout"]), args, variables, _names(task_vars, "ansible_play_hosts"))
-            result.update(_waves.step(plan, plain(args["rollout"])["waves"], args["number"], failures))
+            rollout = plain(args["rollout"])
+            result.update(_waves.step(plan, rollout["waves"], args["number"], failures))
+            if result["stops"]:
+                result["silenced"] = _waves.not_reached(plan, rollout["waves"], failures, rollout.get("quiet") or [])
         if result.get("text"):
             Display().display("%s\n" % result["text"])
         return result
@@ -96,10 +101,15 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
             force = "upgrade" if (found.get(args["work"]) or {}).get("changed") else _waves.NOTHING
         seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])))
     stopped = _waves.neighbours(plan, lost)
-    waves = _waves.waves(plan, {
-        host: look if host not in stopped else _waves.Seen(_waves.NOTHING, look.running, look.holds)
-        for host, look in seen.items()})
+    for host in stopped:
+        if host in seen:
+            seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
+    quiet = [] if not args["silence"] else [
+        host for host in _waves.strangers(plan, _deployed(variables), seen) if seen[host].has_work]
+    seen.update({host: dataclasses.replace(seen[host], running=False) for host in quiet})
+    waves = _waves.waves(plan, seen)
     return {
+        "quiet": quiet,
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
         "held": sorted({vip for look in seen.values() for vip in look.holds}),
@@ -108,11 +118,18 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
     }
 
 
+def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Plans that hosts had stored before this run."""
+    observed = {host: found.get(_intent.OBSERVED) for host, found in variables.items()}
+    return {host: plain((info.get("deployed") or {}).get("plan")) for host, info in observed.items()
+            if isinstance(info, Mapping)}
+
+
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
               active: set[str]) -> dict[str, str]:
     """Hosts that stop their endpoints, and why."""
     failures = dict(rollout["lost"])
-    for wave in rollout["waves"][:args["number"]]:
+    for wave in rollout["waves"]:
         for host in wave:
             outcome = variables.get(host, {}).get(args["outcomes"])
             if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:

@@ -101,6 +101,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
 
     _check_names(findings, specs)
     _check_members(findings, specs)
+    _check_left(findings, specs, stored)
     _check_auth(findings, specs)
     _check_shared_hosts(findings, specs)
     _check_pods(findings, specs, common)
@@ -174,6 +175,16 @@ def _check_members(findings: Findings, specs: list[Spec]) -> None:
                     at.problem("host_name_unsafe", name)
         if len(spec.lb_hosts) == 1:
             findings.warn("balancer_alone", endpoint=spec.name, host=spec.lb_hosts[0])
+
+
+def _check_left(findings: Findings, specs: list[Spec], stored: Stored) -> None:
+    """Nobody who has an endpoint is left out of it: it would go on by itself."""
+    for spec in specs:
+        for record in stored.records(spec):
+            hosts = {host for host, dummy in record.members}
+            if record.host in hosts and record.host not in spec.lb_hosts and "lb_hosts" not in spec.refused:
+                At(findings, spec.origin("lb_hosts")).problem(
+                    "member_left", record.host, host=record.host, endpoint=spec.name)
 
 
 def _check_auth(findings: Findings, specs: list[Spec]) -> None:

@@ -75,6 +75,44 @@ def waves(plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> List[List[Host]
     return result
 
 
+def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen]) -> List[Host]:
+    """Backups that wouldn't hear a holder any more once one of the two has changed: each would hold the VIP.
+
+    They're silenced until the holder has changed. One that holds something else can't be.
+    """
+    found: Dict[Host, None] = {}
+    for endpoint in plan["endpoints"]:
+        members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
+        if not any(holds_any(endpoint, seen[host]) for host in members):
+            continue
+        wanted = _language(endpoint)
+        speaks = {host: _language(_stored(endpoint, deployed.get(host))) for host in members}
+        if all(language == wanted for language in speaks.values()):
+            continue
+        for host in members:
+            if not seen[host].holds:
+                found[host] = None
+    return list(found)
+
+
+def _stored(endpoint: Mapping[str, Any], plan: Any) -> Mapping[str, Any]:
+    endpoints = plan.get("endpoints") if isinstance(plan, Mapping) else None
+    return next((item for item in endpoints or () if item.get("name") == endpoint["name"]), endpoint)
+
+
+def _language(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
+    """What members have to agree on to take each other's adverts."""
+    return {
+        instance.get("family", ""): (
+            instance.get("virtual_router_id"), instance.get("vrrp_version"), endpoint.get("auth"),
+            endpoint.get("transport"),
+            # Version 3 takes the interval from who holds.
+            instance.get("advert_interval") if instance.get("vrrp_version") == 2 else None,
+        )
+        for instance in endpoint["instances"]
+    }
+
+
 def holds_any(endpoint: Mapping[str, Any], seen: Seen) -> bool:
     return any(vip["address"] in seen.holds for vip in endpoint["vips"])
 
@@ -226,6 +264,15 @@ def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int,
         rows.append((name, host, done[host] + 1 if host in done else "", what))
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     return {"hosts": [], "stops": stops, "text": table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)}
+
+
+def not_reached(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
+                hosts: Sequence[Host]) -> List[Host]:
+    """Those of the hosts whose turn never came, because their endpoint was stopped before."""
+    number = {host: index for index, wave in enumerate(order) for host in wave}
+    stopped = neighbours(plan, failures)
+    last = max([number[host] for host in failures if host in number], default=-1)
+    return [host for host in hosts if host in stopped and host not in failures and number.get(host, -1) > last]
 
 
 def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen]) -> str:

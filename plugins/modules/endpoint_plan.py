@@ -148,6 +148,11 @@ unversioned:
   returned: O(gather=members)
   type: list
   elements: str
+left:
+  description: Hosts of the inventory that balance by a stored plan, and shall no more.
+  returned: O(gather=members)
+  type: list
+  elements: str
 unknown:
   description: Members that have to be asked for their addresses, because nothing else tells them.
   returned: O(gather=members)

@@ -35,6 +35,13 @@ options:
       - Hosts to change, by name or group; a list, or a string with commas. Those in RV(waves) then, whatever they
         registered.
     type: raw
+  silence:
+    description:
+      - Whether keepalived is what changes. Where old and new members of an endpoint wouldn't take each other's adverts,
+        because the virtual router ID, version, authentication, transport or (in version 2) the interval differs,
+        RV(quiet) are backups to be stopped before the holder changes, lest two hosts hold the VIP.
+    type: bool
+    default: false
   leave_one:
     description: Refuse O(hosts) if of any endpoint no member would be left that is well and isn't drained.
     type: bool
@@ -97,6 +104,12 @@ numbers:
   type: list
   elements: int
   sample: [0, 1, 2, 3]
+quiet:
+  description: Hosts whose keepalived has to be silent until the holder has changed.
+  returned: without O(number) and O(hosts)
+  type: list
+  elements: str
+  sample: []
 held:
   description: VIPs that somebody was seen to hold.
   returned: without O(number)
@@ -118,6 +131,12 @@ hosts:
   type: list
   elements: str
   sample: [cp3]
+silenced:
+  description: Hosts of RV(quiet) whose turn never came.
+  returned: with O(number), where RV(stops) isn't empty
+  type: list
+  elements: str
+  sample: []
 stops:
   description: At the end, hosts of endpoints that were stopped, and why.
   returned: with O(number)

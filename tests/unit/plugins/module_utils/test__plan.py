@@ -415,7 +415,8 @@ def test_a_renamed_endpoint_is_known_by_its_vip() -> None:
 
 def test_a_former_balancer_tells_what_is_deployed_too() -> None:
     deployed = {"cp3": stored(plan(intent(port=9443)))["cp3"]}
-    assert codes(intent(vip="198.51.100.101", lb_hosts=["cp1", "cp2"]), deployed=deployed) == ["port_would_change"]
+    assert codes(intent(vip="198.51.100.101", lb_hosts=["cp1", "cp2"]), deployed=deployed) == [
+        "member_left", "port_would_change"]
 
 
 def test_another_cluster_s_endpoint_of_the_same_name_is_another() -> None:

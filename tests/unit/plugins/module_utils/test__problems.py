@@ -288,6 +288,8 @@ CASES = [
     Case("port_taken_by_health", "endpoint_port", intent(port=8481)),
     Case("port_taken_by_kubernetes", "endpoint_port", intent(port=10250)),
     Case("port_taken_by_kubernetes", "haproxy_health_port", intent(haproxy_health_port=2381)),
+    Case("member_left", "endpoint_lb_hosts", intent(lb_hosts=["cp1", "cp2"]), None, {"cp3": stored(plan())["cp3"]},
+         fix="remove with -e endpoint_hosts=cp3"),
     Case("port_would_change", "endpoint_port", intent(), None, stored(plan(intent(port=9443))),
          fix="set endpoint_port to 9443"),
 

@@ -7,7 +7,16 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Sequence
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import Seen, holds_any, step, text, waves
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
+    Seen,
+    holds_any,
+    not_reached,
+    step,
+    strangers,
+    text,
+    waves,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +122,49 @@ def test_the_order_in_words() -> None:
     assert said[0] == "HAProxy:"
     assert [line.split() for line in said[2:]] == [["1", "h2", "restart"], ["2", "h1", "reload", "a"]]
     assert text("HAProxy", [], {}) == ""
+
+
+# Who wouldn't hear the others any more
+
+
+def speaking(**words: Any) -> Dict[str, Any]:
+    some = plan(endpoint("a", ["h1", "h2", "h3"]))
+    some["endpoints"][0].update({"auth": "none", "transport": "unicast"})
+    some["endpoints"][0]["instances"][0].update(
+        {"family": "ipv4", "virtual_router_id": 100, "vrrp_version": 3, "advert_interval": 0.1})
+    for place in (some["endpoints"][0], some["endpoints"][0]["instances"][0]):
+        place.update({key: value for key, value in words.items() if key in place})
+    return some
+
+
+ALL_RUN = {"h1": runs(), "h2": runs("a"), "h3": runs()}
+
+
+@pytest.mark.parametrize("words, silent", [
+    ({}, []),
+    ({"virtual_router_id": 77}, ["h1", "h3"]),
+    ({"vrrp_version": 2, "auth": "pass", "advert_interval": 1}, ["h1", "h3"]),
+    ({"transport": "multicast"}, ["h1", "h3"]),
+    # Version 3 takes it from who holds.
+    ({"advert_interval": 0.3}, []),
+])
+def test_backups_that_would_not_hear_the_holder(words: Dict[str, Any], silent: List[str]) -> None:
+    before = {host: speaking() for host in ALL_RUN}
+    assert strangers(speaking(**words), before, ALL_RUN) == silent
+
+
+def test_who_is_silent_comes_after_the_holder() -> None:
+    seen = dict(ALL_RUN, h1=Seen("reload"), h3=Seen("reload"))
+    assert waves(THREE, seen) == [["h2"], ["h1"], ["h3"]]
+    assert not_reached(THREE, [["h2"], ["h1"], ["h3"]], {"h2": "broken"}, ["h1", "h3"]) == ["h1", "h3"]
+    assert not_reached(THREE, [["h2"], ["h1"], ["h3"]], {"h1": "broken"}, ["h1", "h3"]) == ["h3"]
+
+
+def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> None:
+    before = {host: speaking() for host in ALL_RUN}
+    changed = speaking(virtual_router_id=77)
+    assert strangers(changed, before, dict(ALL_RUN, h2=runs())) == []
+    assert strangers(changed, before, dict(ALL_RUN, h1=runs("b"))) == ["h3"]
 
 
 # Any fleet
