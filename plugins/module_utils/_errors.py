@@ -176,8 +176,8 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "{host} has this address with prefix /{actual}",
         "write {fix}, or leave the prefix out"),
     "member_left": (
-        "{host} still has {endpoint}, and isn't among its balancers any more: once the others have forgotten it, it would"
-        " hear nobody and hold the VIP as well",
+        "{host} still has {endpoint}, and isn't among its balancers any more: once the others have forgotten it, it"
+        " would hear nobody and hold the VIP as well",
         "run the playbook remove with -e endpoint_hosts={host} first, or keep it in endpoint_lb_hosts"),
     "member_outside_subnet": (
         "all balancers of an endpoint share one subnet, and the others are in {subnet}",
@@ -287,7 +287,7 @@ WARNINGS: dict[str, str] = {
         " Set {daemon}_version or let the hosts be asked"),
     "vrid_changes": (
         "the virtual router ID of {instance} changes from {deployed} to {planned}: backups are stopped until the"
-        " holder has changed, so for some seconds nobody could take over"),
+        " holder has changed, which has no VIP for as long as it takes to see that it's alone"),
     "vrid_kept": (
         "{instance} keeps virtual router ID {deployed}, which is deployed, though {derived} would follow from its VIP;"
         " set {variable} to {pin} to make that permanent"),

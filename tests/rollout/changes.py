@@ -7,15 +7,17 @@ tells when the VIP comes and goes."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from _lab.faults import Fault
 from _lab.lab import Lab
 from _lab.measure import Measurement, measure
-from user import MEMBERS, User
+from user import MEMBERS, ROOT, User
 
 # As long as a handover may take: so long two hosts may have the VIP.
 HANDOVER = 0.2
@@ -59,6 +61,11 @@ class Row:
         return self.measurement.failures(0, self.measurement.end)
 
     @property
+    def refused(self) -> int:
+        """Failures other than a late answer, which a busy machine gives by itself."""
+        return sum(latency is None and text != "timeout" for dummy, latency, text in self.measurement.attempts)
+
+    @property
     def not_held(self) -> float:
         return round(self.measurement.without_holder(), 3)
 
@@ -96,14 +103,32 @@ class Changes(User):
         self.rows.append(row)
         return row
 
+    @contextlib.contextmanager
+    def running_site(self, **variables: object) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            self.command("playbooks/site.yml", **variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, cwd=ROOT)
+        try:
+            yield process
+        finally:
+            process.wait()
+
+    def until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def newer_package(self, host: str, name: str) -> None:
         """Put the same program with a newer version into the host's package repository."""
         self.lab.run(host, "python3", "-c", NEWER_PACKAGE, name)
 
     def table(self) -> str:
-        lines = ["%-44s %7s %6s %8s %10s %8s" % ("change", "failed", "of", "not held", "held twice", "streams")]
+        lines = ["%-44s %7s %8s %6s %8s %10s %8s" % (
+            "change", "failed", "not late", "of", "not held", "held twice", "streams")]
         lines += [
-            "%-44s %7d %6d %8.2f %10.2f %8d" % (row.title, row.failed, len(row.measurement.attempts), row.not_held,
-                                                row.held_twice, row.streams)
+            "%-44s %7d %8d %6d %8.2f %10.2f %8d" % (
+                row.title, row.failed, row.refused, len(row.measurement.attempts), row.not_held, row.held_twice,
+                row.streams)
             for row in self.rows]
         return "\n".join(lines)

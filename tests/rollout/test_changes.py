@@ -14,16 +14,13 @@ from changes import HANDOVER, Changes, Row
 from user import MEMBERS
 
 NOTHING = dict.fromkeys(MEMBERS, 0)
-# A starved test machine loses some of a thousand connections by itself.
-LOST_ANYWAY = 0.002
 
 
 def unnoticed(row: Row, moves: int = 0, lost: int = 3) -> None:
     """Somebody always held the VIP, two never for longer than a handover, and few connections failed for each move."""
-    allowed = moves * lost + LOST_ANYWAY * len(row.measurement.attempts)
     assert row.not_held == 0, row.measurement.changes
     assert row.held_twice <= HANDOVER, row.measurement.changes
-    assert row.failed <= allowed, (row.failed, allowed)
+    assert row.refused <= moves * lost, [entry for entry in row.measurement.attempts if entry[1] is None]
 
 
 def test_haproxy_is_reloaded(changes: Changes) -> None:
@@ -43,12 +40,18 @@ def test_keepalived_is_reloaded(changes: Changes) -> None:
         "keepalived's configuration", lambda: changes.site(endpoint_failback_delay=4).succeeded()))
 
 
+def alone(row: Row) -> None:
+    """Never two, and nobody only until the one that changed knows that it's alone."""
+    assert row.held_twice == 0, row.measurement.changes
+    # VRRP 2 counts in whole seconds, three of them.
+    assert row.not_held < 6, row.measurement.changes
+
+
 def test_members_that_would_not_hear_each_other(changes: Changes) -> None:
-    unnoticed(changes.noticed(
-        "virtual router ID", lambda: changes.site(endpoint_virtual_router_id=77).succeeded()))
+    alone(changes.noticed("virtual router ID", lambda: changes.site(endpoint_virtual_router_id=77).succeeded()))
     password = {"endpoint_virtual_router_id": 77, "endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-8"}
-    unnoticed(changes.noticed("authentication, so VRRP 2", lambda: changes.site(**password).succeeded()))
-    unnoticed(changes.noticed(
+    alone(changes.noticed("authentication, so VRRP 2", lambda: changes.site(**password).succeeded()))
+    alone(changes.noticed(
         "back to VRRP 3, another ID", lambda: changes.site(endpoint_virtual_router_id=100).succeeded()))
 
 
@@ -114,7 +117,7 @@ def test_a_change_that_does_not_serve_is_rolled_back(changes: Changes) -> None:
         assert "cp1   3     not touched" in run.output
 
     row = changes.noticed("broken change, rolled back", change)
-    unnoticed(row, lost=5)
+    unnoticed(row, moves=1, lost=5)
     assert changes.on("cp2", "cat", "/etc/haproxy/haproxy.cfg") == before
     assert changes.plan_on("cp1")["port"] == changes.plan_on("cp2")["port"] == 8443
     changes.lab.run("cp2", "systemctl", "stop", "taken")
@@ -133,6 +136,16 @@ def test_killed_anywhere_and_run_again(changes: Changes, request: pytest.Fixture
             changes.site(endpoint_health_path=path).succeeded()
 
         unnoticed(changes.noticed("killed after %.1f s, run again (seed %d)" % (seconds, seed), change))
+
+
+def test_two_runs_at_once(changes: Changes) -> None:
+    with changes.running_site(endpoint_health_path="/livez") as first:
+        changes.until(lambda: changes.on("cp3", "cat", "/run/kubeha/lock") != "")
+        second = changes.site(endpoint_health_path="/healthz").failed()
+        assert "has been changing this host since" in second.output
+        assert first.wait() == 0
+    assert changes.plan_on("cp1")["haproxy"]["check"]["path"] == "/livez"
+    assert changes.on("cp1", "cat", "/run/kubeha/lock") == ""
 
 
 def test_nothing_is_left_to_do(changes: Changes) -> None:

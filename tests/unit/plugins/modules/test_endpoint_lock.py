@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.kubeha.apiserver.plugins.action import endpoint_lock as action
+from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_lock
+
+ONE = {"controller": "a", "process": 1, "started": "7", "name": "one@a"}
+TWO = {"controller": "a", "process": 2, "started": "8", "name": "two@a"}
+
+
+@pytest.fixture(name="lock")
+def fixture_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(endpoint_lock, "LOCK", str(tmp_path / "lock"))
+
+    def change(owner, state="present", ttl=1800, force=False):
+        return endpoint_lock.change({"owner": owner, "state": state, "ttl": ttl, "force": force})
+
+    return change
+
+
+def test_one_run_at_a_time(lock):
+    assert lock(ONE) == {}
+    assert lock(ONE) == {}
+    assert lock(TWO)["name"] == "one@a"
+    # What isn't one's own isn't released.
+    assert lock(TWO, state="absent") == {} and lock(TWO)["name"] == "one@a"
+    lock(ONE, state="absent")
+    assert lock(TWO) == {}
+
+
+def test_a_lock_ends_by_time_or_force(lock):
+    lock(ONE)
+    assert lock(TWO, ttl=0) == {}
+    assert lock(ONE, force=True) == {}
+
+
+def test_what_is_no_lock_keeps_nobody_out(lock):
+    for content in ("", "nonsense", "[]", '{"at": "never"}'):
+        with open(endpoint_lock.LOCK, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        assert lock(ONE) == {}
+
+
+def test_whether_its_process_still_runs():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = action._owner(process.pid)
+    assert action._runs(holder)
+    assert not action._runs(dict(holder, started="0"))
+    process.communicate(b"\n")
+    assert not action._runs(holder)
+    assert holder["controller"] == action._owner(os.getpid())["controller"]
