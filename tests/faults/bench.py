@@ -73,7 +73,7 @@ def main() -> int:
         pods = arguments.mode == "static_pod"
         bench = PodBench(arguments) if pods else Bench(arguments)
         try:
-            memory = bench.memory() if pods and not arguments.faults else ""
+            memory = bench.memory() if pods else ""
             measured = {
                 name: bench.runs(name, arguments.runs, arguments.elsewhere)
                 for name in arguments.faults or (PODS if pods else DEFAULT)
