@@ -132,7 +132,7 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
     if module.check_mode:
         return result
-    if params["state"] == "present" and endpoints and not is_watched(path):
+    if params["state"] == "present" and endpoints and not is_watched(path, endpoints[0]["mode"]):
         module.fail_json(msg="keepalived doesn't watch %s here: what is deployed is older than draining. Run site "
                              "first." % path)
     if there != wanted:
@@ -159,8 +159,8 @@ def held_vips(endpoints: List[Mapping[str, Any]]) -> List[str]:
     return [vip["address"] for endpoint in endpoints for vip in endpoint["vips"] if vip["address"] in here]
 
 
-def is_watched(path: str) -> bool:
-    config = _host_io.read_file(_hostview.KEEPALIVED_CONFIG) or b""
+def is_watched(path: str, mode: str) -> bool:
+    config = _host_io.read_file(_hostview.LAYOUTS[mode].config["keepalived"]) or b""
     return path.encode() in config
 
 
