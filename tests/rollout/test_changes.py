@@ -13,12 +13,14 @@ import pytest
 from changes import HANDOVER, Changes, Row
 from user import MEMBERS
 
+# One host's kernel says that the address has gone a moment before the next one's says that it has come.
+MOMENT = 0.05
 NOTHING = dict.fromkeys(MEMBERS, 0)
 
 
 def unnoticed(row: Row, moves: int = 0, lost: int = 3) -> None:
     """Somebody always held the VIP, two never for longer than a handover, and few connections failed for each move."""
-    assert row.not_held == 0, row.measurement.changes
+    assert row.not_held <= MOMENT * moves, row.measurement.changes
     assert row.held_twice <= HANDOVER, row.measurement.changes
     assert row.refused <= moves * lost, [entry for entry in row.measurement.attempts if entry[1] is None]
 
@@ -88,8 +90,8 @@ def test_packages_are_upgraded(changes: Changes) -> None:
     row = changes.noticed(
         "package of HAProxy, all hosts", lambda: changes.site(haproxy_package_state="latest").succeeded())
     assert all("+newer" in changes.on(host, "dpkg-query", "-W", "haproxy") for host in MEMBERS)
-    # Away from the preferred host, and back.
-    unnoticed(row, moves=2)
+    # Away from the preferred host, on to the one that ranks next once its HAProxy has settled, and back.
+    unnoticed(row, moves=3)
     changes.settle()
 
 
