@@ -15,7 +15,7 @@ description:
   - Writes a file that keepalived watches. With it the host ranks below all others, so another one outbids it and takes
     the VIPs before this one lets go.
   - Waits until this host holds none of them, and another member has each, as the network says.
-  - Judges nobody else. The playbook P(kubeha.apiserver.drain#playbook) refuses to drain the last host that is well.
+  - Judges nobody else. The playbook C(drain) refuses to drain the last host that is well.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
 attributes:
