@@ -29,8 +29,9 @@ class ActionModule(ActionBase):
         dummy, args = self.validate_argument_spec(argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
+            "keep_stale": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
         })
         if args["plan"] is None and args["state"] != "absent":
@@ -46,8 +47,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, t.Any] = self._execute_module(
             module_name="kubeha.apiserver.endpoint_files",
-            module_args={"role": args["role"], "state": args["state"], "adopt": args["adopt"], "files": files,
-                         "secrets": marks},
+            module_args={"role": args["role"], "state": args["state"], "adopt": args["adopt"],
+                         "keep_stale": args["keep_stale"], "files": files, "secrets": marks},
             task_vars=task_vars,
         )
         result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)

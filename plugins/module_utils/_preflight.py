@@ -104,10 +104,9 @@ RULES: Dict[str, Rule] = {
         "`systemctl disable --now {daemon}` there",
     ),
     "mode_changes": Rule(
-        ERROR,
-        "the daemons of one mode and those of the other one fight for the same port and VIP, so a host isn't moved in "
-        "passing",
-        "set endpoint_mode: {mode}, or first remove the endpoint from this host",
+        WARNING,
+        "each host is moved at its turn, the backups first, and who holds the VIP last; the others serve meanwhile",
+        "set endpoint_mode: {mode} to stay with what is deployed",
     ),
     # Static pods
     "kubelet_missing": Rule(

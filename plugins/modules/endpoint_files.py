@@ -53,11 +53,13 @@ options:
   state:
     description:
       - V(present) puts the plan's files into place.
+      - V(kept) only keeps the files that the daemon runs with, for V(previous). That's for a host that is about to be
+        moved from one C(mode) to the other.
       - V(previous) puts back the files that the daemon last ran with, where there are any.
       - V(absent) removes what this collection put there, and puts back what was there before. What somebody has written
         since stays. O(plan) isn't needed.
     type: str
-    choices: [present, previous, absent]
+    choices: [present, kept, previous, absent]
     default: present
   adopt:
     description:
@@ -69,7 +71,8 @@ options:
     description:
       - Leave files of an earlier plan where they are, for a later run to remove. That's for moving a host from one
         C(mode) to the other, where the files of the old one go when the new one works.
-      - Without it, a host on which daemons of the other mode run is refused.
+      - Without it, a host on which daemons of this collection's run in the other mode is refused. In check mode
+        RV(force) says so instead.
     type: bool
     default: false
   secrets:
@@ -172,7 +175,9 @@ serving:
 force:
   description:
     - What makes the daemon run what is planned.
-    - One of C(nothing), C(enable), C(files), C(reload), C(restart), C(start).
+    - One of C(nothing), C(enable), C(files), C(reload), C(restart), C(start), C(switch).
+    - C(switch) is said of keepalived where daemons run in the other mode. Both move at its turn, so HAProxy says
+      C(nothing).
     - C(files) replaces files that the daemon doesn't load, C(enable) has it started at boot.
   returned: success
   type: str
@@ -317,6 +322,7 @@ class Found:
     folders: List[str]
     listed: List[str]
     foreign_manifests: List[str] = field(default_factory=list)
+    other_mode: List[str] = field(default_factory=list)
     invalid: List[Dict[str, Any]] = field(default_factory=list)
     not_validated: List[str] = field(default_factory=list)
 
@@ -344,7 +350,7 @@ def main() -> None:
         argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "previous", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
@@ -375,6 +381,8 @@ class Deployment:
             self.module.exit_json(**self._go_back())
         if self.module.params["state"] == "absent":
             self.module.exit_json(**self._remove())
+        if self.module.params["state"] == "kept":
+            self.module.exit_json(**self._keep())
         found = self._look()
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
@@ -404,6 +412,8 @@ class Deployment:
         found = Found(files, stale, sysctls, wanted_folders(files), listed)
         if found.manifest:
             found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
+        # What serves goes on doing so until the host's turn comes.
+        found.other_mode = [role for role in _hostview.ROLES if runs_in_other_mode(role, bool(found.manifest))]
         return found
 
     def _read(self, entry: Mapping[str, Any]) -> File:
@@ -438,19 +448,11 @@ class Deployment:
 
     def _refuse_other_mode(self, found: Found) -> None:
         """Two of our own daemons would fight for the same port and VIP."""
-        if self.module.params["keep_stale"]:
-            return
-        if found.manifest:
-            unit = systemd_unit(self.role)
-            drop_in = _hostview.DROP_INS[self.role]
-            if unit.get("ActiveState") in ("active", "reloading") and drop_in in unit.get("DropInPaths", "").split():
-                self.module.fail_json(msg="%s runs here as a service of this collection's. Moving a host from services "
-                                          "to static pods isn't done in passing: keep endpoint_mode: service, or stop "
-                                          "and disable the service first, one host at a time." % self.role)
-        elif _host_io.find_daemon(self.role, _pods.CONFIG[self.role]):
-            self.module.fail_json(msg="%s runs here as a static pod of this collection's. Moving a host from static "
-                                      "pods to services isn't done in passing: keep endpoint_mode: static_pod, or "
-                                      "remove the pod's manifest first, one host at a time." % self.role)
+        if found.other_mode and not (self.module.check_mode or self.module.params["keep_stale"]):
+            self.module.fail_json(msg="%s of this collection's run here %s. They're moved when it's keepalived's turn: "
+                                      "run site, or the roles haproxy and keepalived one after the other."
+                                      % (" and ".join(found.other_mode),
+                                         "as services" if found.manifest else "as static pods"))
 
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests
@@ -641,10 +643,22 @@ class Deployment:
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
         if config is None or config.present is None or not self._has_loaded(config.present, haproxy):
             return
+        self._keep_set(found.listed)
+
+    def _keep(self) -> Dict[str, Any]:
+        """What runs in the other mode, before any file of the new one is there. A run that was killed has done it."""
+        listed = read_list(self.role)
+        configs = {layout.config[self.role] for layout in _hostview.LAYOUTS.values()}
+        changes = len(configs.intersection(listed)) == 1
+        if changes and not self.module.check_mode:
+            self._keep_set(listed)
+        return {"changed": False, "previous": os.path.isdir(os.path.join(PREVIOUS, self.role))}
+
+    def _keep_set(self, paths: List[str]) -> None:
         make_folders(PREVIOUS, 0o700)
         folder = os.path.join(PREVIOUS, self.role)
         fresh = tempfile.mkdtemp(prefix=".%s-" % self.role, dir=PREVIOUS)
-        for path in found.listed:
+        for path in paths:
             try:
                 status = os.lstat(path)
             except FileNotFoundError:
@@ -775,19 +789,21 @@ class Deployment:
         }
         result.update(self._daemon(found))
         result["force"] = least_force(result)
+        if found.other_mode and not self.module.params["keep_stale"]:
+            result["force"] = "switch" if self.role == "keepalived" else "nothing"
         if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
             result["diff"] = list(self._diffs(found))
         return result
 
     def _daemon(self, found: Found) -> Dict[str, Any]:
         """What the running daemon does, and what it lacks once the planned files are in place."""
-        haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
+        haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" or found.other_mode else {}
         planned = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
         plans = [planned, _host_io.read_file(_hostview.PLAN_FILE)]
         state = self._pod(found, haproxy) if found.manifest else self._service(found, haproxy)
         return dict(
             state,
-            serving=state["active"] and loaded_checksum(self.role) is not None,
+            serving=(state["active"] or self.role in found.other_mode) and loaded_checksum(self.role) is not None,
             holds=sorted(vips_of(plans) & {address.address for address in _host_io.read_addresses()}),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
             up=serving_backends(haproxy),
@@ -795,7 +811,8 @@ class Deployment:
 
     @staticmethod
     def _socket(found: Found) -> str:
-        return _pods.SOCKET if found.manifest else _hostview.SOCKET
+        pod = bool(found.manifest) != ("haproxy" in found.other_mode)
+        return _pods.SOCKET if pod else _hostview.SOCKET
 
     def _pod(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
         """What the running pod lacks once the planned files are in place."""
@@ -980,6 +997,15 @@ def systemd_unit(role: str) -> Dict[str, str]:
     output = _host_io.run(["systemctl", "show", properties, role + ".service"], COMMAND_SECONDS)
     pairs = (line.partition("=") for line in output.text.splitlines())
     return {name: value for name, equals, value in pairs if equals}
+
+
+def runs_in_other_mode(role: str, as_pod: bool) -> bool:
+    """Whether a daemon of ours runs here in the mode that isn't planned."""
+    if not as_pod:
+        return _host_io.find_daemon(role, _pods.CONFIG[role]) is not None
+    unit = systemd_unit(role)
+    ours = _hostview.DROP_INS[role] in unit.get("DropInPaths", "").split()
+    return ours and unit.get("ActiveState") in ("active", "reloading")
 
 
 def loaded_checksum(role: str) -> Optional[str]:

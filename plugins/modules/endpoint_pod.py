@@ -22,6 +22,7 @@ description:
   - keepalived starts with whatever it understands of its configuration. So one that was started from a new manifest is
     asked for its opinion, inside of its pod.
   - Where no kubelet runs, as before C(kubeadm init), there's nothing to wait for, and RV(proven) is V(false).
+  - Or takes the manifest away, and waits until the pod has ended.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
 attributes:
@@ -44,9 +45,16 @@ options:
       - The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan). It has the folder of the manifests.
     type: dict
     required: true
+  state:
+    description:
+      - V(present) has the pod run what is in place.
+      - V(absent) takes its manifest from the kubelet and waits until its daemon has ended.
+    type: str
+    choices: [present, absent]
+    default: present
   wait:
     description:
-      - For at most this many seconds the kubelet may take to start the pod. Fetching an image is part of that.
+      - For at most this many seconds the kubelet may take to start the pod, or to end it. Fetching an image is part of that.
     type: float
     default: 180
   reload_wait:
@@ -73,7 +81,8 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What was, or in check mode would be, done. V(none), V(reload) by a signal, or V(wait) for the kubelet.
+    - What was, or in check mode would be, done. V(none), V(reload) by a signal, V(wait) for the kubelet, or
+      V(remove).
   returned: success
   type: str
   sample: reload
@@ -135,6 +144,7 @@ def main() -> None:
         argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "wait": {"type": "float", "default": 180},
             "reload_wait": {"type": "float", "default": 15},
         },
@@ -144,8 +154,12 @@ def main() -> None:
     if not folder:
         module.fail_json(msg="plan: it has no endpoint with mode static_pod")
     pod = {"haproxy": HaproxyPod, "keepalived": KeepalivedPod}[module.params["role"]](folder)
+    task = Task(module, pod)
     try:
-        Task(module, pod).run()
+        if module.params["state"] == "absent":
+            task.remove()
+        else:
+            task.run()
     except OSError as error:
         module.fail_json(msg="%s's pod can't be looked after: %s" % (pod.role, error))
 
@@ -170,6 +184,21 @@ class Task:
         if step == _podstate.RELOAD:
             self.reload(seen, why)
         self.wait(why)
+
+    def remove(self) -> None:
+        seen = self.pod.look()
+        there = os.path.lexists(self.pod.manifest)
+        if not self.module.check_mode:
+            if there:
+                os.unlink(self.pod.manifest)
+            # Without a kubelet nobody ends what may still run, as after kubeadm reset nothing does.
+            if _host_io.find_kubelet()["running"] and not self.within(
+                self.module.params["wait"], lambda: self.pod.find() is None
+            ):
+                self.fail("%s's pod goes on without a manifest" % self.pod.role)
+        changed = there or seen.pid is not None
+        proven = self.module.check_mode or self.pod.find() is None
+        self.finish(changed, "remove" if changed else _podstate.NOTHING, proven, "" if proven else ABSENT, seen)
 
     def reload(self, seen: _podstate.Seen, why: str) -> None:
         done = self.pod.reload()
@@ -225,13 +254,14 @@ class Pod:
 
     def __init__(self, folder: str) -> None:
         self.name = _pods.NAMES[self.role]
+        self.manifest = _pods.manifest_path(folder, self.role)
         self.config = _pods.CONFIG[self.role]
         self.running = _podstate.RUNNING[self.role]
         content = _host_io.read_file(self.config) or b""
         self.text = content.decode("utf-8", "replace")
         self.wanted = _podstate.Wanted(
             config=sha256(content).hexdigest(),
-            execution=_podstate.execution_of(read_text(_pods.manifest_path(folder, self.role))))
+            execution=_podstate.execution_of(read_text(self.manifest)))
 
     def look(self) -> _podstate.Seen:
         process = self.find()
