@@ -591,6 +591,7 @@ class Deployment:
         for path in found.stale:
             os.unlink(path)
             sync_folder(os.path.dirname(path))
+            remove_if_ours(os.path.dirname(path))
         if not self.module.params["keep_stale"]:
             write_list(self.role, sorted(planned))
         self._note_plan(found)
