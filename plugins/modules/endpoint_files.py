@@ -365,7 +365,7 @@ def main() -> None:
         Deployment(module).run()
     except OSError as error:
         module.fail_json(msg="Files can't be put into place: %s. Each file is either the old one or the new one."
-                             % error)
+                             % error, touched=True)
 
 
 class Deployment:

@@ -635,16 +635,28 @@ def test_pods_of_somebody_else_are_refused_or_taken_over(node, monkeypatch):
     assert os.path.exists(node.path("/etc/kubernetes/manifests/etcd.yaml"))
 
 
-def test_a_host_is_not_moved_to_the_other_mode_in_passing(node):
+def test_a_host_is_moved_to_the_other_mode_at_keepaliveds_turn(node, monkeypatch):
+    paths = {"service": node.haproxy, "static_pod": node.config}
+    layouts = {mode: layout._replace(config=dict(layout.config, haproxy=paths[mode]))
+               for mode, layout in endpoint_files._hostview.LAYOUTS.items()}
+    monkeypatch.setattr(endpoint_files._hostview, "LAYOUTS", layouts)
     node.run(node.files(haproxy=OURS + "one\n", drop_in=OURS))
     node.unit.update(ActiveState="active", DropInPaths=node.drop_in)
     refused = node.run(node.pod_files())
-    assert refused["failed"] and "service of this collection" in refused["msg"]
-    # Whoever moves it does so step by step, and what is left goes in the end.
-    kept = node.run(node.pod_files(), keep_stale=True)
-    assert not kept.get("failed") and kept["removed_files"] == [] and os.path.exists(node.haproxy)
+    assert refused["failed"] and "run here as services" in refused["msg"]
+    look = node.run(node.pod_files(), check_mode=True)
+    assert look["force"] == "nothing" and not os.path.exists(node.manifest)
+    # What runs is kept before anything of the new mode is there, also when the run is killed and begun again.
+    assert node.run(node.pod_files(), state="kept")["previous"]
+    moved = node.run(node.pod_files(), keep_stale=True)
+    assert not moved.get("failed") and moved["removed_files"] == [] and os.path.exists(node.haproxy)
+    assert node.run(node.pod_files(), state="kept")["previous"]
+    back = node.run(node.pod_files(), state="previous")
+    assert back["previous"] and not os.path.exists(node.manifest) and read(node.haproxy) == OURS + "one\n"
+    node.run(node.pod_files(), keep_stale=True)
     node.unit.update(ActiveState="inactive")
     last = node.run(node.pod_files())
     assert sorted(last["removed_files"]) == sorted([node.haproxy, node.drop_in]) and not os.path.exists(node.haproxy)
+    assert not os.path.exists(os.path.dirname(node.drop_in))
     node.starts()
-    assert "static pod of this collection" in node.run(node.files(haproxy=OURS + "one\n"))["msg"]
+    assert "run here as static pods" in node.run(node.files(haproxy=OURS + "one\n"))["msg"]
