@@ -237,6 +237,12 @@ def is_log_folder(name: str, pod: str) -> bool:
     return len(parts) == 3 and parts[1].startswith(pod + "-")
 
 
+def log_number(path: str) -> int:
+    """Of a container's log: 0 of its first run, 1 after it has ended once. A log that was rotated has none."""
+    name = path.rsplit("/", 1)[-1].partition(".")[0]
+    return int(name) if name.isdigit() else 0
+
+
 def log_lines(text: str, most: int, secrets: Iterable[str] = ()) -> List[str]:
     """The last lines of a container's log without their stamps, and without what nobody may see."""
     lines: List[str] = []

@@ -54,7 +54,8 @@ options:
     default: present
   wait:
     description:
-      - For at most this many seconds the kubelet may take to start the pod, or to end it. Fetching an image is part of that.
+      - For at most this many seconds the kubelet may take to start the pod, or to end it. Fetching an image is part of
+        that. A container that ends again and again isn't waited for so long.
     type: float
     default: 180
   reload_wait:
@@ -135,6 +136,8 @@ DUMP_SECONDS = 0.5
 COMMAND_SECONDS = 5.0
 TEST_SECONDS = 30.0
 LOG_LINES = 12
+# Ends of a new pod's container after which no further start is hoped for.
+CRASHES = 2
 KUBELET_LINES = 4
 ABSENT = "not proven: kubelet absent"
 
@@ -216,9 +219,10 @@ class Task:
             if step == _podstate.RELOAD:
                 # It started from the new manifest an instant before its configuration changed.
                 self.reload(found[-1], why)
-            return step == _podstate.NOTHING
+            return step == _podstate.NOTHING or self.pod.crashes() >= CRASHES
 
-        if not self.within(self.module.params["wait"], runs):
+        self.within(self.module.params["wait"], runs)
+        if _podstate.next_step(self.pod.wanted, found[-1]) != _podstate.NOTHING:
             self.fail("%s's pod doesn't run what is in place: %s" % (
                 self.pod.role, _podstate.lacking(self.pod.wanted, found[-1])))
         complaints = self.pod.complaints()
@@ -306,8 +310,16 @@ class Pod:
     def last_words(self) -> List[str]:
         return self._log() + self._kubelet_said()
 
-    def _log(self) -> List[str]:
-        """Of the container that was started last."""
+    def crashes(self) -> int:
+        """How often the container of the present manifest has ended: the kubelet numbers its logs."""
+        try:
+            since = os.stat(self.manifest).st_mtime
+            numbers = [_podstate.log_number(path) for path in self._logs() if os.stat(path).st_mtime >= since]
+        except OSError:
+            return 0
+        return max(numbers, default=0)
+
+    def _logs(self) -> List[str]:
         found = []
         try:
             folders = [name for name in os.listdir(_podstate.POD_LOGS) if _podstate.is_log_folder(name, self.name)]
@@ -316,6 +328,11 @@ class Pod:
         for folder in folders:
             for base, _folders, names in os.walk(os.path.join(_podstate.POD_LOGS, folder)):
                 found += [os.path.join(base, name) for name in names if name.endswith(".log")]
+        return found
+
+    def _log(self) -> List[str]:
+        """Of the container that was started last."""
+        found = self._logs()
         newest = max(found, key=lambda path: os.stat(path).st_mtime, default=None)
         return _podstate.log_lines(read_text(newest), LOG_LINES, self.secrets) if newest else []
 

@@ -21,9 +21,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def changes() -> Iterator[Changes]:
+    yield from deployed("rollout", "default")
+
+
+@pytest.fixture(scope="session")
+def pods() -> Iterator[Changes]:
+    yield from deployed("rollout-pods", "static_pod")
+
+
+def deployed(name: str, scenario: str) -> Iterator[Changes]:
     """A fresh lab with a deployed endpoint. KUBEHA_LAB=keep leaves it there, =reuse goes on with what was left."""
-    name, wish = "rollout", os.environ.get("KUBEHA_LAB")
-    topology = ROOT / "molecule" / "default" / "topology.yml"
+    wish = os.environ.get("KUBEHA_LAB")
+    topology = ROOT / "molecule" / scenario / "topology.yml"
     try:
         lab = Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text()))
         story = Changes(lab)

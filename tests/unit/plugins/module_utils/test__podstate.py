@@ -244,3 +244,10 @@ def test_what_keepalived_has_loaded(change, loaded):
 
 def test_keepalived_lacks_an_instance():
     assert not podstate.has_loaded(KEEPALIVED, {"kube-apiserver-ipv4": REPORTED["kube-apiserver-ipv4"]})
+
+
+@pytest.mark.parametrize("path, number", [
+    ("/var/log/pods/kube-system_kubeha-haproxy-cp1_1a/haproxy/0.log", 0), ("/a/haproxy/12.log", 12),
+    ("/a/haproxy/1.log.20261122-201530", 1), ("/a/haproxy/current.log", 0)])  # fmt: skip
+def test_how_often_a_container_has_ended(path, number):
+    assert podstate.log_number(path) == number
