@@ -56,7 +56,6 @@ class ActionModule(ActionBase):
             Display().display("%s\n" % result["text"])
         return result
 
-
     def _start_named(self, result: dict[str, t.Any], args: dict[str, t.Any],
                      task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Hosts that somebody named, by the plan that members have stored."""

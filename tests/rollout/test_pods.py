@@ -89,6 +89,7 @@ def test_from_services_to_static_pods(pods: Changes) -> None:
 def test_remove(pods: Changes) -> None:
     pods.playbook("playbooks/remove.yml", endpoint_hosts="all").succeeded()
     for host in MEMBERS:
-        assert pods.on(host, "find", "/etc", "/run", "/usr", "/var/lib/kubeha", "-xdev", "-name", "*kubeha*") == ""
+        assert pods.on(host, "find", "/etc", "/run", "/usr", "-xdev", "-name", "*kubeha*") == ""
+        assert pods.on(host, "find", "/var/lib", "-maxdepth", "1", "-name", "*kubeha*") == ""
     again = pods.playbook("playbooks/remove.yml", endpoint_hosts="all").succeeded()
     assert {host: again.changed[host] for host in MEMBERS} == dict.fromkeys(MEMBERS, 0)

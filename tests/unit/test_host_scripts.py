@@ -43,7 +43,7 @@ class Host:
         for name, source in SCRIPTS.items():
             text = source.read_text(encoding="utf-8")
             text = text.replace("/run/kubeha", str(self.run_folder)).replace("/etc/", "%s/etc/" % root)
-            text = text.replace("/proc/net/", "%s/" % root)
+            text = text.replace("/proc/net/", "%s/" % root).replace("/var/lib/kubeha", "%s/kubeha" % root)
             text = text.replace("keepalived_script", getpass.getuser()).replace("sleep 0.3", "true")
             self.scripts[name] = root / name
             self.scripts[name].write_text(text, encoding="utf-8")

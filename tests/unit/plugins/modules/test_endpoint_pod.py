@@ -96,9 +96,10 @@ class Node:
         return (STATE % self.worker).encode()
 
     def dump(self):
-        if isinstance(self.instances, Exception):
-            raise self.instances
-        return self.instances
+        instances = self.instances
+        if isinstance(instances, Exception):
+            raise instances  # pylint: disable=raising-bad-type  # it isn't always a dict
+        return instances
 
     def run(self, role="haproxy", check_mode=False, **params):
         plan = {"endpoints": [{"mode": "static_pod", "manifest_dir": self.path("manifests")}]}
