@@ -119,6 +119,7 @@ def put(files: list[dict]) -> None:
         path.chmod(int(entry["mode"], 8))
     for name in ("haproxy", "keepalived"):
         Path(_hostview.RUN, name).mkdir(parents=True, exist_ok=True)
+    Path(_hostview.DRAIN).mkdir(parents=True, exist_ok=True)
 
 
 # The module, on a host that has nothing but the packages
