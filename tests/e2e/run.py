@@ -108,7 +108,7 @@ def kill_holder(cluster: Cluster) -> str:
     """The node that holds the VIP loses its power; watch and log are there again by themselves"""
     host = cluster.holder()
     # The log's own node must survive.
-    cluster.apply(chatter("often", next(member for member in cluster.members if member != host), "200ms"))
+    cluster.apply(configmap(1), chatter("often", next(member for member in cluster.members if member != host), "200ms"))
     until("the pod says something", lambda: cluster.kubectl("logs", "often"), 90)
     with (
         watch(cluster, PINGING) as changes,
