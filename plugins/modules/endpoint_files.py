@@ -589,7 +589,11 @@ class Deployment:
             self._put(file)
         make_volatile_folders(found.files, wanted_folders(found.files))
         for path in found.stale:
-            os.unlink(path)
+            # A host that is moved to the other mode gets back what was there before us.
+            if os.path.isfile(ADOPTED + path):
+                shutil.move(ADOPTED + path, path)
+            else:
+                os.unlink(path)
             sync_folder(os.path.dirname(path))
             remove_if_ours(os.path.dirname(path))
         if not self.module.params["keep_stale"]:

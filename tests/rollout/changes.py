@@ -113,6 +113,11 @@ class Changes(User):
         finally:
             process.wait()
 
+    def undrain(self, host: str) -> None:
+        """Until it holds the VIP again, which it does once its HAProxy has been well for long enough."""
+        self.playbook("playbooks/undrain.yml", endpoint_hosts=host).succeeded()
+        self.until(lambda: self.holders() == [host])
+
     def until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
