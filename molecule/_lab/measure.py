@@ -11,7 +11,7 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +125,26 @@ def measure(
 
     With `recovered`, it goes on while the fault is mended, until that function returns, and `after` that.
     """
+    with measuring(lab, address, port, client) as running:
+        time.sleep(max(0.0, running.began + before - time.monotonic()))
+        injected = time.monotonic()
+        fault.inject(lab, host)
+        if fault.silences:
+            # Nobody there can say so, but it answers for nothing any more.
+            running.watch.silence(host)
+        time.sleep(max(0.0, injected + broken - time.monotonic()))
+        mended = time.monotonic()
+        if recovered:
+            fault.mend(lab, host)
+            running.watch.start(host)
+            recovered()
+            time.sleep(after)
+        return running.finish(injected, mended)
+
+
+@contextlib.contextmanager
+def measuring(lab: Lab, address: str, port: int, client: str = "client") -> Iterator[Measuring]:
+    """A client connects and every host is watched, from here on until the measuring is finished."""
     target = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     command = ["python3", "/opt/lab/meter.py", f"--target={target}", "--attempts"]
     with contextlib.ExitStack() as stack:
@@ -132,32 +152,33 @@ def measure(
         for name in lab.hosts:
             watch.start(name)
         meter = stack.enter_context(lab.background(client, *command))
-        assert meter.stdout is not None and meter.stdin is not None
+        assert meter.stdout is not None
         line = meter.stdout.readline() if select.select([meter.stdout], [], [], 10)[0] else ""
         if '"started"' not in line:
             raise LabError(f"no attempt to reach {target} succeeded")
-        began = float(json.loads(line)["clock"])
-        time.sleep(max(0.0, began + before - time.monotonic()))
-        injected = time.monotonic()
-        fault.inject(lab, host)
-        if fault.silences:
-            # Nobody there can say so, but it answers for nothing any more.
-            watch.silence(host)
-        time.sleep(max(0.0, injected + broken - time.monotonic()))
-        mended = time.monotonic()
-        if recovered:
-            fault.mend(lab, host)
-            watch.start(host)
-            recovered()
-            time.sleep(after)
+        yield Measuring(meter, watch, float(json.loads(line)["clock"]))
+
+
+@dataclass
+class Measuring:
+    """`began` is the CLOCK_MONOTONIC of the first attempt."""
+
+    meter: subprocess.Popen[str]
+    watch: Watch
+    began: float
+
+    def finish(self, fault: float, mended: float) -> Measurement:
+        """What was seen; both times are CLOCK_MONOTONIC."""
+        assert self.meter.stdout is not None and self.meter.stdin is not None
         end = time.monotonic()
-        meter.stdin.close()
-        result = json.loads(meter.stdout.read())
-        changes = [Change(at - began, name, held) for at, name, held in watch.changes]
-    attempts = [
-        (start / 1000, None if latency is None else latency / 1000, text) for start, latency, text in result["timeline"]
-    ]
-    return Measurement(attempts, injected - began, mended - began, end - began, changes)
+        self.meter.stdin.close()
+        result = json.loads(self.meter.stdout.read())
+        changes = [Change(at - self.began, name, held) for at, name, held in self.watch.changes]
+        attempts = [
+            (start / 1000, None if latency is None else latency / 1000, text)
+            for start, latency, text in result["timeline"]
+        ]
+        return Measurement(attempts, fault - self.began, mended - self.began, end - self.began, changes)
 
 
 class Watch:

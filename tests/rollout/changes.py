@@ -9,114 +9,125 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from _lab.faults import Fault
+import figures
 from _lab.lab import Lab
-from _lab.measure import Measurement, measure
+from _lab.measure import Measuring, measuring
+from figures import Figures, Limits
 from user import MEMBERS, ROOT, User
 
-# As long as a handover may take: so long two hosts may have the VIP.
-HANDOVER = 0.2
-
-
-NEWER_PACKAGE = """
-import glob, hashlib, os, re, subprocess, sys
-name = sys.argv[1]
-[package] = glob.glob('/srv/apt/%s_*.deb' % name)
-subprocess.run(['dpkg-deb', '--raw-extract', package, '/tmp/newer'], check=True)
-control = open('/tmp/newer/DEBIAN/control').read()
-version = re.search(r'^Version: (.*)$', control, re.M).group(1)
-open('/tmp/newer/DEBIAN/control', 'w').write(control.replace('Version: ' + version, 'Version: ' + version + '+newer'))
-newer = '/srv/apt/%s_newer.deb' % name
-subprocess.run(['dpkg-deb', '--build', '/tmp/newer', newer], check=True)
-content = open(newer, 'rb').read()
-stanzas = open('/srv/apt/Packages').read().split('\\n\\n')
-for index, stanza in enumerate(stanzas):
-    if re.search(r'^Package: %s$' % name, stanza, re.M):
-        for key, value in {'Version': version + '+newer', 'Filename': './' + os.path.basename(newer),
-                           'Size': str(len(content)), 'SHA256': hashlib.sha256(content).hexdigest()}.items():
-            stanza = re.sub(r'^%s: .*$' % key, '%s: %s' % (key, value), stanza, flags=re.M)
-        stanzas[index] = re.sub(r'^(MD5sum|SHA1|SHA512): .*\\n?', '', stanza, flags=re.M).rstrip('\\n')
-open('/srv/apt/Packages', 'w').write('\\n\\n'.join(stanzas))
-for listing in glob.glob('/srv/apt/Packages.*') + glob.glob('/srv/apt/*Release*'):
-    os.unlink(listing)
-for path in glob.glob('/var/lib/apt/lists/*Packages*') + glob.glob('/var/lib/apt/periodic/*'):
-    os.unlink(path)
-subprocess.run(['apt-get', 'update'], check=True)
-"""
-
-
-@dataclass
-class Row:
-    title: str
-    measurement: Measurement
-    streams: int
-
-    @property
-    def failed(self) -> int:
-        return self.measurement.failures(0, self.measurement.end)
-
-    @property
-    def refused(self) -> int:
-        """Failures other than a late answer, which a busy machine gives by itself."""
-        return sum(latency is None and text != "timeout" for dummy, latency, text in self.measurement.attempts)
-
-    @property
-    def not_held(self) -> float:
-        return round(self.measurement.without_holder(), 3)
-
-    @property
-    def held_twice(self) -> float:
-        return round(self.measurement.longest_two_holders(), 3)
+NEWER_PACKAGE = Path(__file__).with_name("newer_package.py")
+# Of an endpoint that came to rest.
+BEFORE = AFTER = 1.0
+PREFERRED = MEMBERS[0]
 
 
 class Changes(User):
-    """Somebody who changes what runs, and a client who shouldn't notice."""
+    """Somebody who changes what runs, and clients who shouldn't notice."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, mode: str) -> None:
         super().__init__(lab)
-        self.rows: list[Row] = []
+        self.mode = mode
+        self.port = 8443
+        self.rows: dict[str, list[Figures]] = {}
+        self.noted: list[str] = []
+
+    # Measuring
+
+    def noticed(self, title: str, limits: Limits, change: Callable[[Measuring], object],
+                holder: str = PREFERRED) -> Figures:
+        """What clients see of a change, until that host has the VIP for good. A new line in the table."""
+        seen = self.measured(change, holder)
+        self.record(title, limits, seen)
+        return seen
+
+    def measured(self, change: Callable[[Measuring], object], holder: str = PREFERRED) -> Figures:
+        stream = "python3 /opt/lab/stream.py --target %s:%d" % (self.vip, self.port)
+        with self.lab.background("client", *stream.split()) as watcher:
+            assert watcher.stdout is not None and watcher.stdin is not None
+            assert "started" in watcher.stdout.readline()
+            with measuring(self.lab, self.vip, self.port) as running:
+                time.sleep(BEFORE)
+                began = time.monotonic()
+                change(running)
+                done = time.monotonic()
+                self.until(lambda: [host for host, held in running.watch.held.items() if held] == [holder])
+                time.sleep(AFTER)
+                measurement = running.finish(began, done)
+            watcher.stdin.close()
+            return Figures.of(measurement, int(json.loads(watcher.stdout.readline())["broken"]))
+
+    def record(self, title: str, limits: Limits, seen: Figures) -> None:
+        """What is more than clients may see is noted, so that the other runs are seen, too."""
+        runs = self.rows.setdefault(title, [])
+        runs.append(seen)
+        print("\n  %s, run %d: %s" % (title, len(runs), seen))
+        self.noted += ["%s, run %d: %s" % (title, len(runs), text) for text in seen.beyond(limits)]
+
+    @contextlib.contextmanager
+    def judged(self) -> Iterator[None]:
+        """Whatever was noted meanwhile is wrong."""
+        self.noted = []
+        yield
+        assert self.noted == []
+
+    def table(self) -> str:
+        return figures.table(self.rows)
+
+    def write(self, folder: Path) -> None:
+        """What has been measured, for documentation and for programs."""
+        content = {"mode": self.mode, "processors": os.cpu_count(), "changes": figures.document(self.rows)}
+        (folder / ("rollout-%s.json" % self.mode)).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        (folder / ("rollout-%s.md" % self.mode)).write_text(figures.markdown(self.rows), encoding="utf-8")
+
+    # Acting
 
     def settle(self, **variables: object) -> None:
         """The endpoint as it's meant to be, with its preferred host holding."""
         self.site(**variables).succeeded()
-        deadline = time.monotonic() + 30
-        while self.holders() != [MEMBERS[0]]:
-            assert time.monotonic() < deadline, self.holders()
-            time.sleep(0.2)
+        self.until(lambda: self.holders() == [PREFERRED])
 
-    def noticed(self, title: str, change: Callable[[], object], port: int = 8443) -> Row:
-        """What the clients see of a change."""
-        fault = Fault(title, lambda lab, host: change(), lambda lab, host: None)
-        stream = "python3 /opt/lab/stream.py --target %s:%d" % (self.vip, port)
-        with self.lab.background("client", *stream.split()) as watcher:
-            assert watcher.stdout is not None and watcher.stdin is not None
-            assert "started" in watcher.stdout.readline()
-            measurement = measure(self.lab, self.vip, port, fault, MEMBERS[0], broken=2)
-            watcher.stdin.close()
-            streams = int(json.loads(watcher.stdout.readline())["broken"])
-        row = Row(title, measurement, streams)
-        self.rows.append(row)
-        return row
+    def verb(self, name: str, *hosts: str) -> None:
+        self.playbook("playbooks/%s.yml" % name, endpoint_hosts=",".join(hosts)).succeeded()
 
     @contextlib.contextmanager
     def running_site(self, **variables: object) -> Iterator[subprocess.Popen[bytes]]:
+        """A run that goes on meanwhile, in a process group of its own."""
         process = subprocess.Popen(
             self.command("playbooks/site.yml", **variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, cwd=ROOT)
+            stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
         try:
             yield process
         finally:
             process.wait()
 
-    def undrain(self, host: str) -> None:
-        """Until it holds the VIP again, which it does once its HAProxy has been well for long enough."""
-        self.playbook("playbooks/undrain.yml", endpoint_hosts=host).succeeded()
-        self.until(lambda: self.holders() == [host])
+    def killed_after(self, seconds: float, **variables: object) -> None:
+        """Deploy, and be killed with every child, if there is something left to kill."""
+        with self.running_site(**variables) as run, contextlib.suppress(subprocess.TimeoutExpired):
+            try:
+                run.wait(seconds)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(run.pid, signal.SIGKILL)
+
+    def lost_after(self, seconds: float, host: str, running: Measuring, **variables: object) -> bool:
+        """Deploy, and let a host lose its power meanwhile. Whether it had the VIP. The host is back afterwards."""
+        with self.running_site(**variables) as run:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.wait(seconds)
+            held = running.watch.held[host]
+            self.lab.kill(host)
+            running.watch.silence(host)
+        self.lab.boot(host)
+        running.watch.start(host)
+        return held
 
     def until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -124,16 +135,15 @@ class Changes(User):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    def newer_package(self, host: str, name: str) -> None:
-        """Put the same program with a newer version into the host's package repository."""
-        self.lab.run(host, "python3", "-c", NEWER_PACKAGE, name)
+    def on_all(self, *command: str) -> dict[str, str]:
+        return dict(zip(MEMBERS, self._everywhere(lambda host: self.on(host, *command))))
 
-    def table(self) -> str:
-        lines = ["%-44s %7s %8s %6s %8s %10s %8s" % (
-            "change", "failed", "not late", "of", "not held", "held twice", "streams")]
-        lines += [
-            "%-44s %7d %8d %6d %8.2f %10.2f %8d" % (
-                row.title, row.failed, row.refused, len(row.measurement.attempts), row.not_held, row.held_twice,
-                row.streams)
-            for row in self.rows]
-        return "\n".join(lines)
+    def newer_packages(self, name: str) -> None:
+        """Every host finds the same program with a newer version in its package repository."""
+        script = NEWER_PACKAGE.read_text(encoding="utf-8")
+        self._everywhere(lambda host: self.lab.run(host, "python3", "-c", script, name))
+
+    @staticmethod
+    def _everywhere(act: Callable[[str], object]) -> Iterable:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(act, MEMBERS))

@@ -6,39 +6,55 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 from _lab.lab import Lab, down
+from catalogue import BOTH, CHANGES, PODS, SERVICES
 from changes import Changes
 from user import ROOT
 
+# Name and topology of each mode's lab.
+LABS = {SERVICES: ("rollout", "default"), PODS: ("rollout-pods", "static_pod")}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=3, help="at how many random points a run is killed")
+    parser.addoption("--mode", action="append", choices=BOTH, help="services, pods; both where none is named")
+    parser.addoption("--brief", action="store_true", help="the changes that tell most for their time, and nothing else")
+    parser.addoption("--runs", type=int, default=1, help="of each change")
+    parser.addoption("--kills", type=int, default=2, help="at how many random points a run is interrupted")
     parser.addoption("--seed", type=int, default=0, help="of those points; 0 is another one each time")
 
 
-@pytest.fixture(scope="session")
-def changes() -> Iterator[Changes]:
-    yield from deployed("rollout", "default")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    modes = metafunc.config.getoption("--mode") or BOTH
+    brief = metafunc.config.getoption("--brief")
+    if "change" in metafunc.fixturenames:
+        pairs = [(mode, change) for mode in modes for change in CHANGES
+                 if mode in (change.brief if brief else change.modes)]
+        names = ["%s-%s" % (mode, change.name) for mode, change in pairs]
+        metafunc.parametrize(("changes", "change"), pairs, ids=names, indirect=["changes"], scope="session")
+    elif "changes" in metafunc.fixturenames:
+        metafunc.parametrize("changes", [] if brief else modes, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def pods() -> Iterator[Changes]:
-    yield from deployed("rollout-pods", "static_pod")
-
-
-def deployed(name: str, scenario: str) -> Iterator[Changes]:
+def changes(request: pytest.FixtureRequest) -> Iterator[Changes]:
     """A fresh lab with a deployed endpoint. KUBEHA_LAB=keep leaves it there, =reuse goes on with what was left."""
+    name, scenario = LABS[request.param]
     wish = os.environ.get("KUBEHA_LAB")
     topology = ROOT / "molecule" / scenario / "topology.yml"
     try:
         lab = Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text()))
-        story = Changes(lab)
+        story = Changes(lab, request.param)
         story.settle()
-        yield story
-        print("\n" + story.table())
+        try:
+            yield story
+        finally:
+            if story.rows:
+                print("\n\n%s\n" % story.table())
+                story.write(Path(os.environ["KUBEHA_CACHE"]))
     finally:
         if not wish:
             down(name)

@@ -1,0 +1,302 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every change that is tried, with the way back and what clients may see of it: one list for both modes.
+
+A change consists of steps, each a row of the table. It's tried as often as one wishes in one lab, so it has to lead
+back: by itself where its steps go there and back, else by alternating between two values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from changes import PREFERRED, Changes
+from figures import (
+    ALONE,
+    ALONE_IN_WHOLE_SECONDS,
+    BACKUP_LOST,
+    DRAINED,
+    HANDED_OVER,
+    HOLDER_LOST,
+    OTHER_MODE,
+    ROLLED_BACK,
+    UNNOTICED,
+    Limits,
+)
+from user import MEMBERS
+
+SERVICES, PODS = "services", "pods"
+BOTH = (SERVICES, PODS)
+
+
+def nothing(dummy_changes: Changes, dummy_number: int) -> None:
+    """Nothing has to be prepared, or looked at."""
+
+
+# Takes the number of the run, from 1.
+Act = Callable[[Changes, int], object]
+
+
+@dataclass(frozen=True)
+class Step:
+    title: str
+    limits: Limits
+    act: Act
+    prepare: Act = nothing
+    prove: Act = nothing
+    """Before and after, while nobody measures: that there is something to do, and that it was done."""
+    holder: str = PREFERRED
+
+
+@dataclass(frozen=True)
+class Change:
+    name: str
+    steps: tuple[Step, ...]
+    modes: tuple[str, ...] = BOTH
+    brief: tuple[str, ...] = ()
+    """Modes in which it's part of a short proof."""
+    most: int = 1000
+    """Runs, where they take long and tell little more."""
+    home: Mapping[str, object] | None = None
+    """Variables of a run that leads back, where there is an odd number of runs; None where the steps do it."""
+
+
+def toggle(name: str, title: str, limits: Limits, there: Mapping[str, object], back: Mapping[str, object] | None = None,
+           *, prove: Act = nothing, **others: Any) -> Change:
+    """One run there, the next one back."""
+    back = back or {}
+
+    def act(changes: Changes, number: int) -> None:
+        changes.site(**(there if number % 2 else back)).succeeded()
+
+    return Change(name, (Step(title, limits, act, prove=prove),), home=back, **others)
+
+
+def site(**variables: object) -> Act:
+    return lambda changes, dummy_number: changes.site(**variables).succeeded()
+
+
+def verb(name: str, host: str) -> Act:
+    return lambda changes, dummy_number: changes.verb(name, host)
+
+
+# Configuration
+
+
+def checks_that_path(changes: Changes, number: int) -> None:
+    assert changes.plan_on("cp3")["haproxy"]["check"]["path"] == ("/livez" if number % 2 else "/readyz")
+
+
+CONFIGURATION = (
+    toggle("haproxy", "HAProxy's configuration", UNNOTICED, {"endpoint_health_path": "/livez"},
+           prove=checks_that_path, brief=BOTH),
+    Change("apiserver", (
+        Step("API server removed", UNNOTICED, site(endpoint_apiserver_hosts="cp1,cp2")),
+        Step("API server added", UNNOTICED, site()),
+    )),
+    toggle("keepalived", "keepalived's configuration", UNNOTICED, {"endpoint_timing": {"check_fall": 7}},
+           brief=(SERVICES,)),
+    toggle("timing", "timing profile", UNNOTICED, {"endpoint_timing": "safe"}, most=2),
+    toggle("limits", "HAProxy's limits (a restart)", HANDED_OVER, {"haproxy_maxconn": 2048}, modes=(SERVICES,), most=2),
+)
+
+# What members have to agree on to hear each other
+
+AGREEMENTS = (
+    toggle("vrid", "virtual router ID", ALONE, {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
+           most=2),
+    toggle("transport", "transport", ALONE, {"endpoint_vrrp_transport": "multicast"}, most=2),
+    toggle("authentication", "authentication (VRRP 2), or none (VRRP 3)", ALONE_IN_WHOLE_SECONDS,
+           {"endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-8"}, most=2),
+)
+
+# Programs
+
+
+def upgraded(name: str) -> Change:
+    title = {"haproxy": "package of HAProxy, all hosts", "keepalived": "package of keepalived, all hosts"}[name]
+    query = ("dpkg-query", "-W", "-f", "${Version}", name)
+    offered: set[str] = set()
+
+    def prepare(changes: Changes, dummy_number: int) -> None:
+        changes.newer_packages(name)
+        offered.clear()
+        offered.update(changes.on_all("sh", "-c", "apt-cache policy %s | sed -n 's/ *Candidate: //p'" % name).values())
+        assert not offered & set(changes.on_all(*query).values())
+
+    def prove(changes: Changes, dummy_number: int) -> None:
+        assert {version.strip() for version in changes.on_all(*query).values()} == {item.strip() for item in offered}
+
+    return Change("package-" + name, (
+        Step(title, HANDED_OVER, site(**{name + "_package_state": "latest"}), prepare, prove),
+    ), modes=(SERVICES,))
+
+
+PROGRAMS = (
+    upgraded("haproxy"),
+    upgraded("keepalived"),
+    # The same program under another name, and another program in another place.
+    toggle("image-haproxy", "image of HAProxy, all hosts", HANDED_OVER,
+           {"haproxy_image": "kubernetes.test/haproxy:3.0.11"}, modes=(PODS,), brief=(PODS,)),
+    toggle("image-keepalived", "image of keepalived, all hosts", HANDED_OVER,
+           {"keepalived_image": "kubernetes.test/keepalived-other:2.3"}, modes=(PODS,)),
+)
+
+# Hosts
+
+
+def drained(changes: Changes, number: int) -> None:
+    assert "drained" in changes.playbook("playbooks/status.yml").succeeded().output
+    if number == 1:
+        refused = changes.playbook("playbooks/drain.yml", endpoint_hosts="cp2,cp3").failed()
+        assert "nobody would be left" in refused.output
+        # Whoever deploys meanwhile leaves it drained.
+        changes.site().succeeded()
+        assert changes.holders() == ["cp2"]
+
+
+def without(host: str) -> Act:
+    """Removed first, so that it doesn't miss the others' adverts; then the others forget it."""
+
+    def act(changes: Changes, dummy_number: int) -> None:
+        changes.verb("remove", host)
+        changes.site(endpoint_lb_hosts=",".join(member for member in MEMBERS if member != host)).succeeded()
+
+    return act
+
+
+def clean(host: str) -> Act:
+    def prove(changes: Changes, number: int) -> None:
+        assert changes.on(host, "find", "/etc", "/run", "/usr", "/var", "-xdev", "-name", "*kubeha*") == ""
+        if number == 1:
+            again = changes.playbook("playbooks/remove.yml", endpoint_hosts=host).succeeded()
+            assert again.changed[host] == 0
+
+    return prove
+
+
+HOSTS = (
+    Change("drain", (
+        Step("drain of the holder", DRAINED, verb("drain", "cp1"), prove=drained, holder="cp2"),
+        Step("undrain, until it holds again", DRAINED, verb("undrain", "cp1")),
+    ), brief=(SERVICES,)),
+    Change("balancer", (
+        Step("balancer removed", UNNOTICED, without("cp3"), prove=clean("cp3")),
+        Step("balancer added", UNNOTICED, site()),
+    )),
+    Change("holder", (
+        Step("balancer removed, the holder", DRAINED, without("cp1"), prove=clean("cp1"), holder="cp2"),
+        Step("balancer added, that is to hold", DRAINED, site()),
+    ), most=1),
+)
+
+# From one mode to the other
+
+
+def services_run(changes: Changes, dummy_number: int) -> None:
+    for host in MEMBERS:
+        assert active(changes, host) == ["active", "active"]
+        assert manifests(changes, host) == []
+        left = changes.on(host, "find", "/etc/kubeha", "/etc/tmpfiles.d", "-type", "f")
+        assert left.split() == ["/etc/kubeha/plan.json"]
+
+
+def pods_run(changes: Changes, dummy_number: int) -> None:
+    for host in MEMBERS:
+        assert active(changes, host) == ["inactive", "inactive"]
+        assert manifests(changes, host) == ["kubeha-haproxy.yaml", "kubeha-keepalived.yaml"]
+        assert changes.on(host, "find", "/etc/systemd/system", "/usr/libexec", "-name", "*kubeha*") == ""
+
+
+def active(changes: Changes, host: str) -> list[str]:
+    """Of our services; what runs in pods isn't among them."""
+    return changes.on(host, "sh", "-c", "systemctl is-active haproxy keepalived || true").split()
+
+
+def manifests(changes: Changes, host: str) -> list[str]:
+    return changes.on(host, "ls", "/etc/kubernetes/manifests").split()
+
+
+MODES = (
+    Change("mode", (
+        Step("static pods to services, three hosts", OTHER_MODE, site(endpoint_mode="service"), prove=services_run),
+        Step("services to static pods, three hosts", OTHER_MODE, site(), prove=pods_run),
+    ), modes=(PODS,), brief=(PODS,)),
+)
+
+# Changes that pass every check of their syntax and don't serve
+
+TAKEN = "import socket, time; s = socket.socket(); s.bind(('', 9443)); s.listen(); time.sleep(600)"
+CONFIGURATIONS = ("sh", "-c", "cat /etc/haproxy/haproxy.cfg /etc/kubeha/haproxy/haproxy.cfg 2>/dev/null")
+
+
+def refused(**variables: object) -> Act:
+    """The run fails where a host doesn't prove itself: that one is put back, and those after it aren't touched."""
+
+    def act(changes: Changes, dummy_number: int) -> None:
+        before = changes.on_all(*CONFIGURATIONS)
+        run = changes.site(**variables).failed()
+        assert "Put back, and well" in run.output, run.output
+        assert "not touched" in run.output, run.output
+        assert changes.on("cp1", *CONFIGURATIONS) == before["cp1"]
+        assert changes.on("cp2", *CONFIGURATIONS) == before["cp2"]
+
+    return act
+
+
+def take_port(changes: Changes, dummy_number: int) -> None:
+    changes.lab.run("cp2", "systemd-run", "--collect", "--unit=taken", "python3", "-c", TAKEN)
+
+
+def free_port(changes: Changes, dummy_number: int) -> None:
+    changes.lab.run("cp2", "systemctl", "stop", "taken")
+    # cp3 was the first, and has the new port.
+    changes.settle(endpoint_port=8443)
+
+
+BROKEN = (
+    Change("port-taken", (
+        Step("broken change (port taken), rolled back", ROLLED_BACK,
+             refused(endpoint_port=9443, endpoint_accept_findings=["port_taken"]), take_port, free_port),
+    ), brief=(SERVICES,)),
+    Change("wrong-image", (
+        # It has no HAProxy.
+        Step("broken change (image without HAProxy), rolled back", ROLLED_BACK,
+             refused(haproxy_image="kubernetes.test/keepalived:2.3", endpoint_verify_timeout=20)),
+    ), modes=(PODS,)),
+)
+
+# New rows, as VIP, port, interface and password, go here.
+CHANGES = (*CONFIGURATION, *AGREEMENTS, *PROGRAMS, *HOSTS, *MODES, *BROKEN)
+
+
+# Runs that don't come to their end
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """What a run was about when its controller was killed, or one of the hosts lost its power."""
+
+    title: str
+    there: Mapping[str, object]
+    back: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = HANDED_OVER
+    modes: tuple[str, ...] = BOTH
+    power: bool = True
+    """Whether a host may lose its power meanwhile: not while the others are silent."""
+
+
+INTERRUPTED = (
+    Interrupted("reloads", {"endpoint_health_path": "/livez", "endpoint_failback_delay": 4}),
+    Interrupted("a restart", {"haproxy_maxconn": 2048}, modes=(SERVICES,)),
+    Interrupted("an image", {"haproxy_image": "kubernetes.test/haproxy:3.0.11"}, modes=(PODS,)),
+    Interrupted("a virtual router ID", {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
+                limits=ALONE, power=False),
+    Interrupted("another mode", {"endpoint_mode": "service"}, limits=OTHER_MODE, modes=(PODS,), power=False),
+)
+LOST = {True: ("host that holds lost power, run again", HOLDER_LOST),
+        False: ("other host lost power, run again", BACKUP_LOST)}

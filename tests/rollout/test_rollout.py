@@ -1,0 +1,163 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Three hosts with an endpoint that runs, changed step by step. The order is part of it."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+
+import pytest
+from catalogue import INTERRUPTED, LOST, Change, Interrupted
+from changes import Changes
+from figures import Limits
+from user import MEMBERS, Run
+
+NOTHING = dict.fromkeys(MEMBERS, 0)
+SECRET = "s3cr3t-8"
+# What is deployed, to the second of its last change; and which processes run with it.
+DEPLOYED = (
+    "find /etc/haproxy /etc/keepalived /etc/kubeha /etc/kubernetes/manifests /etc/systemd/system /etc/sysctl.d "
+    "/etc/tmpfiles.d /usr/libexec /var/lib/kubeha -type f -printf '%p %T@ %m\\n' 2>/dev/null | sort; "
+    "pgrep -x haproxy; pgrep -o -x keepalived")
+
+
+def test_check_and_diff_say_what_a_run_will_do(changes: Changes) -> None:
+    wanted = {"endpoint_health_path": "/livez", "endpoint_auth": "pass", "endpoint_auth_password": SECRET}
+    before = changes.on_all("sh", "-c", DEPLOYED)
+    said = changes.site("--check", "--diff", **wanted).succeeded()
+    assert changes.on_all("sh", "-c", DEPLOYED) == before
+    # Members that won't hear each other change the other way round.
+    assert orders(said) == {"haproxy": list(reversed(MEMBERS)), "keepalived": list(MEMBERS)}
+    assert "/livez" in said.output and "auth_pass" in said.output and SECRET not in said.output
+    did = changes.site("--diff", **wanted).succeeded()
+    assert SECRET not in did.output
+    assert orders(did) == orders(said)
+    assert differences(did) == differences(said)
+    changes.settle()
+
+
+def orders(run: Run) -> dict[str, list[str]]:
+    """In which order hosts are changed, by what is changed."""
+    tables = re.findall(r"^(\w+):\nWAVE +HOST .*\n((?: *\d+ .*\n)+)", run.output, re.M)
+    return {title: [line.split()[1] for line in rows.splitlines()] for title, rows in tables}
+
+
+def differences(run: Run) -> list[str]:
+    """Lines that come and go, whatever the order of hosts and files."""
+    return sorted(line for line in run.output.splitlines() if re.match(r"[+-](?![+-]{2} )", line))
+
+
+def test_change(changes: Changes, change: Change, request: pytest.FixtureRequest) -> None:
+    runs = min(request.config.getoption("--runs"), change.most)
+    done = 0
+    try:
+        with changes.judged():
+            for number in range(1, runs + 1):
+                for step in change.steps:
+                    step.prepare(changes, number)
+                    changes.noticed(
+                        step.title, step.limits, lambda dummy, step=step, number=number: step.act(changes, number),
+                        step.holder)
+                    step.prove(changes, number)
+                done = number
+    finally:
+        # By itself where all went well and the last run led back.
+        if done < runs or (change.home is not None and (runs % 2 or len(change.steps) > 1)):
+            changes.settle(**(change.home or {}))
+
+
+def test_a_drained_host_stays_drained_over_a_reboot(changes: Changes) -> None:
+    changes.verb("drain", "cp1")
+    changes.lab.kill("cp1")
+    changes.lab.boot("cp1")
+    time.sleep(6)
+    assert changes.holders() == ["cp2"]
+    changes.verb("undrain", "cp1")
+    changes.settle()
+
+
+def test_two_runs_at_once(changes: Changes) -> None:
+    with changes.running_site(endpoint_health_path="/livez", endpoint_failback_delay=4) as first:
+        changes.until(lambda: changes.on("cp3", "cat", "/run/kubeha/lock") != "")
+        second = changes.site(endpoint_health_path="/healthz").failed()
+        assert "has been changing this host since" in second.output, second.output
+        assert first.wait() == 0
+    assert changes.plan_on("cp1")["haproxy"]["check"]["path"] == "/livez"
+    assert changes.on("cp1", "cat", "/run/kubeha/lock") == ""
+    changes.settle()
+
+
+def test_interrupted_anywhere_and_run_again(changes: Changes, request: pytest.FixtureRequest) -> None:
+    """Half of the runs are killed with their controller, half lose a host. The next run finishes what they began."""
+    seed = request.config.getoption("--seed") or random.randrange(1, 1000)
+    points = random.Random(seed)
+    kinds = [kind for kind in INTERRUPTED if changes.mode in kind.modes]
+    survived = {False: [Toggle(changes, kind) for kind in kinds],
+                True: [Toggle(changes, kind) for kind in kinds if kind.power]}
+    with changes.judged():
+        for number in range(request.config.getoption("--kills")):
+            power = number % 2 == 1
+            toggle = survived[power][number // 2 % len(survived[power])]
+            toggle.interrupt(points, power)
+            print("  seed %d, number %d" % (seed, number + 1))
+    changes.settle(endpoint_virtual_router_id=100)
+
+
+class Toggle:
+    """One of two values is deployed, and the other one is what the next run is about."""
+
+    lengths: dict[str, float] = {}
+
+    def __init__(self, changes: Changes, kind: Interrupted) -> None:
+        self.changes = changes
+        self.kind = kind
+        self.there = False
+
+    def interrupt(self, points: random.Random, power: bool) -> None:
+        point = points.uniform(0, self.length())
+        host = points.choice(MEMBERS)
+        variables = self.next()
+        title, limits = "", Limits()
+
+        def change(running) -> None:
+            nonlocal title, limits
+            if power:
+                title, limits = LOST[self.changes.lost_after(point, host, running, **variables)]
+            else:
+                title, limits = "killed, run again: %s" % self.kind.title, self.kind.limits
+                self.changes.killed_after(point, **variables)
+            self.changes.site(**variables).succeeded()
+
+        seen = self.changes.measured(change)
+        print("\n  %s, after %.1f s%s" % (self.kind.title, point, ", " + host if power else ""))
+        self.changes.record(title, limits, seen)
+
+    def next(self) -> dict[str, object]:
+        self.there = not self.there
+        return dict(self.kind.there if self.there else self.kind.back)
+
+    def length(self) -> float:
+        """Of a run that isn't interrupted."""
+        if self.kind.title not in self.lengths:
+            began = time.monotonic()
+            self.changes.settle(**self.next())
+            self.lengths[self.kind.title] = time.monotonic() - began
+        return self.lengths[self.kind.title]
+
+
+def test_nothing_is_left_to_do(changes: Changes) -> None:
+    changes.settle()
+    run = changes.site().succeeded()
+    assert {host: run.changed[host] for host in MEMBERS} == NOTHING
+
+
+def test_remove(changes: Changes) -> None:
+    changes.verb("remove", "all")
+    for host in MEMBERS:
+        assert changes.on(host, "find", "/etc", "/run", "/usr", "/var/lib", "-xdev", "-name", "*kubeha*") == ""
+    again = changes.playbook("playbooks/remove.yml", endpoint_hosts="all").succeeded()
+    assert {host: again.changed[host] for host in MEMBERS} == NOTHING
