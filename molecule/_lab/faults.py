@@ -33,9 +33,9 @@ def kill(signal: str, pattern: str) -> Callable[[Lab, str], object]:
     return lambda lab, host: lab.run(host, "pkill", f"--signal={signal}", "--full", pattern)
 
 
-def manifest(command: str, pod: str) -> Callable[[Lab, str], object]:
-    """take it away, put it back, or change it so that the kubelet starts the pod anew."""
-    return lambda lab, host: lab.run(host, "python3", "/opt/lab/manifest.py", command, pod)
+def manifest(*command: str) -> Callable[[Lab, str], object]:
+    """take it away, put it back, or change it so that the kubelet starts the pod anew; reset, or join again."""
+    return lambda lab, host: lab.run(host, "python3", "/opt/lab/manifest.py", *command)
 
 
 # What runs in the pods.
@@ -103,6 +103,7 @@ FAULTS = {
     "pod-haproxy-hang": Fault("HAProxy in its pod SIGSTOP", kill("STOP", HAPROXY), kill("CONT", HAPROXY), seconds=8),
     "pod-haproxy-restart": Fault("HAProxy's pod replaced", manifest("change", "haproxy"), nothing, seconds=8),
     "pod-haproxy-reload": Fault("HAProxy in its pod reloaded", kill("USR2", HAPROXY_POD), nothing),
+    "pod-reset": Fault("all pods SIGKILL, no kubelet, no manifests", manifest("reset"), manifest("join"), seconds=8),
     "host-freeze": Fault("host frozen", Lab.freeze, Lab.thaw, silences=True, seconds=6),
     "host-kill": Fault("host lost power", Lab.kill, Lab.boot, silences=True, seconds=6),
 }

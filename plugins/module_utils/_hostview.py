@@ -127,6 +127,7 @@ def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
         "tmpfiles": _pods.tmpfiles(endpoints[0]["images"]) if mode == "static_pod" else [],
         "haproxy": _haproxy(endpoints, layout),
         "keepalived": _keepalived(endpoints, host, layout),
+        "release": _release(endpoints) if mode == "static_pod" else {},
     }
 
 
@@ -217,7 +218,10 @@ def _pod_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> 
                   interpreter="/bin/sh"),
             _file("keepalived", _pods.CONFIG["keepalived"], "keepalived/templates/keepalived.conf.j2", "keepalived",
                   mode="0600", secret=_has_secret(endpoints)),
+            _file("keepalived", _pods.RELEASE, "keepalived/files/release", "pod-script", mode="0755"),
         ]
+        files += [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2],
+                        "release-unit") for path in _pods.RELEASE_UNITS]
     return files + [
         _file(role, _pods.manifest_path(endpoints[0]["manifest_dir"], role), "haproxy/templates/pod.yaml.j2",
               "manifest", mode="0600")
@@ -438,6 +442,34 @@ def _globals() -> List[str]:
         "min_auto_priority_delay 250000",
         "vrrp_rlimit_rttime 500000",
     ]
+
+
+def _release(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    """What takes VIPs away that a killed pod has left, and is never started again."""
+    return {
+        "script": _pods.RELEASE,
+        "manifest": _pods.manifest_path(endpoints[0]["manifest_dir"], "keepalived"),
+        "vips": list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
+                                   for instance in endpoint["instances"] for vip in instance["vips"])),
+        "sandbox": [
+            "CapabilityBoundingSet=CAP_NET_ADMIN",
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+            "ProtectHome=yes",
+            "PrivateTmp=yes",
+            "PrivateDevices=yes",
+            "ProtectKernelModules=yes",
+            "ProtectKernelTunables=yes",
+            "ProtectControlGroups=yes",
+            "RestrictAddressFamilies=AF_NETLINK AF_UNIX",
+            "RestrictNamespaces=yes",
+            "RestrictRealtime=yes",
+            "RestrictSUIDSGID=yes",
+            "LockPersonality=yes",
+            "MemoryDenyWriteExecute=yes",
+            "SystemCallArchitectures=native",
+        ],
+    }
 
 
 def _own_addresses(endpoints: Iterable[Mapping[str, Any]], host: str) -> List[str]:

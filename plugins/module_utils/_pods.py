@@ -25,6 +25,9 @@ CHECK = FOLDER["keepalived"] + "/check"
 # What the start script of keepalived's pod has to know, and no restart of it carries.
 START = FOLDER["keepalived"] + "/start"
 NOTIFY = FOLDER["keepalived"] + "/notify"
+# Run by the host, not in the pod, once keepalived's manifest is gone.
+RELEASE = FOLDER["keepalived"] + "/release"
+RELEASE_UNITS = ["/etc/systemd/system/kubeha-release.%s" % kind for kind in ("service", "path")]
 STATE = {name: "/run/kubeha/" + name for name in ("haproxy", "keepalived", "unit")}
 SOCKET = STATE["haproxy"] + "/kubeha.sock"
 DRAIN = "/var/lib/kubeha/drain"

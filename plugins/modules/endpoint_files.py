@@ -164,6 +164,12 @@ folders_changed:
   type: list
   elements: str
   sample: [/run/kubeha/haproxy]
+units_changed:
+  description: systemd units of this collection's own that were or would be enabled and started.
+  returned: success
+  type: list
+  elements: str
+  sample: [kubeha-release.path]
 enabled:
   description: Whether the daemon's service is started at boot.
   returned: success
@@ -246,7 +252,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Set
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -258,6 +264,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _ownership,
     _pods,
     _podstate,
+    _release_io,
 )
 
 STATE = _hostview.STATE
@@ -321,6 +328,7 @@ class Found:
     sysctls: Dict[str, str]
     folders: List[str]
     listed: List[str]
+    units: List[str] = field(default_factory=list)
     foreign_manifests: List[str] = field(default_factory=list)
     other_mode: List[str] = field(default_factory=list)
     invalid: List[Dict[str, Any]] = field(default_factory=list)
@@ -410,6 +418,7 @@ class Deployment:
             stale = []
         sysctls = {**released_sysctls([*stale, *planned], files), **wanted_sysctls(files)}
         found = Found(files, stale, sysctls, wanted_folders(files), listed)
+        found.units = wanted_units(found.changed_files, planned)
         if found.manifest:
             found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         # What serves goes on doing so until the host's turn comes.
@@ -588,14 +597,16 @@ class Deployment:
                 make_volatile_folders(found.files, wanted_folders(found.files))
             self._put(file)
         make_volatile_folders(found.files, wanted_folders(found.files))
-        for path in found.stale:
-            # A host that is moved to the other mode gets back what was there before us.
-            if os.path.isfile(ADOPTED + path):
-                shutil.move(ADOPTED + path, path)
-            else:
-                os.unlink(path)
-            sync_folder(os.path.dirname(path))
-            remove_if_ours(os.path.dirname(path))
+        if found.units:
+            _release_io.begin()
+        # A host that is moved to the other mode gets back what was there before us.
+        originals = {path: ADOPTED + path for path in found.stale if os.path.isfile(ADOPTED + path)}
+        take_away(path for path in found.stale if path not in originals)
+        for path, kept in originals.items():
+            shutil.move(kept, path)
+        for folder in {os.path.dirname(path) for path in found.stale}:
+            sync_folder(folder)
+            remove_if_ours(folder)
         if not self.module.params["keep_stale"]:
             write_list(self.role, sorted(planned))
         self._note_plan(found)
@@ -698,9 +709,9 @@ class Deployment:
                 for file in files:
                     if file.changed:
                         self._put(file)
-                for path in result["removed_files"]:
-                    os.unlink(path)
-                    sync_folder(os.path.dirname(path))
+                if wanted_units([file for file in files if file.changed], set(kept)):
+                    _release_io.begin()
+                take_away(result["removed_files"])
                 write_list(self.role, kept)
                 self._note_plan(Found(files, [], {}, [], []))
                 for name, value in sysctls.items():
@@ -726,8 +737,7 @@ class Deployment:
         if not self.module.check_mode:
             for path, kept in originals.items():
                 shutil.move(kept, path)
-            for path in removed:
-                os.unlink(path)
+            take_away(removed)
             for name, value in sysctls.items():
                 self._set_sysctl(name, value)
             for path in state:
@@ -783,13 +793,15 @@ class Deployment:
     def _result(self, found: Found) -> Dict[str, Any]:
         changed = [file.path for file in found.changed_files]
         result: Dict[str, Any] = {
-            "changed": bool(changed or found.stale or found.foreign_manifests or found.folders or found.sysctls),
+            "changed": bool(changed or found.stale or found.foreign_manifests or found.folders or found.units
+                            or found.sysctls),
             "changed_files": changed,
             "removed_files": found.stale,
             "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
             "validated": not found.not_validated,
             "not_validated": found.not_validated,
             "folders_changed": found.folders,
+            "units_changed": found.units,
             "sysctls_changed": sorted(found.sysctls),
         }
         result.update(self._daemon(found))
@@ -1088,6 +1100,26 @@ def make_folders(path: str, mode: int = 0o755) -> None:
         make_folders(os.path.dirname(path), mode)
         os.mkdir(path, mode)
         os.chmod(path, mode)
+
+
+def wanted_units(changed: Iterable[File], planned: Set[str]) -> List[str]:
+    """Our own unit, where it's planned and systemd doesn't have it as it will be."""
+    if not _release_io.is_among(planned):
+        return []
+    return [_release_io.WATCHER] if _release_io.is_among(file.path for file in changed) or _release_io.is_off() else []
+
+
+def take_away(paths: Iterable[str]) -> None:
+    """Files of ours; what systemd makes of them ends first."""
+    paths = list(paths)
+    units = _release_io.is_among(paths)
+    if units:
+        _release_io.end()
+    for path in paths:
+        os.unlink(path)
+        sync_folder(os.path.dirname(path))
+    if units:
+        _release_io.forget()
 
 
 def is_foreign(path: str) -> bool:

@@ -10,15 +10,17 @@ Each step builds on those before it, so the first that fails ends the run. See R
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import yaml
 from _lab import kubernetes, pods
 from _lab.lab import Lab, down
+from _lab.measure import Change, Measurement, Watch
 from _lab.podman import LabError, say
 from cluster import CLIENT, HERE, IGNORED_PREFLIGHT, PORT, Cluster, Failure, Stream, metered, seen, until
 
@@ -176,11 +178,13 @@ def upgrade(cluster: Cluster) -> str:
 def shrink(cluster: Cluster) -> str:
     """The first control plane goes, which holds the VIP: kubeadm reset, out of the inventory, site.yml"""
     gone, *rest = cluster.members
-    with metered(cluster.lab, cluster.endpoint) as meter:
+    with metered(cluster.lab, cluster.endpoint, interval=0.01) as meter, two_holders(cluster) as both:
         if not cluster.pods:
             cluster.forget(gone)
         cluster.reset(gone)
-        cluster.kubectl("delete", "node", gone)
+        # For a moment other hosts still know the one that is gone, as API server or as holder.
+        deleted = until("the node is deleted through the VIP", lambda: cluster.kubectl("delete", "node", gone), 15)
+        until("one of the others holds the VIP", lambda: cluster.holder() in rest, 15, 0.1)
     if cluster.pods:
         put_back(cluster, gone)
         cluster.forget(gone)
@@ -190,7 +194,10 @@ def shrink(cluster: Cluster) -> str:
     agree(cluster)
     if not all_ready(cluster):
         raise Failure(f"not all nodes are ready: {cluster.ready()}")
-    return f"{cluster.holder()} holds the VIP; {seen(meter)}; {changed}; site.yml: {seen(playbook)}"
+    return (
+        f"{cluster.holder()} holds the VIP; two hosts had it for {both['seconds']:.1f} s; kubectl after {deleted:.1f} s; "
+        f"{seen(meter)}; {changed}; site.yml: {seen(playbook)}"
+    )
 
 
 STEPS: tuple[Callable[[Cluster], str], ...] = (
@@ -223,6 +230,20 @@ def put_back(cluster: Cluster, host: str) -> None:
         raise Failure(f"kubeadm reset has left manifests on {host}: {cluster.manifests(host)}")
     cluster.playbook("site")
     unproven(cluster, host)
+
+
+@contextlib.contextmanager
+def two_holders(cluster: Cluster) -> Iterator[dict[str, float]]:
+    """While the block runs members say when the VIP comes and goes; afterwards the result is filled."""
+    result: dict[str, float] = {}
+    with contextlib.ExitStack() as stack:
+        watched = Watch(cluster.lab, cluster.vip, stack)
+        for host in cluster.members:
+            watched.start(host)
+        yield result
+        end = time.monotonic()
+        changes = [Change(*change) for change in watched.changes]
+    result["seconds"] = Measurement([], end, end, end, changes).two_holders()
 
 
 def agree(cluster: Cluster) -> None:

@@ -25,6 +25,7 @@ SCRIPTS = {
     "notify": ROLES / "keepalived/files/kubeha-notify",
     "run-keepalived": ROLES / "keepalived/files/pod-run",
     "run-haproxy": ROLES / "haproxy/files/pod-run",
+    "release": ROLES / "keepalived/files/release",
 }
 TOOLS = {name: shutil.which(name) for name in ("dash", "bash", "wget", "busybox", "sha256sum", "mv", "rm", "sleep")}
 pytestmark = pytest.mark.skipif(None in TOOLS.values(), reason="needs %s" % ", ".join(TOOLS))
@@ -70,6 +71,7 @@ class Pod:
         # Nothing of this machine's own is in reach.
         for path in (":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "/usr/sbin:/usr/bin:/sbin:/bin"):
             text = text.replace(path, "" if path.startswith(":") else str(self.bin))
+        text = text.replace("processes=/proc\n", "processes=%s/proc\n" % self.root)
         text = text.replace("/bin/bash /usr/bin/bash /usr/local/bin/bash", "%s/bash" % self.bin)
         script = self.root / name
         script.write_text("#!%s/sh\n%s" % (self.bin, text.partition("\n")[2]), encoding="utf-8")
@@ -343,3 +345,97 @@ def test_an_image_without_keepalived_is_refused(pod):
     process = pod.start("run-keepalived")
     assert "no keepalived" in process.communicate(timeout=20)[0].decode()
     assert process.returncode == 1
+
+
+# What takes VIPs away on the host
+
+# Says what is on the host, and notes what else it's told.
+IP = """
+case "$*" in
+    "-o address show to 198.51.100.100/32")
+        [ ! -e {root}/comes-back ] || : >{root}/manifest
+        echo '2: eth0    inet 198.51.100.100/24 scope global eth0\\       valid_lft forever'
+        echo '3: eth1@if7    inet 198.51.100.100/32 scope global eth1\\       valid_lft forever' ;;
+    "-o address show to 2001:db8::100/128")
+        echo '3: eth1    inet6 2001:db8::100/128 scope global deprecated nodad \\       valid_lft forever' ;;
+    -o*) ;;
+    *) echo "$*" >>{root}/told ;;
+esac
+"""
+TAKEN = ["address del 198.51.100.100/32 dev eth1", "address del 2001:db8::100/128 dev eth1"]
+
+
+class Release:
+    """A host with two VIPs and others' addresses, whose manifest is gone."""
+
+    def __init__(self, pod):
+        self.pod = pod
+        self.manifest = pod.root / "manifest"
+        (pod.root / "etc/kubeha/keepalived/start").write_text(
+            "takeover 400\naddress 198.51.100.11\nvip 198.51.100.100/32\nvip 2001:db8::100/128\nvip 2001:db8::9/128\n")
+        pod.program("ip", IP.replace("{root}", str(pod.root)))
+        self.process(1, "(systemd) S")
+
+    def process(self, pid, said):
+        folder = self.pod.root / "proc" / str(pid)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "stat").write_text("%d %s 1 1 1\n" % (pid, said))
+
+    def start(self):
+        return self.pod.start("release", self.manifest)
+
+    def told(self):
+        path = self.pod.root / "told"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+# Hosts that systemd runs have a shell of their own, and no busybox in place of ip.
+@pytest.fixture(name="release", params=["debian", "bash-as-sh"])
+def fixture_release(request, tmp_path):
+    return Release(Pod(tmp_path, request.param))
+
+
+def test_vips_of_a_killed_keepalived_are_taken_and_nothing_else(release):
+    release.process(7, "(keepalived) Z")
+    process = release.start()
+    output = process.communicate(timeout=20)[0].decode()
+    assert (process.returncode, release.told()) == (0, TAKEN)
+    assert output.splitlines()[0] == (
+        "took 198.51.100.100 from eth1: keepalived was killed, and its manifest is gone")
+
+
+def test_a_manifest_that_is_there_keeps_everything(release):
+    release.manifest.touch()
+    assert release.start().wait(timeout=20) == 0
+    assert release.told() == []
+
+
+def test_a_keepalived_that_is_ending_gets_its_time(release):
+    release.process(7, "(keepalived) S")
+    process = release.start()
+    time.sleep(0.5)
+    assert process.poll() is None and release.told() == []
+    shutil.rmtree(release.pod.root / "proc/7")
+    assert process.wait(timeout=20) == 0
+    assert release.told() == TAKEN
+
+
+def test_a_manifest_that_comes_back_meanwhile_keeps_everything(release):
+    release.process(7, "(keepalived_vrrp) R")
+    process = release.start()
+    time.sleep(0.3)
+    release.manifest.touch()
+    assert process.wait(timeout=20) == 0
+    assert release.told() == []
+    # Even at the last moment.
+    release.manifest.unlink()
+    shutil.rmtree(release.pod.root / "proc/7")
+    (release.pod.root / "comes-back").touch()
+    assert release.start().wait(timeout=20) == 0
+    assert release.told() == []
+
+
+def test_where_nobody_wrote_down_vips_none_are_taken(release):
+    (release.pod.root / "etc/kubeha/keepalived/start").unlink()
+    assert release.start().wait(timeout=20) == 0
+    assert release.told() == []

@@ -5,14 +5,17 @@
 """Do to a static pod's manifest what administrators and upgrades do.
 
     manifest.py take|put|change haproxy|keepalived
+    manifest.py reset|join
 
-change makes the kubelet start the pod anew, as another image would.
+change makes the kubelet start the pod anew, as another image would. reset does as kubeadm reset: it stops the kubelet,
+kills all pods and takes both manifests. join undoes it.
 """
 
 from __future__ import annotations
 
 import pathlib
 import re
+import subprocess
 import sys
 import time
 
@@ -20,7 +23,21 @@ MANIFESTS = pathlib.Path("/etc/kubernetes/manifests")
 AWAY = pathlib.Path("/var/lib/lab-manifests")
 
 
-def main(command: str, pod: str) -> int:
+PODS = ("haproxy", "keepalived")
+
+
+def main(command: str, *pods: str) -> int:
+    if command == "reset":
+        subprocess.run(["systemctl", "stop", "kubelet"], check=True)
+        kill_containers()
+    for pod in pods or PODS:
+        act({"reset": "take", "join": "put"}.get(command, command), pod)
+    if command == "join":
+        subprocess.run(["systemctl", "start", "kubelet"], check=True)
+    return 0
+
+
+def act(command: str, pod: str) -> None:
     here, away = MANIFESTS / f"kubeha-{pod}.yaml", AWAY / f"kubeha-{pod}.yaml"
     AWAY.mkdir(exist_ok=True)
     if command == "take":
@@ -34,7 +51,15 @@ def main(command: str, pod: str) -> int:
         replace(here, re.sub(r"\n( *)annotations: *\n( *)", changed, text))
     else:
         raise SystemExit(__doc__)
-    return 0
+
+
+def kill_containers() -> None:
+    """At once, as crictl rmp --force does it."""
+    client = ["ctr", "--namespace", "k8s.io", "tasks"]
+    tasks = subprocess.run([*client, "list", "--quiet"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    for task in tasks:
+        # One may have ended with another.
+        subprocess.run([*client, "kill", "--signal=SIGKILL", task], check=False)
 
 
 def replace(path: pathlib.Path, text: str) -> None:

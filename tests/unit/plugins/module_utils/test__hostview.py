@@ -58,7 +58,8 @@ def test_static_pods_come_last_but_for_the_plan():
         "/etc/tmpfiles.d/kubeha.conf",
         "/etc/kubeha/haproxy/run", "/etc/kubeha/haproxy/haproxy.cfg",
         "/etc/kubeha/keepalived/run", "/etc/kubeha/keepalived/start", "/etc/kubeha/keepalived/check",
-        "/etc/kubeha/keepalived/notify", "/etc/kubeha/keepalived/keepalived.conf",
+        "/etc/kubeha/keepalived/notify", "/etc/kubeha/keepalived/keepalived.conf", "/etc/kubeha/keepalived/release",
+        "/etc/systemd/system/kubeha-release.service", "/etc/systemd/system/kubeha-release.path",
         "/etc/kubernetes/manifests/kubeha-haproxy.yaml", "/etc/kubernetes/manifests/kubeha-keepalived.yaml",
         "/etc/kubeha/plan.json"]
     assert paths(the_plan, "cp4") == []

@@ -137,7 +137,19 @@ def test_what_keepalived_starts_with():
     text = files(plan(pods(endpoint(families=("ipv4", "ipv6")))))["/etc/kubeha/keepalived/start"]["content"]
     assert text.splitlines()[2:] == [
         "takeover 1100", "address 198.51.100.11",
-        "address 2001:db8:1::11=20010db8000100000000000000000011"]
+        "address 2001:db8:1::11=20010db8000100000000000000000011",
+        "vip 198.51.100.100/32", "vip 2001:db8:1::100/128"]
+
+
+def test_what_lets_go_of_vips_may_change_the_network_and_nothing_else():
+    found = files(plan(pods(manifest_dir="/srv/manifests")))
+    service = found["/etc/systemd/system/kubeha-release.service"]["content"].splitlines()
+    manifest = "/srv/manifests/kubeha-keepalived.yaml"
+    assert "ExecStart=/bin/sh /etc/kubeha/keepalived/release %s" % manifest in service
+    assert {"CapabilityBoundingSet=CAP_NET_ADMIN", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= set(service)
+    # Else five manifests within ten seconds would end it for good.
+    assert "StartLimitIntervalSec=0" in service
+    assert "PathChanged=%s" % manifest in found["/etc/systemd/system/kubeha-release.path"]["content"].splitlines()
 
 
 def test_scripts_of_pods_are_for_any_shell():

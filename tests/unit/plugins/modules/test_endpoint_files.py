@@ -12,6 +12,7 @@ import stat
 from hashlib import sha256
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _release_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
@@ -568,6 +569,93 @@ def test_a_pod_s_first_and_second_run(node):
     node.starts()
     again = node.run(node.pod_files())
     assert not again["changed"] and again["active"] and again["validated"] and len(node.called()) == 1
+
+
+class WatchedHost(PodHost):
+    """A node whose systemd watches a manifest, as far as it's told to."""
+
+    def __init__(self, root, monkeypatch):
+        super().__init__(root, monkeypatch)
+        self.units = [self.path("/etc/systemd/system/kubeha-release.%s" % kind) for kind in ("service", "path")]
+        monkeypatch.setattr(_release_io._pods, "RELEASE_UNITS", self.units)
+        for state in ("enabled", "active"):
+            monkeypatch.setenv("KUBEHA_" + state.upper(), str(root / state))
+        self.binary("systemctl", """
+case "$*" in
+    show*) [ ! -e "$KUBEHA_ACTIVE" ] || echo ActiveState=active
+           [ ! -e "$KUBEHA_ENABLED" ] || echo UnitFileState=enabled
+           echo NeedDaemonReload=no; exit ;;
+    "enable "*) [ -e "{unit}" ] && : >"$KUBEHA_ENABLED" ;;
+    "restart "*) : >"$KUBEHA_ACTIVE" ;;
+    "disable "*) [ -e "{unit}" ] && rm -f "$KUBEHA_ENABLED" "$KUBEHA_ACTIVE" ;;
+esac
+code=$?
+echo "$*" >>{calls}
+exit $code""".replace("{unit}", self.units[1]).replace("{calls}", str(self.calls)))
+
+    def watched_files(self, text="one\n"):
+        owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
+        return self.pod_files() + [
+            dict(owner, path=path, kind="release-unit", mode="0644", content=OURS + text, guarded=False, secret=False,
+                 role="haproxy", template=None) for path in self.units]
+
+    def watches(self):
+        return (self.root / "enabled").exists() and (self.root / "active").exists()
+
+
+@pytest.fixture(name="watched")
+def fixture_watched(tmp_path, monkeypatch):
+    return WatchedHost(tmp_path, monkeypatch)
+
+
+BEGIN = ["daemon-reload", "enable kubeha-release.path", "restart kubeha-release.path"]
+END = ["disable --now kubeha-release.path", "stop kubeha-release.service kubeha-release.path", "daemon-reload"]
+
+
+def test_the_watcher_is_on_while_its_files_are_there(watched):
+    assert watched.run(watched.watched_files(), check_mode=True)["units_changed"] == ["kubeha-release.path"]
+    assert watched.called() == []
+    watched.run(watched.watched_files())
+    assert watched.watches() and watched.called()[-3:] == BEGIN
+    again = watched.run(watched.watched_files())
+    assert not again["changed"] and again["units_changed"] == [] and watched.called()[-3:] == BEGIN
+    # Another manifest to watch.
+    assert watched.run(watched.watched_files("two\n"))["units_changed"] == ["kubeha-release.path"]
+    assert watched.called()[-3:] == BEGIN
+    # As the other mode has none.
+    assert watched.run(watched.pod_files())["removed_files"] == sorted(watched.units)
+    assert not watched.watches() and watched.called()[-3:] == END
+    assert not any(os.path.exists(path) for path in watched.units)
+
+
+@pytest.mark.parametrize("lost", ["enabled", "active"])
+def test_a_watcher_that_somebody_stopped_is_a_change(watched, lost):
+    watched.run(watched.watched_files())
+    (watched.root / lost).unlink()
+    result = watched.run(watched.watched_files())
+    assert result["changed"] and result["changed_files"] == [] and watched.watches()
+    assert not watched.run(watched.watched_files())["changed"]
+
+
+def test_removal_ends_the_watcher(watched):
+    watched.run(watched.watched_files())
+    watched.run([], state="absent")
+    assert not watched.watches() and watched.called()[-3:] == END
+
+
+def test_going_back_to_what_had_no_watcher_ends_it_and_back_again_begins_it(watched):
+    watched.run(watched.pod_files())
+    watched.starts()
+    watched.run(watched.watched_files())
+    assert watched.watches()
+    assert watched.run(watched.watched_files(), state="previous")["removed_files"] == sorted(watched.units)
+    assert not watched.watches() and watched.called()[-3:] == END
+
+
+def test_a_watcher_that_cannot_be_started_is_said(watched):
+    watched.binary("systemctl", "echo no systemd here; exit 1")
+    with pytest.raises(OSError, match="systemctl daemon-reload: no systemd here"):
+        watched.run(watched.watched_files())
 
 
 def test_folders_are_there_before_the_manifest(node, monkeypatch):
