@@ -77,13 +77,13 @@ venv() {
     local name=$1 file=$2 python=${3:-${KUBEHA_PYTHON:-python3}} key path
     command -v "$python" >/dev/null || die "$python is not installed"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || need_apt python3-venv
-    # Recreated when the requirements, the interpreter or the place of the cache change.
+    # Recreated when the requirements, the interpreter or the place of the cache change: its programs name that place.
     key=$({ cat "$file"; "$python" -VV; } | sha256sum | cut -c1-12)
-    path=$CACHE/venv/$name-$key
     mkdir -p "$CACHE/venv"
+    path=$(cd "$CACHE/venv" && pwd -P)/$name-$key
     (
         flock 9
-        [ ! -e "$path/.complete" ] || exit 0
+        [ -e "$path/.complete" ] && [ -x "$(sed -n '1s/^#!//p' "$path/bin/pip")" ] && exit 0
         rm -rf "$path"
         step "Creating the Python environment '$name'" -- _create_venv "$path" "$file" "$python"
         touch "$path/.complete"
