@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runs", type=int, default=1, help="of each change")
     parser.addoption("--kills", type=int, default=2, help="at how many random points a run is interrupted")
     parser.addoption("--seed", type=int, default=0, help="of those points; 0 is another one each time")
+
+
+def pytest_configure() -> None:
+    # However it's ended, labs are removed and what was measured is told; a shell's background jobs ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

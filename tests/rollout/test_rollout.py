@@ -26,18 +26,26 @@ DEPLOYED = (
 
 
 def test_check_and_diff_say_what_a_run_will_do(changes: Changes) -> None:
-    wanted = {"endpoint_health_path": "/livez", "endpoint_auth": "pass", "endpoint_auth_password": SECRET}
-    before = changes.on_all("sh", "-c", DEPLOYED)
-    said = changes.site("--check", "--diff", **wanted).succeeded()
-    assert changes.on_all("sh", "-c", DEPLOYED) == before
-    # Members that won't hear each other change the other way round.
-    assert orders(said) == {"haproxy": list(reversed(MEMBERS)), "keepalived": list(MEMBERS)}
-    assert "/livez" in said.output and "auth_pass" in said.output and SECRET not in said.output
+    wanted = {"endpoint_health_path": "/livez", "endpoint_timing": {"check_fall": 7}}
+    said = checked(changes, **wanted)
+    assert orders(said) == {"haproxy": list(reversed(MEMBERS)), "keepalived": list(reversed(MEMBERS))}
     did = changes.site("--diff", **wanted).succeeded()
-    assert SECRET not in did.output
     assert orders(did) == orders(said)
     assert differences(did) == differences(said)
+    assert any("/livez" in line for line in differences(did))
+    # Members that won't hear each other change the other way round, and nobody reads the password.
+    said = checked(changes, endpoint_auth="pass", endpoint_auth_password=SECRET, **wanted)
+    assert orders(said) == {"keepalived": list(MEMBERS)}
+    assert "auth_pass" in said.output and SECRET not in said.output
     changes.settle()
+
+
+def checked(changes: Changes, **variables: object) -> Run:
+    """What a run says that it would do, and doesn't."""
+    before = changes.on_all("sh", "-c", DEPLOYED)
+    run = changes.site("--check", "--diff", **variables).succeeded()
+    assert changes.on_all("sh", "-c", DEPLOYED) == before
+    return run
 
 
 def orders(run: Run) -> dict[str, list[str]]:
