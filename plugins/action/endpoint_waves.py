@@ -98,22 +98,23 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
         force = str(look.get("force"))
         if args["work"]:
             force = "upgrade" if (found.get(args["work"]) or {}).get("changed") else _waves.NOTHING
-        seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])))
+        seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])),
+                                 bool(look.get("rekeyed")))
     stopped = _waves.neighbours(plan, lost)
     for host in stopped:
         if host in seen:
             seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
-    quiet = [] if not args["silence"] else [
-        host for host in _waves.strangers(plan, _deployed(variables), seen) if seen[host].has_work]
+    quiet = {} if not args["silence"] else {
+        host: why for host, why in _waves.strangers(plan, _deployed(variables), seen).items() if seen[host].has_work}
     seen.update({host: dataclasses.replace(seen[host], running=False) for host in quiet})
     waves = _waves.waves(plan, seen)
     return {
-        "quiet": quiet,
+        "quiet": list(quiet),
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
         "held": sorted({vip for look in seen.values() for vip in look.holds}),
         "lost": lost,
-        "text": _waves.text(args["title"], waves, seen),
+        "text": _waves.text(args["title"], waves, seen, quiet),
     }
 
 

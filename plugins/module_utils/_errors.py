@@ -143,6 +143,9 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "vip_outside_subnet": (
         "must lie in the balancers' subnet; they have {networks}",
         "choose a free address there, or set endpoint_vip_routed: true if routers carry it to the balancers"),
+    "former_unusable": (
+        "{endpoint} goes on serving its former VIPs and ports, and {reason}",
+        "set it to true, which lets them go; kubeconfigs that use them stop working then"),
     "vip_in_cluster_network": (
         "lies in the pods' or services' network {subnet} ({variable})",
         "choose an address outside of it, or correct {variable} if the cluster uses another network"),
@@ -275,6 +278,11 @@ WARNINGS: dict[str, str] = {
     "balancer_alone": "{host} is the only balancer of {endpoint}, so nothing takes over when it fails",
     "deployed_unreadable": "the plan stored on {host} can't be read and is ignored: {reason}",
     "facts_unreadable": "{host} reported networks that can't be read; they are ignored: {reason}",
+    "former_kept": (
+        "{endpoint} goes on serving {what}, which {are} not written any more, so that kubeconfigs can be changed in"
+        " peace; endpoint_release_former: true lets go"),
+    "former_released": (
+        "{endpoint} lets {what} go, as endpoint_release_former says: whoever still uses that has to use {new}"),
     "hmac_untried": "endpoint_auth: hmac is untried: no distribution had a keepalived that can do it",
     "image_floating": (
         "image {image} ({variable}) has {what}, so hosts may run different versions of it, and a restart may change"

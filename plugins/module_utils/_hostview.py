@@ -156,6 +156,11 @@ def balancers(plan: Mapping[str, Any]) -> List[str]:
                               for instance in endpoint["instances"] for member in instance["members"]))
 
 
+def ports_of(endpoint: Mapping[str, Any]) -> List[int]:
+    """The port that clients use, and former ones that some of them may still use."""
+    return [endpoint["port"], *(endpoint.get("former") or {}).get("ports", ())]
+
+
 def mode_of(plan: Mapping[str, Any], host: str) -> Optional[str]:
     """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
     return next((endpoint["mode"] for endpoint in _balanced_by(plan, host)), None)

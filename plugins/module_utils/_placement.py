@@ -345,7 +345,11 @@ class _Draft:
         for vip in self.spec.vips(self.family):
             inside = subnet.holds(vip.address)
             kind = reserved_kind(vip.address, subnet) if inside else None
-            if not inside and not self.spec.vip_routed:
+            if not inside and not self.spec.vip_routed and vip.address in self.spec.former_vips:
+                At(self.around.findings, self.spec.origin("release_former")).problem(
+                    "former_unusable", str(vip), endpoint=self.spec.name,
+                    reason="that lies outside of the balancers' subnet {0}".format(subnet))
+            elif not inside and not self.spec.vip_routed:
                 self.at_vip.problem("vip_outside_subnet", str(vip), networks=subnet)
             elif kind:
                 self.at_vip.problem("vip_network_address", str(vip), kind=kind, subnet=subnet)

@@ -19,6 +19,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     FAMILIES,
     IPV6,
     Address,
+    Located,
     require_netaddr,
     unusable_kind,
 )
@@ -48,7 +49,12 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import (
     read_hosts,
     read_intent,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, deployed_versions, read_stored
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import (
+    Stored,
+    deployed_versions,
+    read_stored,
+    served,
+)
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Timing, fit
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_host_name
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (
@@ -106,6 +112,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
     _check_shared_hosts(findings, specs)
     _check_pods(findings, specs, common)
     vips = _check_vips(findings, specs, known, hosts, stored)
+    vips.update(_keep_former_vips(findings, specs, vips, hosts, stored))
 
     around = Surroundings(findings, known, common.sayings, stored, vips)
     instances = [place(around, spec) for spec in specs]
@@ -251,6 +258,11 @@ def _check_pod_ports(findings: Findings, specs: list[Spec], common: Globals, por
     for spec, port in pods:
         if port < _UNPRIVILEGED and "port" not in spec.refused:
             At(findings, spec.origin("port")).problem("image_port_privileged", port, user=user)
+        for former in spec.former_ports:
+            if former < _UNPRIVILEGED:
+                At(findings, spec.origin("release_former")).problem(
+                    "former_unusable", "port {0}".format(former), endpoint=spec.name,
+                    reason="HAProxy's pod runs as user {0}, which can't listen on it".format(user))
     if pods and common.health_port < _UNPRIVILEGED:
         At(findings, "haproxy_health_port").problem("image_port_privileged", common.health_port, user=user)
 
@@ -287,6 +299,29 @@ def _check_cluster_networks(at: At, spec: Spec, vip: Address) -> None:
         for subnet in getattr(spec, key):
             if subnet.holds(vip):
                 at.problem("vip_in_cluster_network", str(vip), subnet=subnet, variable=spec.origin(key))
+
+
+def _keep_former_vips(findings: Findings, specs: list[Spec], vips: t.Container[Address], hosts: t.Any,
+                      stored: Stored) -> dict[Address, str]:
+    """Deployed VIPs that aren't written any more stay beside the new ones, until somebody lets them go."""
+    kept: dict[Address, str] = {}
+    for spec in specs:
+        former = [vip for vip in served(stored.records(spec)).vips if vip not in vips and vip not in kept]
+        if not former or not spec.vip or "vip" in spec.refused:
+            continue
+        what = listed(map(str, former))
+        if spec.release_former:
+            findings.warn("former_released", endpoint=spec.name, what=what, new=listed(str(vip) for vip in spec.vip))
+            continue
+        findings.warn("former_kept", endpoint=spec.name, what=what, are="are" if len(former) > 1 else "is")
+        for vip, host in _owners(former, {}, hosts, stored).items():
+            At(findings, spec.origin("release_former")).problem(
+                "former_unusable", str(vip), endpoint=spec.name,
+                reason="that is {0}'s own address now".format(printable(host, 60)))
+        spec.former_vips = former
+        spec.vip = [*spec.vip, *(Located(vip, None) for vip in former)]
+        kept.update(dict.fromkeys(former, spec.name))
+    return kept
 
 
 def _owners(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any, stored: Stored) -> dict[Address, str]:
@@ -467,6 +502,7 @@ def _endpoint(planned: _Planned) -> dict[str, t.Any]:
         "manage_network": spec.manage_network,
         "adopt": spec.adopt,
         "accept_findings": spec.accept_findings,
+        "former": {"vips": [str(vip) for vip in spec.former_vips], "ports": spec.former_ports},
         "manifest_dir": spec.manifest_dir if static_pod else None,
         "images": _images(planned.common) if static_pod else None,
         "image_auth": planned.common.image_auth if static_pod else [],

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, listed
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, served
 
 DEDICATED_PORT = 6443
 STACKED_PORT = 8443
@@ -29,13 +29,15 @@ class Ports(t.NamedTuple):
 
     port: int
     stacked: bool                       # an API server runs on one of its balancers
-    shared: bool                        # another endpoint has the same port on one of its balancers
+    shared: bool                        # another endpoint has one of its ports on one of its balancers
 
     def binds(self, spec: Spec) -> list[dict[str, t.Any]]:
         """HAProxy's listeners: every address of the VIPs' families, or just the VIPs where a port is shared."""
+        ports = (self.port, *spec.former_ports)
         if self.shared:
-            return [{"address": str(vip.address), "port": self.port, "family": vip.address.family} for vip in spec.vip]
-        return [{"address": "*", "port": self.port, "family": family} for family in spec.families]
+            return [{"address": str(vip.address), "port": port, "family": vip.address.family}
+                    for port in ports for vip in spec.vip]
+        return [{"address": "*", "port": port, "family": family} for port in ports for family in spec.families]
 
 
 def plan_ports(findings: Findings, specs: list[Spec], health_port: int, stored: Stored) -> list[Ports]:
@@ -44,11 +46,15 @@ def plan_ports(findings: Findings, specs: list[Spec], health_port: int, stored: 
     stacked = [any(host in apiservers for host in spec.lb_hosts) for spec in specs]
     ports = [_port(findings, spec, stacked[index], stored) for index, spec in enumerate(specs)]
     for spec, port in zip(specs, ports):
+        _keep_former(findings, spec, port, stored)
+    for spec, port in zip(specs, ports):
         if port == health_port:
             At(findings, spec.origin("port")).problem("port_taken_by_health", port)
         for host in spec.lb_hosts:
             if _refuse(At(findings, spec.origin("port")), port, host, apiservers.get(host), spec.variable("port")):
                 break  # the other hosts would say the same
+        for former in spec.former_ports:
+            _refuse_former(At(findings, spec.origin("release_former")), former, spec, health_port, apiservers)
     for host in dict.fromkeys(host for spec in specs for host in spec.lb_hosts):
         at = At(findings, "haproxy_health_port")
         if _refuse(at, health_port, host, apiservers.get(host), at.where):
@@ -69,7 +75,7 @@ def _apiserver_ports(specs: list[Spec]) -> dict[str, dict[int, str]]:
 def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
     default = STACKED_PORT if stacked else DEDICATED_PORT
     planned = default if spec.port is None else spec.port
-    deployed = next((record.port for record in stored.records(spec)), planned)
+    deployed = next((record.ports[0] for record in stored.records(spec)), planned)
     variable = spec.variable("port")
     if planned == deployed or "port" in spec.refused:
         return planned
@@ -78,6 +84,28 @@ def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
     else:
         findings.warn("port_changes", endpoint=spec.name, deployed=deployed, planned=planned)
     return planned
+
+
+def _keep_former(findings: Findings, spec: Spec, planned: int, stored: Stored) -> None:
+    """Deployed ports that aren't planned any more stay open beside the new one, until somebody lets them go."""
+    former = [port for port in served(stored.records(spec)).ports if port != planned]
+    # A default that would change a port is refused anyway.
+    if not former or spec.port is None:
+        return
+    what = "port " + listed(map(str, former))
+    if spec.release_former:
+        findings.warn("former_released", endpoint=spec.name, what=what, new="port {0}".format(planned))
+        return
+    findings.warn("former_kept", endpoint=spec.name, what=what, are="are" if len(former) > 1 else "is")
+    spec.former_ports = former
+
+
+def _refuse_former(at: At, port: int, spec: Spec, health_port: int, apiservers: dict[str, dict[int, str]]) -> None:
+    """A port that clients still use can't be given to anybody else on the same host."""
+    host = next((name for name in spec.lb_hosts if port in apiservers.get(name, {})), None)
+    if host or port == health_port:
+        at.problem("former_unusable", "port {0}".format(port), endpoint=spec.name,
+                   reason="API servers listen on it, as on {0}".format(host) if host else "haproxy_health_port has it")
 
 
 def _refuse(at: At, port: int, host: str, taken: dict[int, str] | None, variable: str) -> bool:
@@ -98,7 +126,8 @@ def _shared(specs: list[Spec], ports: list[int]) -> set[int]:
     shared: set[int] = set()
     for index, spec in enumerate(specs):
         for host in spec.lb_hosts:
-            other = first.setdefault((host, ports[index]), index)
-            if other != index:
-                shared |= {other, index}
+            for port in (ports[index], *spec.former_ports):
+                other = first.setdefault((host, port), index)
+                if other != index:
+                    shared |= {other, index}
     return shared

@@ -15,7 +15,7 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _hostview
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
@@ -372,7 +372,8 @@ class _Place(NamedTuple):
     def deployed_ports(self) -> List[Any]:
         """What the deployed HAProxy listens on."""
         health = [(endpoint.get("haproxy") or {}).get("health") or {} for endpoint in self.stored]
-        return [endpoint.get("port") for endpoint in self.stored] + [item.get("port") for item in health]
+        former = [port for endpoint in self.stored for port in (endpoint.get("former") or {}).get("ports") or ()]
+        return [endpoint.get("port") for endpoint in self.stored] + former + [item.get("port") for item in health]
 
 
 class _Judge:
@@ -448,10 +449,10 @@ class _Judge:
             if _is_ours(item, place):
                 continue
             where = "%s listens on %s" % (_process(item), _socket(item["address"], item["port"]))
-            if item["port"] == endpoint["port"] and _overlaps(item["address"], binds):
+            if item["port"] in _hostview.ports_of(endpoint) and _overlaps(item["address"], binds):
                 if item["kubernetes"]:
                     text_ = "an API server, %s" % where
-                    free, moved = _other_ports(endpoint["port"])
+                    free, moved = _other_ports(item["port"])
                     yield _finding("apiserver_on_port", place.host, place.name, text_, free=free, moved=moved)
                 else:
                     yield _finding("port_taken", place.host, place.name, where, program=item["program"] or "it")

@@ -20,8 +20,11 @@ def plan_text(plan: Mapping[str, t.Any]) -> str:
 
 def _endpoint(endpoint: Mapping[str, t.Any]) -> str:
     vips = ", ".join("%(address)s/%(prefix)s" % vip for vip in endpoint["vips"])
+    former = endpoint.get("former") or {"vips": [], "ports": []}
+    gone = former["vips"] + ["port %d" % port for port in former["ports"]]
     facts = [
         ("virtual IP", "%s, port %d" % (vips, endpoint["port"])),
+        *([("former", "%s, served until endpoint_release_former: true" % ", ".join(gone))] if gone else []),
         ("kubeadm", "--control-plane-endpoint %s" % endpoint["control_plane_endpoint"]),
         ("runs as", "%s, for keepalived %s and HAProxy %s" % (
             {"service": "OS services", "static_pod": "static pods"}[endpoint["mode"]],

@@ -140,11 +140,14 @@ class Spec:
     pod_subnets: list[Subnet]
     service_subnets: list[Subnet]
     vip_routed: bool
+    release_former: bool
     manage_firewall: bool
     manage_network: bool
     adopt: bool
     accept_findings: list[str]
     manifest_dir: str
+    former_vips: list[Address] = field(default_factory=list)        # deployed, and at the end of `vip`
+    former_ports: list[int] = field(default_factory=list)           # deployed
 
     def variable(self, key: str) -> str:
         """The variable that sets a key of this endpoint."""
@@ -238,6 +241,7 @@ _ENDPOINT_FIELDS: dict[str, _Field] = {
     "pod_subnets": _Field(_SUBNETS, []),
     "service_subnets": _Field(_SUBNETS, [Subnet(IPV4, 10 << 24 | 96 << 16, 12)]),
     "vip_routed": _Field(values.boolean, False),
+    "release_former": _Field(values.boolean, False),
     "manage_firewall": _Field(values.boolean, False),
     "manage_network": _Field(values.boolean, False),
     "adopt": _Field(values.boolean, False),

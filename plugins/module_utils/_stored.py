@@ -12,6 +12,7 @@ with a warning, and every value that gets into a new plan passes the same checks
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._values import sa
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version
 
 
+V = t.TypeVar("V")
+
+
 class StoredMember(t.NamedTuple):
     """A balancer's place, as stored."""
 
@@ -42,8 +46,8 @@ class Record:
     host: str
     name: str
     mode: str
-    port: int
-    vips: frozenset[Address]
+    ports: list[int]                                    # the first is the one that was planned then, others are former
+    vips: list[Address]                                 # former ones among them
     vrids: dict[str, int]                               # by family
     members: dict[tuple[str, str], StoredMember]        # by host and family
     backends: dict[str, Address]                        # by host
@@ -61,7 +65,7 @@ class Stored:
             self._by_name.setdefault(record.name, []).append(record)
             for vip in record.vips:
                 self._by_vip.setdefault(vip, []).append(record)
-            self.vips |= record.vips
+            self.vips.update(record.vips)
 
     def records(self, spec: Spec) -> list[Record]:
         """What hosts have stored of an endpoint: of its name or, if it was renamed, of its VIPs.
@@ -74,6 +78,23 @@ class Stored:
         if not found:
             found = [record for vip in spec.vip for record in self._by_vip.get(vip.address, ())]
         return sorted(found, key=lambda record: order.get(record.host, len(order))) if len(found) > 1 else found
+
+
+class Served(t.NamedTuple):
+    """What clients of an endpoint may use."""
+
+    vips: list[Address]
+    ports: list[int]
+
+
+def served(records: list[Record]) -> Served:
+    """What at least half of the hosts have: who was away for long tells of what the others have let go."""
+    return Served(_common([record.vips for record in records]), _common([record.ports for record in records]))
+
+
+def _common(lists: list[list[V]]) -> list[V]:
+    counts = Counter(item for found in lists for item in dict.fromkeys(found))
+    return [item for item, count in counts.items() if 2 * count >= len(lists)]
 
 
 def deployed_versions(records: list[Record]) -> dict[tuple[str, str], Version]:
@@ -126,12 +147,17 @@ def _record(host: str, endpoint: t.Any) -> Record:
         host=host,
         name=_text(endpoint, "name"),
         mode=_text({"mode": "service", **endpoint}, "mode"),
-        port=_integer(endpoint, "port", 1, 65535),
-        vips=frozenset(_address(_mapping(vip)) for vip in _list(endpoint, "vips")),
+        ports=[_integer(endpoint, "port", 1, 65535), *_former_ports(endpoint)],
+        vips=[_address(_mapping(vip)) for vip in _list(endpoint, "vips")],
         vrids=vrids,
         members=members,
         backends={_text(_mapping(item), "name"): _address(item) for item in _list(endpoint, "backends")},
         versions=_versions(endpoint.get("versions")))
+
+
+def _former_ports(endpoint: Mapping[t.Any, t.Any]) -> list[int]:
+    ports = _list(_mapping(endpoint.get("former") or {"ports": []}), "ports")
+    return [_integer({"ports": port}, "ports", 1, 65535) for port in ports]
 
 
 def _versions(value: t.Any) -> dict[str, Version]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
@@ -35,12 +36,13 @@ class Seen:
     """What was seen of one host.
 
     `force` is what a change takes there: nothing, or the word for it. `running` is whether the daemon serves already,
-    `holds` are the VIPs that are there.
+    `holds` are the VIPs that are there. `rekeyed` is whether it has another password than the planned one.
     """
 
     force: str = NOTHING
     running: bool = False
     holds: FrozenSet[str] = frozenset()
+    rekeyed: bool = False
 
     @property
     def has_work(self) -> bool:
@@ -75,24 +77,26 @@ def waves(plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> List[List[Host]
     return result
 
 
-def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen]) -> List[Host]:
-    """Backups that wouldn't hear a holder any more once one of the two has changed: each would hold the VIP.
+def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen]) -> Dict[Host, str]:
+    """Backups that wouldn't hear a holder any more once one of the two has changed: each would hold the VIP. By host
+    what of VRRP it is that changes.
 
     They're silenced until the holder has changed. One that holds something else can't be.
     """
-    found: Dict[Host, None] = {}
+    found: Dict[Host, str] = {}
     for endpoint in plan["endpoints"]:
         members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
         if not any(holds_any(endpoint, seen[host]) for host in members):
             continue
-        wanted = _language(endpoint)
-        speaks = {host: _language(_stored(endpoint, deployed.get(host))) for host in members}
-        if all(language == wanted for language in speaks.values()):
-            continue
+        changes: Dict[str, None] = {}
         for host in members:
-            if not seen[host].holds:
-                found[host] = None
-    return list(found)
+            changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
+            if seen[host].rekeyed and endpoint.get("auth") != "none":
+                changes["password"] = None
+        for host in members:
+            if changes and not seen[host].holds:
+                found[host] = ", ".join(changes)
+    return found
 
 
 def _stored(endpoint: Mapping[str, Any], plan: Any) -> Mapping[str, Any]:
@@ -100,16 +104,42 @@ def _stored(endpoint: Mapping[str, Any], plan: Any) -> Mapping[str, Any]:
     return next((item for item in endpoints or () if item.get("name") == endpoint["name"]), endpoint)
 
 
-def _language(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
-    """What members have to agree on to take each other's adverts."""
-    return {
-        instance.get("family", ""): (
-            instance.get("virtual_router_id"), instance.get("vrrp_version"), endpoint.get("auth"),
-            endpoint.get("transport"),
+def _misheard(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:
+    """What of it keeps members from taking each other's adverts, in words."""
+    old, new = _language(before), _language(after)
+    common = set(old) & set(new)
+    words = [word for (family, word), said in new.items() if (family, word) not in common or old[family, word] != said]
+    # A member that comes or goes has no place to compare.
+    places, wanted = _places(before), _places(after)
+    if any(places[key] != wanted[key] for key in set(places) & set(wanted)):
+        words.append("interface or address")
+    return list(dict.fromkeys(words))
+
+
+def _language(endpoint: Mapping[str, Any]) -> Dict[Tuple[str, str], Any]:
+    """What members have to agree on to take each other's adverts, by family and in words."""
+    found: Dict[Tuple[str, str], Any] = {}
+    for instance in endpoint["instances"]:
+        version = instance.get("vrrp_version")
+        said = {
+            "virtual router ID": instance.get("virtual_router_id"),
+            "version": version,
+            "authentication": endpoint.get("auth"),
+            "transport": endpoint.get("transport"),
             # Version 3 takes the interval from who holds.
-            instance.get("advert_interval") if instance.get("vrrp_version") == 2 else None,
-        )
-        for instance in endpoint["instances"]
+            "interval": instance.get("advert_interval") if version == 2 else None,
+            # keepalived drops an advert with other addresses than its own.
+            "VIP": sorted(vip["address"] for vip in instance.get("vips") or ()),
+        }
+        found.update({(instance.get("family", ""), word): value for word, value in said.items()})
+    return found
+
+
+def _places(endpoint: Mapping[str, Any]) -> Dict[Tuple[str, str], Any]:
+    """Where each member sends from, which is what the others look for."""
+    return {
+        (instance.get("family", ""), member["host"]): (member.get("interface"), member.get("address"))
+        for instance in endpoint["instances"] for member in instance.get("members") or ()
     }
 
 
@@ -275,8 +305,9 @@ def not_reached(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], failur
     return [host for host in hosts if host in stopped and host not in failures and number.get(host, -1) > last]
 
 
-def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen]) -> str:
-    """The order as people read it; nothing where there is none."""
+def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
+         silenced: Mapping[Host, str] = MappingProxyType({})) -> str:
+    """The order as people read it; nothing where there is none. `silenced` are hosts with the reason."""
     if not order:
         return ""
     rows = [
@@ -284,4 +315,9 @@ def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen])
         for index, wave in enumerate(order)
         for place, host in enumerate(wave)
     ]
-    return "%s:\n%s" % (title, table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows))
+    lines = [title + ":", table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows)]
+    for why in dict.fromkeys(silenced.values()):
+        hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
+        lines.append("Stopped until who holds the VIP has changed, because it wouldn't hear the others meanwhile (%s): %s"
+                     % (why, hosts))
+    return "\n".join(lines)

@@ -205,6 +205,10 @@ up:
   type: list
   elements: str
   sample: [kube-apiserver]
+rekeyed:
+  description: Whether the password of a VRRP that goes on is, or in check mode would be, another one.
+  returned: success
+  type: bool
 moving:
   description: Whether a run has left this host ranking below all others.
   returned: success
@@ -822,6 +826,7 @@ class Deployment:
             state,
             serving=(state["active"] or self.role in found.other_mode) and loaded_checksum(self.role) is not None,
             holds=sorted(vips_of(plans) & {address.address for address in _host_io.read_addresses()}),
+            rekeyed=any(rekeyed(file) for file in found.files if file.kind == "keepalived"),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
             up=serving_backends(haproxy),
         )
@@ -913,6 +918,13 @@ def ask_haproxy(path: str) -> Dict[str, Any]:
 def serving_backends(haproxy: Mapping[str, Any]) -> List[str]:
     return sorted(name for name, servers in (haproxy.get("backends") or {}).items()
                   if any(_haproxy.is_up(server["status"]) for server in servers))
+
+
+def rekeyed(file: File) -> bool:
+    """Whether the daemon's members would have different passwords once one of them has this file."""
+    before = _keepalived.secrets((file.present or b"").decode("utf-8", "replace"))
+    after = _keepalived.secrets(file.content.decode("utf-8"))
+    return bool(before and after) and before != after
 
 
 def vips_of(plans: List[Optional[bytes]]) -> Set[str]:

@@ -204,10 +204,10 @@ class Network:
             if manager == "firewalld":
                 zone = zone_of(member["interface"])
                 rules += [Rule(manager, zone + " rich-rule", vrrp_rule(peer)) for peer in member["peers"]]
-                rules.append(Rule(manager, zone + " port", "%d/tcp" % endpoint["port"]))
+                rules += [Rule(manager, zone + " port", "%d/tcp" % port) for port in _hostview.ports_of(endpoint)]
             elif manager == "ufw":
                 rules += [Rule(manager, "", "allow from %s proto vrrp" % peer) for peer in member["peers"]]
-                rules.append(Rule(manager, "", "allow %d/tcp" % endpoint["port"]))
+                rules += [Rule(manager, "", "allow %d/tcp" % port) for port in _hostview.ports_of(endpoint)]
         return list(dict.fromkeys(rules))
 
     # What is there

@@ -319,7 +319,7 @@ class Observer:
     # Ports
 
     def _listeners(self) -> List[Dict[str, Any]]:
-        balancing = {endpoint["port"] for endpoint in self.endpoints}
+        balancing = {port for endpoint in self.endpoints for port in _hostview.ports_of(endpoint)}
         health = {endpoint["haproxy"]["health"]["port"] for endpoint in self.endpoints if endpoint.get("haproxy")}
         ports = balancing | health | {endpoint["apiserver_port"] for endpoint in self.endpoints}
         found: List[Tuple[str, int, str]] = []

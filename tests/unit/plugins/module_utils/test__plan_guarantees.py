@@ -368,13 +368,34 @@ def test_a_vip_that_moves_on_leaves_no_trace(fleet: Fleet, data: st.DataObject) 
     plan = planned(fleet)
     changed = copy.deepcopy(fleet)
     changed[0]["list"][0]["vip"] = [re.sub(r"[0-9a-f]+$", "99", vip) for vip in changed[0]["list"][0]["vip"][:1]]
-    wanted = planned(changed)["endpoints"][0]["instances"][0]["members"]
+    wanted = planned(changed)["endpoints"][0]["instances"][0]
     for instance in plan["endpoints"][0]["instances"]:
         holder = data.draw(st.sampled_from(instance["members"]))
         for vip in instance["vips"]:
             changed[1][holder["host"]]["networks"].insert(
                 0, network(holder["interface"], vip["address"], vip["prefix"]))
-    assert planned(changed, stored(plan))["endpoints"][0]["instances"][0]["members"] == wanted
+    found = planned(changed, stored(plan))["endpoints"][0]["instances"]
+    [members] = [instance["members"] for instance in found if instance["family"] == wanted["family"]]
+    assert members == wanted["members"]
+
+
+@given(fleets(), st.booleans())
+def test_what_clients_use_stays_until_it_is_let_go(fleet: Fleet, release: bool) -> None:
+    plan = planned(fleet)
+    changed = copy.deepcopy(fleet)
+    entry, before = changed[0]["list"][0], plan["endpoints"][0]
+    entry["vip"] = [re.sub(r"[0-9a-f]+$", "99", vip) for vip in entry["vip"][:1]]
+    entry["release_former"] = release
+    after = planned(changed, stored(plan))["endpoints"][0]
+    old, new = ({vip["address"] for vip in endpoint["vips"]} for endpoint in (before, after))
+    assert after["vips"][0]["address"] not in old
+    assert set(after["former"]["vips"]) == (set() if release else old)
+    assert new == {after["vips"][0]["address"]} | set(after["former"]["vips"])
+    # Once more the same: nothing changes. And once they're gone, nothing has to be said any more.
+    again = planned(changed, stored(planned(changed, stored(plan))))["endpoints"][0]
+    assert again == after
+    entry.pop("release_former")
+    assert planned(changed, stored({"endpoints": [after]}))["endpoints"][0] == after
 
 
 # Hosts that come and go

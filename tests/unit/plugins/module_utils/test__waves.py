@@ -122,6 +122,8 @@ def test_the_order_in_words() -> None:
     assert said[0] == "HAProxy:"
     assert [line.split() for line in said[2:]] == [["1", "h2", "restart"], ["2", "h1", "reload", "a"]]
     assert text("HAProxy", [], {}) == ""
+    silenced = text("keepalived", [["h1"], ["h2"]], {"h1": runs("a"), "h2": runs()}, {"h2": "VIP"})
+    assert silenced.splitlines()[-1].endswith("(VIP): h2")
 
 
 # Who wouldn't hear the others any more
@@ -130,27 +132,57 @@ def test_the_order_in_words() -> None:
 def speaking(**words: Any) -> Dict[str, Any]:
     some = plan(endpoint("a", ["h1", "h2", "h3"]))
     some["endpoints"][0].update({"auth": "none", "transport": "unicast"})
-    some["endpoints"][0]["instances"][0].update(
-        {"family": "ipv4", "virtual_router_id": 100, "vrrp_version": 3, "advert_interval": 0.1})
-    for place in (some["endpoints"][0], some["endpoints"][0]["instances"][0]):
-        place.update({key: value for key, value in words.items() if key in place})
+    instance = some["endpoints"][0]["instances"][0]
+    instance.update({"family": "ipv4", "virtual_router_id": 100, "vrrp_version": 3, "advert_interval": 0.1,
+                     "vips": [{"address": "192.0.2.100"}]})
+    for number, member in enumerate(instance["members"], 11):
+        member.update({"interface": "eth0", "address": "192.0.2.%d" % number})
+    for place in (some["endpoints"][0], instance, instance["members"][1]):
+        place.update({key: value for key, value in words.items()
+                      if key in place and (key != "vips" or place is instance)})
     return some
 
 
+NEWCOMER = {"host": "h4", "priority": 147, "interface": "eth0", "address": "192.0.2.14"}
 ALL_RUN = {"h1": runs(), "h2": runs("a"), "h3": runs()}
 
 
-@pytest.mark.parametrize("words, silent", [
-    ({}, []),
-    ({"virtual_router_id": 77}, ["h1", "h3"]),
-    ({"vrrp_version": 2, "auth": "pass", "advert_interval": 1}, ["h1", "h3"]),
-    ({"transport": "multicast"}, ["h1", "h3"]),
+@pytest.mark.parametrize("words, why", [
+    ({}, ""),
+    ({"virtual_router_id": 77}, "virtual router ID"),
+    ({"vrrp_version": 2, "auth": "pass", "advert_interval": 1}, "version, authentication, interval"),
+    ({"transport": "multicast"}, "transport"),
+    ({"vips": [{"address": "192.0.2.101"}, {"address": "192.0.2.100"}]}, "VIP"),
+    ({"interface": "bond0"}, "interface or address"),
+    ({"address": "192.0.2.21"}, "interface or address"),
     # Version 3 takes it from who holds.
-    ({"advert_interval": 0.3}, []),
+    ({"advert_interval": 0.3}, ""),
 ])
-def test_backups_that_would_not_hear_the_holder(words: Dict[str, Any], silent: List[str]) -> None:
+def test_backups_that_would_not_hear_the_holder(words: Dict[str, Any], why: str) -> None:
     before = {host: speaking() for host in ALL_RUN}
-    assert strangers(speaking(**words), before, ALL_RUN) == silent
+    assert strangers(speaking(**words), before, ALL_RUN) == ({"h1": why, "h3": why} if why else {})
+
+
+def test_the_order_of_addresses_does_not_matter() -> None:
+    two = [{"address": "192.0.2.101"}, {"address": "192.0.2.100"}]
+    before = {host: speaking(vips=two) for host in ALL_RUN}
+    assert strangers(speaking(vips=two[::-1]), before, ALL_RUN) == {}
+
+
+def test_members_that_come_and_go_say_nothing_new() -> None:
+    before = {host: speaking() for host in ALL_RUN}
+    fewer, more = speaking(), speaking()
+    del fewer["endpoints"][0]["instances"][0]["members"][2]
+    more["endpoints"][0]["instances"][0]["members"].append(NEWCOMER)
+    assert strangers(fewer, before, ALL_RUN) == strangers(more, before, ALL_RUN) == {}
+
+
+def test_another_password_silences_like_another_type() -> None:
+    before = {host: speaking(auth="pass") for host in ALL_RUN}
+    seen = dict(ALL_RUN, h2=Seen("reload", True, frozenset(["a"]), rekeyed=True))
+    assert strangers(speaking(auth="pass"), before, seen) == {"h1": "password", "h3": "password"}
+    # The password is of another endpoint on the same host.
+    assert strangers(speaking(), {host: speaking() for host in ALL_RUN}, seen) == {}
 
 
 def test_who_is_silent_comes_after_the_holder() -> None:
@@ -163,8 +195,8 @@ def test_who_is_silent_comes_after_the_holder() -> None:
 def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> None:
     before = {host: speaking() for host in ALL_RUN}
     changed = speaking(virtual_router_id=77)
-    assert strangers(changed, before, dict(ALL_RUN, h2=runs())) == []
-    assert strangers(changed, before, dict(ALL_RUN, h1=runs("b"))) == ["h3"]
+    assert strangers(changed, before, dict(ALL_RUN, h2=runs())) == {}
+    assert list(strangers(changed, before, dict(ALL_RUN, h1=runs("b")))) == ["h3"]
 
 
 # Any fleet
