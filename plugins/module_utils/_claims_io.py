@@ -32,7 +32,7 @@ def claims(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, List[
                         "interface": interface,
                         "address": member["address"],
                     }
-    probe = Probe(vips, known.values(), True)
+    probe = Probe(vips, known.values(), True, doubt=True)
     run([probe])
     found: Dict[str, List[str]] = {}
     for entry in probe.result()["addresses"]:

@@ -35,8 +35,11 @@ class Probe(Part):
     HALF_WAIT = 0.2
     LONGEST_GAP = 1.05
 
-    def __init__(self, vips: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]], hurry: bool) -> None:
+    def __init__(self, vips: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]], hurry: bool,
+                 doubt: bool = False) -> None:
+        """With `doubt`, addresses that this host has are asked for, too: somebody else may have them as well."""
         super().__init__()
+        self._doubt = doubt
         self._pace = 0.2 if hurry else 1.0
         self._times = [self.begun + random.uniform(0.0, 2 * self.HALF_WAIT) * self._pace]
         while len(self._times) < self.PROBES:
@@ -78,6 +81,7 @@ class Probe(Part):
             "address": address,
             "packed": packed,
             "held_on": held_on,
+            "asked_for": held_on is None or self._doubt,
             "probes": 0,
             "answers": {},
             "error": None,
@@ -105,7 +109,7 @@ class Probe(Part):
 
     def _ask(self) -> None:
         for vip in self._vips:
-            if vip["held_on"] is None and vip["interface"] in self._links:
+            if vip["asked_for"] and vip["interface"] in self._links:
                 try:
                     self._links[vip["interface"]].ask_in_secret(vip["packed"])
                     vip["probes"] += 1
@@ -129,7 +133,7 @@ class Probe(Part):
         vip = self._wanted.get((link.interface, answer.target))
         if vip is not None and answer.how == "probe":
             self._probing.setdefault((mac, answer.target), []).append(self.elapsed(now))
-        if vip is not None and vip["held_on"] is None:
+        if vip is not None and vip["asked_for"]:
             seen = vip["answers"].setdefault(mac, {"mac": mac, "how": [], "count": 0})
             seen["count"] += 1
             if answer.how not in seen["how"]:

@@ -12,9 +12,9 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _packets, _vrrp
 from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_verdict import wire_findings
-from net import Keepalived, Segment, advertise, instance
+from net import Keepalived, Process, Segment, advertise, instance
 
 HOSTS = ["cp1", "cp2", "cp3"]
 BOTH = ("ipv4", "ipv6")
@@ -224,6 +224,18 @@ def test_two_members_hold(segment: Segment) -> None:
     plan = segment.plan(HOSTS)
     findings = wire_findings(plan, segment.ask(plan), dict.fromkeys(HOSTS, plan))
     assert codes(findings) == [("vip_two_holders", "cp2")]
+
+
+@pytest.mark.parametrize("holders", [[], ["cp2"], ["cp2", "cp3"]])
+def test_every_member_knows_all_that_hold(segment: Segment, holders: list[str]) -> None:
+    """A holder, too: it doesn't take itself for the only one."""
+    for host in holders:
+        for family in BOTH:
+            segment.hold(host, segment.make(VIP, family))
+    endpoints = segment.plan(HOSTS, BOTH)["endpoints"]
+    asking = [Process(segment.namespace(host), _claims_io.claims, endpoints, host) for host in HOSTS]
+    for process in asking:
+        assert process.result() == {segment.make(VIP, family): holders for family in BOTH}
 
 
 def test_a_members_own_address_is_used_twice(segment: Segment) -> None:

@@ -17,8 +17,10 @@ class Probe:
 
     said: dict = {}
 
-    def __init__(self, vips, known, hurry):
+    def __init__(self, vips, known, hurry, doubt):
         self.asked = (list(vips), list(known))
+        # Whoever has it asks for it, too: there may be another one.
+        assert doubt
         Probe.last = self
 
     def result(self):
