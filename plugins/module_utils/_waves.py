@@ -81,7 +81,7 @@ def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mappi
     """Backups that wouldn't hear a holder any more once one of the two has changed: each would hold the VIP. By host
     what of VRRP it is that changes.
 
-    They're silenced until the holder has changed. One that holds something else can't be.
+    They're silenced until the holder has changed. One that holds something that no preferred member holds can't be.
     """
     found: Dict[Host, str] = {}
     for endpoint in plan["endpoints"]:
@@ -93,9 +93,12 @@ def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mappi
             changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
             if seen[host].rekeyed and endpoint.get("auth") != "none":
                 changes["password"] = None
+        held: Set[str] = set()
         for host in members:
-            if changes and not seen[host].holds:
+            # Of several holders, which don't hear each other already, the preferred one stays.
+            if changes and seen[host].holds <= held:
                 found[host] = ", ".join(changes)
+            held |= seen[host].holds
     return found
 
 

@@ -199,6 +199,13 @@ def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> 
     assert list(strangers(changed, before, dict(ALL_RUN, h1=runs("b")))) == ["h3"]
 
 
+def test_of_two_holders_the_preferred_one_goes_on_speaking() -> None:
+    before = {host: speaking() for host in ALL_RUN}
+    changed = speaking(virtual_router_id=77)
+    assert list(strangers(changed, before, dict(ALL_RUN, h3=runs("a")))) == ["h1", "h3"]
+    assert list(strangers(changed, before, dict(ALL_RUN, h3=runs("a", "b")))) == ["h1"]
+
+
 # Any fleet
 
 HOSTS = ["h%d" % number for number in range(8)]
