@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import expectation, plan_of_host
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host, expectation
 
 
 class ActionModule(ActionBase):
@@ -21,13 +19,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        plan = args.get("plan")
-        host = str(args.setdefault("host", self._task.delegate_to or task_vars["inventory_hostname"]))
-        if isinstance(plan, Mapping) and isinstance(plan.get("endpoints"), list):
-            args["plan"] = plain(plan_of_host(plan, host))
-            if "expect" not in args:
-                args["expect"] = expectation(args["plan"], host, task_vars)
+        args = arguments_of_host(self._task, task_vars)
+        if isinstance(args.get("plan"), dict) and "expect" not in args:
+            args["expect"] = expectation(args["plan"], args["host"], task_vars)
         result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val))
         if args.get("gate") and not result.get("failed") and not result.get("met", True):
             # What a failed task returns is printed in full, and the rest of it helps nobody.

@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections.abc import Mapping
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.module_utils._preflight import worth_asking
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
+    arguments_of_host,
     members_of_all,
-    plan_of_host,
     read_observations,
 )
 
@@ -28,13 +26,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        plan = args.get("plan")
-        if not isinstance(plan, Mapping) or not isinstance(plan.get("endpoints"), list):
+        args = arguments_of_host(self._task, task_vars)
+        if not isinstance(args.get("plan"), dict) or not isinstance(args["plan"].get("endpoints"), list):
             raise AnsibleActionFail("plan: it must be a plan, as endpoint_plan returns it")
-        host = str(args.get("host") or self._task.delegate_to or task_vars["inventory_hostname"])
-        args.update(host=host, plan=plan_of_host(plain(plan), host))
-        why = self._reason(args, host, task_vars)
+        why = self._reason(args, args["host"], task_vars)
         args["wire"] = "always" if why else "never"
         began = time.time()
         result.update(self._execute_module(module_args=args, task_vars=task_vars))

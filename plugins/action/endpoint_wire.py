@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host
 
 
 class ActionModule(ActionBase):
@@ -22,11 +20,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        plan = args.get("plan")
-        host = str(args.setdefault("host", self._task.delegate_to or task_vars["inventory_hostname"]))
-        if isinstance(plan, Mapping) and isinstance(plan.get("endpoints"), list):
-            args["plan"] = plan_of_host(plain(plan), host)
+        args = arguments_of_host(self._task, task_vars)
         began = time.time()
         result.update(self._execute_module(module_args=args, task_vars=task_vars))
         result["window"] = {"began": began, "ended": time.time()}

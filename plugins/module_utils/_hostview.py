@@ -104,7 +104,7 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
     carries its `content`. `kind` says how it's validated and what follows from a change. `guarded` files may already
     exist with somebody else's configuration. `interpreter`, where there is one, takes the place of the first line.
     """
-    endpoints = _balanced_by(plan, host)
+    endpoints = endpoints_of(plan, host)
     if not endpoints:
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
@@ -116,7 +116,7 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
 
 def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
     """The values that the templates of `host` print."""
-    endpoints = _balanced_by(plan, host)
+    endpoints = endpoints_of(plan, host)
     mode = endpoints[0]["mode"] if endpoints else "service"
     layout = LAYOUTS[mode]
     return {
@@ -133,7 +133,7 @@ def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
 
 def pod(plan: Mapping[str, Any], host: str, role: str, run: str) -> Dict[str, Any]:
     """The static pod of `role` on `host`; `run` is the script that it starts with."""
-    endpoints = _balanced_by(plan, host)
+    endpoints = endpoints_of(plan, host)
     images = endpoints[0]["images"]
     if role == "haproxy":
         return _pods.haproxy(images["haproxy"], endpoints, run)
@@ -156,6 +156,12 @@ def balancers(plan: Mapping[str, Any]) -> List[str]:
                               for instance in endpoint["instances"] for member in instance["members"]))
 
 
+def endpoints_of(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
+    """Those that the host is a member of."""
+    return [endpoint for endpoint in plan.get("endpoints") or ()
+            if any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
+
+
 def ports_of(endpoint: Mapping[str, Any]) -> List[int]:
     """The port that clients use, and former ones that some of them may still use."""
     return [endpoint["port"], *(endpoint.get("former") or {}).get("ports", ())]
@@ -163,23 +169,18 @@ def ports_of(endpoint: Mapping[str, Any]) -> List[int]:
 
 def mode_of(plan: Mapping[str, Any], host: str) -> Optional[str]:
     """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
-    return next((endpoint["mode"] for endpoint in _balanced_by(plan, host)), None)
+    return next((endpoint["mode"] for endpoint in endpoints_of(plan, host)), None)
 
 
 def secret_endpoints(plan: Mapping[str, Any], host: str) -> List[str]:
     """Names of the endpoints whose password is in this host's files."""
-    return [endpoint["name"] for endpoint in _balanced_by(plan, host) if endpoint["auth"] != "none"]
+    return [endpoint["name"] for endpoint in endpoints_of(plan, host) if endpoint["auth"] != "none"]
 
 
 def secret_registries(plan: Mapping[str, Any], host: str) -> List[str]:
     """Registries whose user and password are in this host's files."""
-    return list(dict.fromkeys(registry for endpoint in _balanced_by(plan, host)
+    return list(dict.fromkeys(registry for endpoint in endpoints_of(plan, host)
                               for registry in endpoint.get("image_auth") or ()))
-
-
-def _balanced_by(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
-    return [endpoint for endpoint in plan["endpoints"]
-            if any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
 
 
 def _service_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> List[Dict[str, Any]]:

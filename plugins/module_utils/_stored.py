@@ -28,7 +28,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version
 
-
 V = t.TypeVar("V")
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _hostview
 from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
@@ -248,7 +248,7 @@ _OWN_FAULTS = frozenset([
 
 def not_proven(plan: Plan, host: str, info: Info, gate: Gate) -> List[str]:
     """What is wrong with a host that was just changed, in words."""
-    mine = [endpoint for endpoint in plan["endpoints"] if host in members_of(endpoint)]
+    mine = _hostview.endpoints_of(plan, host)
     findings = _daemons(mine, host, info, gate.daemons)
     texts: List[str] = []
     for endpoint in mine:
@@ -485,7 +485,7 @@ def _node_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
 
 
 def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
-    mine = [endpoint for endpoint in plan["endpoints"] if host in members_of(endpoint)]
+    mine = _hostview.endpoints_of(plan, host)
     if not any(_stored_endpoint(endpoint, info) for endpoint in mine):
         return []
     findings = _stale_vips(mine, host, info)

@@ -321,6 +321,6 @@ def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
     lines = [title + ":", table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows)]
     for why in dict.fromkeys(silenced.values()):
         hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
-        lines.append("Stopped until who holds the VIP has changed, because it wouldn't hear the others meanwhile (%s): %s"
+        lines.append("Silent until the holder has changed, because they wouldn't hear each other meanwhile (%s): %s"
                      % (why, hosts))
     return "\n".join(lines)

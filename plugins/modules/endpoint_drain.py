@@ -99,7 +99,7 @@ import time
 from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview
 
 PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
 POLL_SECONDS = 0.05
@@ -127,7 +127,7 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     path = PATHS[params["reason"]]
     wanted = "1" if params["state"] == "present" else "0"
     there = (_host_io.read_file(path) or b"0").decode("ascii", "replace").strip()
-    endpoints = own_endpoints(params["plan"] or stored_plan(), params["host"])
+    endpoints = _hostview.endpoints_of(params["plan"] or stored_plan(), params["host"])
     held = held_vips(endpoints)
     result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
     if module.check_mode:
@@ -148,10 +148,6 @@ def stored_plan() -> Mapping[str, Any]:
     except ValueError:
         return {}
     return plan if isinstance(plan, dict) else {}
-
-
-def own_endpoints(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
-    return [endpoint for endpoint in plan.get("endpoints") or () if host in _verdict.members_of(endpoint)]
 
 
 def held_vips(endpoints: List[Mapping[str, Any]]) -> List[str]:

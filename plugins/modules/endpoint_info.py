@@ -723,8 +723,7 @@ class Observer:
     # Beside what is expected
 
     def _mine(self) -> List[Mapping[str, Any]]:
-        host = self.params["host"]
-        return [item for item in self.plan.get("endpoints", ()) if host in _verdict.members_of(item)]
+        return _hostview.endpoints_of(self.plan, self.params["host"])
 
     def _unmet(self, info: Mapping[str, Any]) -> List[str]:
         host = self.params["host"]

@@ -67,7 +67,7 @@ kept:
 from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview
 
 COMMAND_SECONDS = 5.0
 
@@ -89,7 +89,7 @@ def main() -> None:
 
 def release(module: AnsibleModule) -> Dict[str, Any]:
     host = module.params["host"]
-    endpoints = [item for item in module.params["plan"].get("endpoints") or () if host in _verdict.members_of(item)]
+    endpoints = _hostview.endpoints_of(module.params["plan"], host)
     vips = {vip["address"] for endpoint in endpoints for vip in endpoint["vips"]}
     here = [address for address in _host_io.read_addresses() if address.address in vips]
     if not here or _host_io.find_programs("keepalived"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _verdict
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import ASKED, OBSERVED, plain
 
 OTHERS = "__endpoint_others"
@@ -91,9 +91,20 @@ def members_of_all(plan: Mapping[str, t.Any]) -> list[str]:
     return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in _verdict.members_of(endpoint)))
 
 
+def arguments_of_host(task: t.Any, task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What a module gets on a host: its name, and of the plan only the endpoints that it's a member of, because a plan
+    may be of thousands of hosts."""
+    args = dict(task.args)
+    args["host"] = host = str(args.get("host") or task.delegate_to or task_vars["inventory_hostname"])
+    plan = args.get("plan")
+    if isinstance(plan, Mapping) and isinstance(plan.get("endpoints"), list):
+        args["plan"] = plain(plan_of_host(plan, host))
+    return args
+
+
 def plan_of_host(plan: Mapping[str, t.Any], host: str) -> dict[str, t.Any]:
-    """Only the endpoints that `host` is a member of: a plan may be of thousands of hosts."""
-    return dict(plan, endpoints=[item for item in plan["endpoints"] if host in _verdict.members_of(item)])
+    """Only the endpoints that `host` is a member of."""
+    return dict(plan, endpoints=_hostview.endpoints_of(plan, host))
 
 
 def _looped(registered: t.Any) -> dict[str, t.Any]:
