@@ -50,7 +50,7 @@ def read_node(options: Mapping[str, str], seconds: float) -> Dict[str, Any]:
 
     Asked as the kubelet, which may read its own node; its key stays on the host.
     """
-    config = _components.parse_kubeconfig(_read_text(KUBELET_KUBECONFIG))
+    config = _components.parse_kubeconfig(read_text(KUBELET_KUBECONFIG))
     if config is None:
         return {}
     name = options.get("hostname-override") or socket.gethostname().lower()
@@ -82,20 +82,20 @@ def read_kubelet() -> Dict[str, Any]:
     for program in read_programs():
         if program["name"] in _components.KUBELETS:
             return {"running": True, "name": program["name"], "options": program["options"]}
-    options = _components.kubelet_of_files([_read_text(path) for path in _components.KUBELET_FILES])
+    options = _components.kubelet_of_files([read_text(path) for path in _components.KUBELET_FILES])
     return {"running": False, "name": "kubelet", "options": options} if options else {}
 
 
 def read_programs() -> Iterator[Dict[str, Any]]:
     for pid in pids():
-        argv = [word.decode("utf-8", "replace") for word in (_read_bytes("/proc/%d/cmdline" % pid)).split(b"\0")[:-1]]
+        argv = [word.decode("utf-8", "replace") for word in (read_bytes("/proc/%d/cmdline" % pid)).split(b"\0")[:-1]]
         name = _components.program(argv)
         # What a container runs on a network of its own concerns nobody here.
         if name is None or network_of(pid) not in (None, network_of(os.getpid())):
             continue
         environment = {}
         if name in _components.ENVIRONMENT:
-            environment = _components.environment_of(_read_bytes("/proc/%d/environ" % pid))
+            environment = _components.environment_of(read_bytes("/proc/%d/environ" % pid))
         yield dict(_components.describe(name, argv, environment), pid=pid, unit=unit_of(pid))
 
 
@@ -113,7 +113,7 @@ def pids() -> List[int]:
 
 def unit_of(pid: int) -> Optional[str]:
     """The systemd unit of a process, or what tells its container: the last part of its control group."""
-    for line in _read_text("/proc/%d/cgroup" % pid).splitlines():
+    for line in read_text("/proc/%d/cgroup" % pid).splitlines():
         controllers, path = line.split(":", 2)[1:]
         if controllers in ("", "name=systemd"):
             parts = [part for part in path.split("/") if part.endswith((".service", ".scope", ".slice"))]
@@ -123,11 +123,11 @@ def unit_of(pid: int) -> Optional[str]:
     return None
 
 
-def _read_text(path: str) -> str:
-    return _read_bytes(path).decode("utf-8", "replace")
+def read_text(path: str) -> str:
+    return read_bytes(path).decode("utf-8", "replace")
 
 
-def _read_bytes(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
     try:
         return _host_io.read_file(path) or b""
     except OSError:

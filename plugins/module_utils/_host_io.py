@@ -52,6 +52,16 @@ class Output:
     error: str = ""
 
 
+def read_text(path: str) -> str:
+    """Nothing where it isn't there."""
+    return (read_file(path) or b"").decode("utf-8", "replace")
+
+
+def first_word(path: str) -> Optional[str]:
+    words = read_text(path).split()
+    return words[0] if words else None
+
+
 def read_file(path: str, limit: int = 1 << 24) -> Optional[bytes]:
     """None where there's no such file."""
     try:

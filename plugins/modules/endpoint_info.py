@@ -408,6 +408,8 @@ OUR_FILES = (
     _pods.START,
     _pods.CHECK,
     _pods.NOTIFY,
+    _pods.RELEASE,
+    *_pods.RELEASE_UNITS,
     _hostview.TMPFILES,
 )
 USERS = ("haproxy", "keepalived_script")
@@ -562,7 +564,8 @@ class Observer:
         if system.get("selinux") != "enforcing":
             return {}
         paths = {name: "%s/booleans/%s" % (SELINUX_FOLDER, name) for name in SELINUX_BOOLEANS}
-        texts = {name: self._try("selinux_booleans", partial(read_text, path), "") for name, path in paths.items()}
+        read = _host_io.read_text
+        texts = {name: self._try("selinux_booleans", partial(read, path), "") for name, path in paths.items()}
         values = {name: _hostfacts.parse_selinux_boolean(text) for name, text in texts.items()}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -582,7 +585,8 @@ class Observer:
         pods = self._try("pods", self._pods, {})
         daemons = self._daemons(services, pods)
         running = {
-            name: self._try("running", partial(first_word, path), None) for name, path in _podstate.RUNNING.items()
+            name: self._try("running", partial(_host_io.first_word, path), None)
+            for name, path in _podstate.RUNNING.items()
         }
         listeners = self._try("listening", partial(read_listeners, self.ports), [])
         haproxy = ask_haproxy(self._layout().socket)
@@ -655,8 +659,8 @@ class Observer:
     def _restart_pending(self, name: str, daemon: Mapping[str, Any]) -> bool:
         if self.mode == "service":
             return restart_pending(name, daemon)
-        wanted = _podstate.execution_of(read_text(self._manifest(name)))
-        return daemon["active"] == "active" and wanted not in ("", first_word(_podstate.EXECUTION[name]))
+        wanted = _podstate.execution_of(_host_io.read_text(self._manifest(name)))
+        return daemon["active"] == "active" and wanted not in ("", _host_io.first_word(_podstate.EXECUTION[name]))
 
     def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """What is learnt only by connecting, and by a signal to keepalived."""
@@ -791,7 +795,7 @@ class Observer:
 
 
 def describe_system() -> Dict[str, Any]:
-    release = read_text("/etc/os-release") or read_text("/usr/lib/os-release")
+    release = _host_io.read_text("/etc/os-release") or _host_io.read_text("/usr/lib/os-release")
     return dict(
         _hostfacts.parse_os_release(release),
         pkg_mgr=find_package_manager(),
@@ -882,7 +886,7 @@ def planned_ports(plan: Mapping[str, Any]) -> Set[int]:
 def read_listeners(ports: Set[int]) -> List[Tuple[str, int]]:
     found: List[Tuple[str, int]] = []
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        found.extend(_hostfacts.parse_listeners(read_text(path) if ports else "", ports))
+        found.extend(_hostfacts.parse_listeners(_host_io.read_text(path) if ports else "", ports))
     return found
 
 
@@ -896,14 +900,14 @@ def read_holders() -> Dict[str, Any]:
         path = os.path.join(HOLDER_FOLDER, name)
         if name.startswith(HOLDER_PREFIX):
             age = max(0.0, time.time() - os.stat(path).st_mtime)
-            holders[name[len(HOLDER_PREFIX) :]] = {"holds": first_word(path) == "1", "age": round(age, 3)}
+            holders[name[len(HOLDER_PREFIX) :]] = {"holds": _host_io.first_word(path) == "1", "age": round(age, 3)}
     return holders
 
 
 def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
     """With the keys of a service, so that nobody who looks at a daemon has to know how it was started."""
     process = _host_io.find_daemon(name, _pods.CONFIG[name])
-    text = read_text(manifest)
+    text = _host_io.read_text(manifest)
     since = None if process is None else round(max(0.0, _host_io.uptime() - process.started), 3)
     images = _podstate.images_of(text)
     return {
@@ -915,7 +919,7 @@ def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
         "restarts": 0,
         "active_for": since,
         "changed_for": since,
-        "version": _hostfacts.upstream_version(read_text(_podstate.VERSION[name])) if process else None,
+        "version": _hostfacts.upstream_version(_host_io.read_text(_podstate.VERSION[name])) if process else None,
         "image": images[0] if images else None,
     }
 
@@ -978,22 +982,13 @@ def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
         return False
     if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
         return True
-    wanted = _hostfacts.parse_execution(read_text(_hostview.DROP_INS[name]))
+    wanted = _hostfacts.parse_execution(_host_io.read_text(_hostview.DROP_INS[name]))
     started = _host_io.read_file(_podstate.EXECUTION[name])
     return wanted is not None and started is not None and started.decode("ascii", "replace").strip() != wanted
 
 
-def read_text(path: str) -> str:
-    return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
-
-
 def is_set(path: str) -> bool:
-    return first_word(path) == "1"
-
-
-def first_word(path: str) -> Optional[str]:
-    words = read_text(path).split()
-    return words[0] if words else None
+    return _host_io.first_word(path) == "1"
 
 
 if __name__ == "__main__":

@@ -184,13 +184,13 @@ class Network:
         leased = False
         for _endpoint, member in self._members("manage_network"):
             index = self.indices.get(member["interface"], 0)
-            path = _netconfig.network_file(_netconfig.link_state(read_text(_netconfig.LINK_STATE % index)))
+            path = _netconfig.network_file(_netconfig.link_state(_host_io.read_text(_netconfig.LINK_STATE % index)))
             if path is None:
                 continue
             ours = _netconfig.our_drop_in(path)
             listings = [(folder, list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
             others = [name for name in _netconfig.drop_ins_in_order(listings) if name != ours]
-            value = _netconfig.keep_configuration([read_text(name) for name in [path] + others])
+            value = _netconfig.keep_configuration([_host_io.read_text(name) for name in [path] + others])
             if not _netconfig.keeps_foreign(value):
                 files[ours] = _netconfig.drop_in(_hostview.HEADER, value)
                 leased = leased or os.path.exists(_netconfig.LEASE % index)
@@ -281,7 +281,7 @@ class Network:
 def find_manager() -> Optional[str]:
     if _host_io.find_binary("firewall-cmd") and _host_io.run(["firewall-cmd", "--state"], COMMAND_SECONDS).code == 0:
         return "firewalld"
-    if _netconfig.ufw_enabled(read_text(_netconfig.UFW_CONFIG)) and _host_io.find_binary("ufw"):
+    if _netconfig.ufw_enabled(_host_io.read_text(_netconfig.UFW_CONFIG)) and _host_io.find_binary("ufw"):
         return "ufw"
     return None
 
@@ -368,10 +368,6 @@ def list_folder(path: str) -> List[str]:
         return sorted(os.listdir(path))
     except OSError:
         return []
-
-
-def read_text(path: str) -> str:
-    return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
 
 
 if __name__ == "__main__":

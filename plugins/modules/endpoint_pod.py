@@ -265,14 +265,14 @@ class Pod:
         self.text = content.decode("utf-8", "replace")
         self.wanted = _podstate.Wanted(
             config=sha256(content).hexdigest(),
-            execution=_podstate.execution_of(read_text(self.manifest)))
+            execution=_podstate.execution_of(_host_io.read_text(self.manifest)))
 
     def look(self) -> _podstate.Seen:
         process = self.find()
         return _podstate.Seen(
             pid=process.pid if process else None,
-            config=first_word(self.running),
-            execution=first_word(_podstate.EXECUTION[self.role]),
+            config=_host_io.first_word(self.running),
+            execution=_host_io.first_word(_podstate.EXECUTION[self.role]),
             ready=process is not None and self.is_ready(process),
         )
 
@@ -334,7 +334,7 @@ class Pod:
         """Of the container that was started last."""
         found = self._logs()
         newest = max(found, key=lambda path: os.stat(path).st_mtime, default=None)
-        return _podstate.log_lines(read_text(newest), LOG_LINES, self.secrets) if newest else []
+        return _podstate.log_lines(_host_io.read_text(newest), LOG_LINES, self.secrets) if newest else []
 
     def _kubelet_said(self) -> List[str]:
         command = ["journalctl", "--unit=kubelet", "--lines=500", "--output=cat", "--no-pager"]
@@ -397,15 +397,6 @@ class KeepalivedPod(Pod):
             return True
         except (OSError, _host_io.Timeout):
             return False
-
-
-def read_text(path: str) -> str:
-    return (_host_io.read_file(path) or b"").decode("utf-8", "replace")
-
-
-def first_word(path: str) -> Optional[str]:
-    words = read_text(path).split()
-    return words[0] if words else None
 
 
 if __name__ == "__main__":

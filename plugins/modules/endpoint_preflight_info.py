@@ -275,7 +275,7 @@ class Observer:
         active = {name for name in UNITS if units.get(name, {}).get("ActiveState") == "active"}
         programs = self._try("programs", lambda: list(_cluster_io.read_programs()), [])
         listeners = self._try("listeners", self._listeners, [])
-        kubelet = _components.kubelet_of_files([read_text(path) for path in _components.KUBELET_FILES])
+        kubelet = _components.kubelet_of_files([_cluster_io.read_text(path) for path in _components.KUBELET_FILES])
         return {
             "interfaces": [
                 {"name": link.name, "index": link.index, "up": link.up, "carrier": link.carrier, "mtu": link.mtu}
@@ -324,7 +324,7 @@ class Observer:
         ports = balancing | health | {endpoint["apiserver_port"] for endpoint in self.endpoints}
         found: List[Tuple[str, int, str]] = []
         for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-            found.extend(_hostfacts.parse_listening_sockets(read_text(path), ports))
+            found.extend(_hostfacts.parse_listening_sockets(_cluster_io.read_text(path), ports))
         owners = read_owners({inode for _address, _port, inode in found}) if found else {}
         listeners = []
         for address, port, inode in found:
@@ -530,29 +530,30 @@ def missing_images(images: Mapping[str, str]) -> List[str]:
 
 
 def read_networkd(index: int) -> Optional[Dict[str, Any]]:
-    state = _netconfig.link_state(read_text(_netconfig.LINK_STATE % index))
+    state = _netconfig.link_state(_cluster_io.read_text(_netconfig.LINK_STATE % index))
     path = _netconfig.network_file(state)
     if path is None:
         return None
     listings = [(folder, list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
     paths = [path] + _netconfig.drop_ins_in_order(listings)
-    value = _netconfig.keep_configuration([read_text(name) for name in paths])
+    value = _netconfig.keep_configuration([_cluster_io.read_text(name) for name in paths])
     return {"file": path, "keep_configuration": value, "keeps": _netconfig.keeps_foreign(value)}
 
 
 def read_networkmanager(index: int) -> Optional[Dict[str, Any]]:
-    connection = _netconfig.nm_connection(read_text(_netconfig.NM_STATE % index))
+    connection = _netconfig.nm_connection(_cluster_io.read_text(_netconfig.NM_STATE % index))
     if connection is None:
         return None
     folder = _netconfig.NM_CONNECTIONS
-    external = {_netconfig.nm_external(read_text(os.path.join(folder, name))) for name in list_folder(folder)}
+    devices = [_cluster_io.read_text(os.path.join(folder, name)) for name in list_folder(folder)]
+    external = {_netconfig.nm_external(text) for text in devices}
     return None if connection in external else {"connection": connection}
 
 
 def firewall_manager(active: Set[str]) -> Optional[str]:
     if "firewalld" in active:
         return "firewalld"
-    if "ufw" in active and _netconfig.ufw_enabled(read_text(_netconfig.UFW_CONFIG)):
+    if "ufw" in active and _netconfig.ufw_enabled(_cluster_io.read_text(_netconfig.UFW_CONFIG)):
         return "ufw"
     return None
 
@@ -564,10 +565,10 @@ def read_ruleset(text: str) -> Optional[_netfilter.Ruleset]:
 
 
 def default_routes() -> Dict[str, List[str]]:
-    routes = [line.split() for line in read_text("/proc/net/route").splitlines()[1:]]
+    routes = [line.split() for line in _cluster_io.read_text("/proc/net/route").splitlines()[1:]]
     ipv4 = [words[0] for words in routes if words[1:2] == ["00000000"]]
     ipv6 = []
-    for line in read_text("/proc/net/ipv6_route").splitlines():
+    for line in _cluster_io.read_text("/proc/net/ipv6_route").splitlines():
         words = line.split()
         # The kernel always has one by way of the loopback interface, which refuses.
         if words[:2] == ["0" * 32, "00"] and words[-1] != "lo":
@@ -591,7 +592,7 @@ def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
         for name in list_folder(folder):
             if not name.endswith(".conf") or name <= ours:
                 continue
-            settings = _hostfacts.parse_sysctls(read_text(os.path.join(folder, name)))
+            settings = _hostfacts.parse_sysctls(_cluster_io.read_text(os.path.join(folder, name)))
             for setting in names:
                 if settings.get(setting.replace("/", ".")) == "0":
                     found.setdefault(setting, []).append(os.path.join(folder, name))
@@ -601,7 +602,7 @@ def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
 def host_names() -> List[str]:
     mine = {socket.gethostname(), socket.gethostname().split(".")[0]}
     found = []
-    for line in read_text("/etc/hosts").splitlines():
+    for line in _cluster_io.read_text("/etc/hosts").splitlines():
         words = line.partition("#")[0].split()
         if mine & set(words[1:]):
             found.append(words[0])
@@ -620,18 +621,7 @@ def list_folder(path: str) -> List[str]:
 
 
 def first_line(path: str) -> Optional[str]:
-    return next(iter(read_text(path).splitlines()), None)
-
-
-def read_text(path: str) -> str:
-    return read_bytes(path).decode("utf-8", "replace")
-
-
-def read_bytes(path: str) -> bytes:
-    try:
-        return _host_io.read_file(path) or b""
-    except OSError:
-        return b""  # a process that ended in between, a file that only its container may read
+    return next(iter(_cluster_io.read_text(path).splitlines()), None)
 
 
 if __name__ == "__main__":

@@ -195,8 +195,8 @@ def shrink(cluster: Cluster) -> str:
     if not all_ready(cluster):
         raise Failure(f"not all nodes are ready: {cluster.ready()}")
     return (
-        f"{cluster.holder()} holds the VIP; two hosts had it for {both['seconds']:.1f} s; kubectl after {deleted:.1f} s; "
-        f"{seen(meter)}; {changed}; site.yml: {seen(playbook)}"
+        f"{cluster.holder()} holds it; two hosts had it for {both['seconds']:.1f} s; kubectl after {deleted:.1f} s;"
+        f" {seen(meter)}; {changed}; site.yml: {seen(playbook)}"
     )
 
 
