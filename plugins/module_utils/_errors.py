@@ -56,7 +56,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "write a path such as {example}"),
     "image_invalid": (
         "must be an image reference: registry/name:tag or registry/name@sha256:digest",
-        "write a reference such as docker.io/library/haproxy:3.0.11"),
+        "write a reference such as {example}"),
     "registry_invalid": (
         "must be a registry, perhaps with a folder: registry.example.org:5000/mirror",
         "write it without https:// and without a slash at its end"),

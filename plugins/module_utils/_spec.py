@@ -255,9 +255,9 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "keepalived_version": _Field(_VERSIONS[KEEPALIVED], None),
     "image_prefix": _Field(values.registry, None),
     "image_auth": _Field(_image_auth, {}),
-    "haproxy_image": _Field(values.image, HAPROXY_IMAGE),
+    "haproxy_image": _Field(values.haproxy_image, HAPROXY_IMAGE),
     "haproxy_image_user": _Field(values.integer(0, 65535), HAPROXY_USER),
-    "keepalived_image": _Field(values.image, None),
+    "keepalived_image": _Field(values.keepalived_image, None),
     "haproxy_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
     "keepalived_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
 }

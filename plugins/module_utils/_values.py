@@ -166,11 +166,19 @@ def file_path(at: At, value: t.Any) -> str | None:
     return path.rstrip("/") if path else None
 
 
-def image(at: At, value: t.Any) -> str | None:
+def haproxy_image(at: At, value: t.Any) -> str | None:
+    return _image(at, value, "docker.io/library/haproxy:3.0.11")
+
+
+def keepalived_image(at: At, value: t.Any) -> str | None:
+    return _image(at, value, "registry.example.org/keepalived:2.3.3")
+
+
+def _image(at: At, value: t.Any, example: str) -> str | None:
     """An image reference (the grammar of the distribution project, digests sha256 only)."""
     reference = text(at, value, "an image reference")
     if reference is not None and (len(reference) > 512 or not _IMAGE.fullmatch(reference)):
-        at.problem("image_invalid", value)
+        at.problem("image_invalid", value, example=example)
         return None
     return reference
 

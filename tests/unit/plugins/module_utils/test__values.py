@@ -81,10 +81,12 @@ NAMES = values.listing(values.name, "names")
     ("/../x", values.http_path, "path_invalid"), ("/%0a", values.http_path, "path_invalid"),
     ("/etc/kubernetes/manifests/", values.file_path, "/etc/kubernetes/manifests"),
     ("etc", values.file_path, "path_invalid"), ("/etc//x", values.file_path, "path_invalid"),
-    ("docker.io/library/haproxy:3.0.11", values.image, "docker.io/library/haproxy:3.0.11"),
-    ("haproxy", values.image, "haproxy"), ("localhost:5000/x/y_z:1", values.image, "localhost:5000/x/y_z:1"),
-    ("haproxy@sha256:12", values.image, "image_invalid"), ("'haproxy:'", values.image, "image_invalid"),
-    ("3.0", values.image, "value_type"),
+    ("docker.io/library/haproxy:3.0.11", values.haproxy_image, "docker.io/library/haproxy:3.0.11"),
+    ("haproxy", values.haproxy_image, "haproxy"),
+    ("localhost:5000/x/y_z:1", values.keepalived_image, "localhost:5000/x/y_z:1"),
+    ("haproxy@sha256:12", values.haproxy_image, "image_invalid"),
+    ("'keepalived:'", values.keepalived_image, "image_invalid"),
+    ("3.0", values.haproxy_image, "value_type"),
     ("00001234", values.password, "auth_password_invalid"), ("'00001234'", values.password, "00001234"),
     ("'a b'", values.password, "auth_password_invalid"), ("' a'", values.password, "auth_password_invalid"),
     ("a", NAMES, ["a"]), ("[a, b]", NAMES, ["a", "b"]), ("a, b", NAMES, ["a", "b"]), ("[]", NAMES, "value_empty"),
@@ -129,7 +131,7 @@ def test_what_means_something_to_a_configuration_file_is_refused(reader: values.
     assert str(read(reader, text)).endswith(("value_characters", "_invalid"))
     assert str(read(values.http_path, "/" + text)).endswith(("value_characters", "_invalid"))
     assert str(read(values.file_path, "/" + text)).endswith(("value_characters", "_invalid"))
-    assert str(read(values.image, text)).endswith(("value_characters", "_invalid"))
+    assert str(read(values.haproxy_image, text)).endswith(("value_characters", "_invalid"))
     assert read(values.password, text) == "auth_password_invalid"
 
 
