@@ -18,10 +18,6 @@ from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans 
 from hypothesis import given
 from hypothesis import strategies as st
 
-# Pods are planned and printed on the controller: what checks them there is missing on a host's oldest Python.
-yaml = pytest.importorskip("yaml")
-pytest.importorskip("netaddr")
-
 ROLES = str(Path(__file__).resolve().parents[4] / "roles")
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 PLAIN = st.recursive(
@@ -32,17 +28,28 @@ PLAIN = st.recursive(
 
 
 def files(the_plan, host="cp1"):
+    pytest.importorskip("jinja2", reason="files are rendered on the controller")
     return {entry["path"]: entry for entry in render.render_host(the_plan, host, ROLES)}
 
 
 def manifests(the_plan=None, host="cp1"):
-    found = files(the_plan or plan(pods()), host)
-    return {role: yaml.safe_load(found["/etc/kubernetes/manifests/kubeha-%s.yaml" % role]["content"])
-            for role in hostview.ROLES}
+    return {role: hostview.pod(the_plan or plan(pods()), host, role, start_script(role)) for role in hostview.ROLES}
+
+
+def start_script(role):
+    return Path(ROLES, role, "files/pod-run").read_text(encoding="utf-8")
+
+
+def test_manifests_are_these_pods():
+    yaml = pytest.importorskip("yaml", reason="hosts have none")
+    found = files(plan(pods()))
+    for role, pod in manifests().items():
+        assert yaml.safe_load(found["/etc/kubernetes/manifests/kubeha-%s.yaml" % role]["content"]) == pod
 
 
 @given(PLAIN)
 def test_whatever_is_in_a_pod_it_stays_one_value(value):
+    yaml = pytest.importorskip("yaml", reason="hosts have none")
     assert yaml.safe_load("\n".join(podsutil.yaml_lines(value))) == value
 
 
@@ -86,8 +93,7 @@ def test_only_root_binds_low_ports(user, port, added):
     rights = manifests(plan(made))["haproxy"]["spec"]["containers"][0]["securityContext"]
     assert rights["capabilities"].get("add") == added
     assert rights["runAsNonRoot"] is (user != 0)
-    assert "d /run/kubeha/haproxy 0755 %d %d -\n" % (user, user) in files(plan(made))[
-        "/etc/tmpfiles.d/kubeha.conf"]["content"]
+    assert "d /run/kubeha/haproxy 0755 %d %d -" % (user, user) in podsutil.tmpfiles(made["images"])
 
 
 def test_liveness_is_haproxys_own_and_never_an_api_servers():
@@ -113,22 +119,20 @@ def test_only_a_restart_changes_a_manifest():
         assert manifests(the_plan, host) == known
 
 
-def test_the_execution_tells_image_and_start_script(tmp_path):
-    def executions(the_plan, roles=ROLES):
-        return [yaml.safe_load(entry["content"])["metadata"]["annotations"]["kubeha.apiserver/execution"]
-                for entry in render.render_host(the_plan, "cp1", roles) if entry["kind"] == "manifest"]
+def test_the_execution_tells_image_and_start_script():
+    def executions(the_plan):
+        return [pod["metadata"]["annotations"][podsutil.EXECUTION] for pod in manifests(the_plan).values()]
 
     known = executions(plan(pods()))
     other = pods()
     other["images"]["haproxy"]["image"] += "-alpine"
     assert [one != two for one, two in zip(known, executions(plan(other)))] == [True, False]
-    run = Path(ROLES, "keepalived/files/pod-run").read_text(encoding="utf-8")
-    view = hostview.pod(plan(pods()), "cp1", "keepalived", run + "# changed\n")
-    assert view["metadata"]["annotations"]["kubeha.apiserver/execution"] not in known
+    view = hostview.pod(plan(pods()), "cp1", "keepalived", start_script("keepalived") + "# changed\n")
+    assert view["metadata"]["annotations"][podsutil.EXECUTION] not in known
 
 
 def test_haproxy_is_down_until_it_says_otherwise():
-    lines = files(plan(pods()))["/etc/tmpfiles.d/kubeha.conf"]["content"].splitlines()
+    lines = hostview.host_view(plan(pods()), "cp1")["tmpfiles"]
     assert "f /run/kubeha/haproxy/down 0644 99 99 - 1" in lines
     assert lines.index("d /run/kubeha/haproxy 0755 99 99 -") < lines.index("f /run/kubeha/haproxy/down 0644 99 99 - 1")
 
