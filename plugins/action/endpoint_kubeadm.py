@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _kubeadm
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 
 
@@ -24,24 +24,25 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         dummy, args = self.validate_argument_spec(argument_spec={
-            "plan": {"type": "dict", "required": True},
+            "plan": {"type": "dict"},
             "file": {"type": "path", "required": True},
             "api_version": {"type": "str", "choices": list(_kubeadm.API_VERSIONS), "default": _kubeadm.API_VERSIONS[0]},
         })
+        file = writable_path("file", args["file"])
+        result.update(changed=False, file=str(file))
+        if args["plan"] is None:
+            return result
         plan = plain(args["plan"])
         if not isinstance(plan.get("endpoints"), list):
             raise AnsibleActionFail("plan: it must be a plan, as endpoint_plan returns it")
-        file = Path(args["file"])
         after = _kubeadm.document(plan, args["api_version"])
         try:
             before = file.read_text(encoding="utf-8") if file.exists() else None
-            if before != after and not self._task.check_mode:
-                scratch = file.with_name(file.name + ".new")
-                scratch.write_text(after, encoding="utf-8")
-                scratch.replace(file)
         except (OSError, UnicodeDecodeError) as error:
-            raise AnsibleActionFail("writing %s failed: %s" % (file, error)) from error
-        result.update(changed=before != after, file=str(file))
+            raise AnsibleActionFail("file: %s can't be read to compare with it: %s" % (file, error)) from error
+        if before != after and not self._task.check_mode:
+            write_whole(file, after)
+        result["changed"] = before != after
         if self._task.diff:
             result["diff"] = {"before_header": str(file), "after_header": str(file), "before": before or "",
                               "after": after}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -13,6 +12,7 @@ from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError, Problem
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, plain
 
 # Problems that end when hosts report their addresses.
@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
             "file": {"type": "path"},
             "show": {"type": "bool", "default": False},
         })
+        file = writable_path("file", args["file"]) if args["file"] else None
         if args["intent"] is not None:
             intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
             problems: list[Problem] = []
@@ -58,22 +59,16 @@ class ActionModule(ActionBase):
         if problems:
             result.update(failed=True, msg=str(PlanError(problems)), problems=[item.to_dict() for item in problems])
             return result
-        self._deliver(plan, args["file"], args["show"])
+        if args["show"]:
+            Display().display(plan_text(plan))
+        if file:
+            write_whole(file, json.dumps(plan, indent=2) + "\n")
         result["plan"] = plan
         result["warnings"] = result.get("warnings", []) + plan["warnings"]
         result["balancers"] = _balancers(plan["endpoints"])
         result["static_pods"] = _balancers(item for item in plan["endpoints"] if item["mode"] == "static_pod")
         result["preferred"] = _preferred(plan)
         return result
-
-    def _deliver(self, plan: dict[str, t.Any], file: str | None, show: bool) -> None:
-        if show:
-            Display().display(plan_text(plan))
-        if file:
-            target = pathlib.Path(self._loader.path_dwim(file))
-            scratch = target.with_name(target.name + ".new")
-            scratch.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
-            scratch.replace(target)
 
 
 def _balancers(endpoints: t.Iterable[dict[str, t.Any]]) -> list[str]:

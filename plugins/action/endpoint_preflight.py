@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import typing as t
 from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _verdict, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 
 OBSERVED = "__endpoint_info"
@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
                 "file": {"type": "path"},
             }
         )
+        file = writable_path("file", args["file"]) if args["file"] else None
         plan = plain(args["plan"])
         if not isinstance(plan.get("endpoints"), list):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
@@ -49,9 +50,9 @@ class ActionModule(ActionBase):
         )
         table = _preflight.text(findings, len(observations))
         problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]
-        if args["file"]:
+        if file:
             content = {"ok": not problems, "hosts": list(observations), "findings": findings}
-            self._write(args["file"], content)
+            write_whole(file, json.dumps(content, indent=2) + "\n")
         shown = args["show"] == "all" or (args["show"] == "warnings" and worse_than_info(findings))
         if shown:
             Display().display(table + "\n")
@@ -62,12 +63,6 @@ class ActionModule(ActionBase):
             return result
         result.update(ok=not problems, findings=findings, problems=problems, table=table, hosts=list(observations))
         return result
-
-    def _write(self, file: str, content: dict[str, t.Any]) -> None:
-        target = pathlib.Path(self._loader.path_dwim(file))
-        scratch = target.with_name(target.name + ".new")
-        scratch.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        scratch.replace(target)
 
 
 def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:

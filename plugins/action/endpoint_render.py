@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived, _pods, _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import controller_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
@@ -54,11 +54,11 @@ class ActionModule(ActionBase):
             "previous": {"type": "path"},
             "secrets": {"type": "dict", "no_log": True},
         })
-        dest = Path(args["dest"])
+        dest = controller_path(args["dest"])
         try:
             files = self._files(plain(args["plan"]), plain(args["secrets"]), task_vars)
             stale = _listed(dest) - {file.relative for file in files}
-            before = Path(args["previous"] or dest)
+            before = controller_path(args["previous"]) if args["previous"] else dest
             differences = _differences(before, files)
             written = [file for file in files if not _is_same(dest, file)]
             if not self._task.check_mode:
@@ -163,12 +163,7 @@ def _write(dest: Path, files: list[Rendered], written: list[Rendered], stale: se
     for file in written:
         path = dest / file.relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(".%s.%d" % (path.name, os.getpid()))
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            stream.write(file.content)
-            os.fchmod(descriptor, file.mode)
-        temporary.rename(path)
+        write_whole(path, file.content, file.mode)
     for relative in stale:
         path = dest / relative
         path.unlink(missing_ok=True)
@@ -178,9 +173,7 @@ def _write(dest: Path, files: list[Rendered], written: list[Rendered], stale: se
 
 
 def _write_manifest(dest: Path, paths: set[str]) -> None:
-    temporary = dest / (MANIFEST + ".new")
-    temporary.write_text(json.dumps(sorted(paths), indent=1) + "\n", encoding="utf-8")
-    temporary.rename(dest / MANIFEST)
+    write_whole(dest / MANIFEST, json.dumps(sorted(paths), indent=1) + "\n")
 
 
 def _remove_empty(folder: Path, top: Path) -> None:

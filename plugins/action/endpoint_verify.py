@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
     Observed,
@@ -50,6 +51,7 @@ class ActionModule(ActionBase):
             "file": {"type": "path"},
             "html": {"type": "path"},
         })
+        wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         observed = self._observed(args, task_vars)
         plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
         if not _is_plan(plan):
@@ -75,10 +77,13 @@ class ActionModule(ActionBase):
         verdict = _verdict.judge(plan, seen, scope)
         table = _verdict.text(verdict)
         problems = [finding for finding in verdict["findings"] if finding["severity"] == _verdict.ERROR]
-        self._deliver(verdict, table, args["file"], args["show"])
-        if args["html"]:
+        if args["show"]:
+            Display().display(table + "\n")
+        if wanted["file"]:
+            write_whole(wanted["file"], json.dumps(verdict, indent=2) + "\n")
+        if wanted["html"]:
             when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-            self._write(args["html"], _page.status_page(plan, verdict, when))
+            write_whole(wanted["html"], _page.status_page(plan, verdict, when))
         if problems and args["fail"]:
             # The message says it all once; what a failed task returns is printed in full.
             said = ", as shown above." if args["show"] else ":\n\n%s" % table
@@ -95,19 +100,6 @@ class ActionModule(ActionBase):
         plan = args["plan"]
         hosts = members_of_all(plan) if _is_plan(plan) else task_vars["ansible_play_hosts_all"]
         return read_observations(task_vars, [str(host) for host in hosts], args["variable"], args["others"])
-
-    def _deliver(self, verdict: dict[str, t.Any], table: str, file: str | None, show: bool) -> None:
-        if show:
-            Display().display(table + "\n")
-        if file:
-            self._write(file, json.dumps(verdict, indent=2) + "\n")
-
-    def _write(self, file: str, content: str) -> None:
-        """The whole file or none of it: a monitoring agent may be reading."""
-        target = pathlib.Path(self._loader.path_dwim(file))
-        scratch = target.with_name(target.name + ".new")
-        scratch.write_text(content, encoding="utf-8")
-        scratch.replace(target)
 
 
 def _is_plan(plan: t.Any) -> bool:

@@ -32,11 +32,14 @@ attributes:
     support: full
 options:
   plan:
-    description: The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan).
+    description:
+      - The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan).
+      - Without it nothing is written, and only the other options are checked.
     type: dict
-    required: true
   file:
-    description: File on the controller. Its folder has to exist.
+    description:
+      - File on the controller. Its folder has to exist.
+      - A relative path begins at the folder that Ansible was started in.
     type: path
     required: true
   api_version:

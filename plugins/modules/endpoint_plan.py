@@ -47,7 +47,9 @@ options:
     choices: [plan, members]
     default: plan
   file:
-    description: Write the plan to this file on the controller, as JSON.
+    description:
+      - Write the plan to this file on the controller, as JSON. Its folder has to exist.
+      - A relative path begins at the folder that Ansible was started in.
     type: path
   show:
     description: Print the plan as a table.

@@ -43,7 +43,9 @@ options:
     choices: [all, warnings, none]
     default: none
   file:
-    description: Write RV(ok), RV(hosts) and RV(findings) to this file on the controller, as JSON.
+    description:
+      - Write RV(ok), RV(hosts) and RV(findings) to this file on the controller, as JSON.
+      - A relative path begins at the folder that Ansible was started in.
     type: path
 seealso:
   - module: kubeha.apiserver.endpoint_preflight_info

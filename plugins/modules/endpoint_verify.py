@@ -68,6 +68,7 @@ options:
   file:
     description:
       - Write RV(ok), RV(findings), RV(rows), RV(endpoints) and RV(holders) to this file on the controller, as JSON.
+      - A relative path begins at the folder that Ansible was started in.
     type: path
   html:
     description:
