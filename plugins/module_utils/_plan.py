@@ -185,9 +185,14 @@ def _check_members(findings: Findings, specs: list[Spec]) -> None:
 
 
 def _check_left(findings: Findings, specs: list[Spec], stored: Stored) -> None:
-    """Nobody who has an endpoint is left out of it: it would go on by itself."""
+    """Nobody who has an endpoint is left out of it: it would go on by itself. Who can't be asked may have it still."""
     for spec in specs:
-        for record in stored.records(spec):
+        records = stored.records(spec)
+        asked = {record.host for record in records}
+        gone = {host for record in records for host, dummy in record.members} - asked - set(spec.lb_hosts)
+        if gone and "lb_hosts" not in spec.refused:
+            findings.warn("member_gone", endpoint=spec.name, hosts=listed(sorted(gone)), names=",".join(sorted(gone)))
+        for record in records:
             hosts = {host for host, dummy in record.members}
             if record.host in hosts and record.host not in spec.lb_hosts and "lb_hosts" not in spec.refused:
                 At(findings, spec.origin("lb_hosts")).problem(

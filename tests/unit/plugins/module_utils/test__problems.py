@@ -362,6 +362,8 @@ WARNED = {
     "hmac_untried": (intent(auth="hmac", auth_password="hunter2"),
                      {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}),
     "image_floating": (pods(haproxy_image="registry.example.org:5000/haproxy"),),
+    "member_gone": (intent(lb_hosts=["cp1", "cp2"]), None, {
+        name: found for name, found in stored(plan()).items() if name != "cp3"}),
     "port_changes": (intent(port=9443), None, stored(plan())),
     "version_unknown": (intent(), with_host("cp2", keepalived_version=None)),
     "vrid_changes": (intent(virtual_router_id=9), None, stored(plan())),
