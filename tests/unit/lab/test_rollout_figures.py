@@ -11,10 +11,12 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "molecule"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "tests" / "usage"))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "tests" / "rollout"))
 
 import figures
 from _lab.measure import Change, Measurement
+from catalogue import BOTH, CHANGES
 from figures import Figures, Limits
 
 GAP = [Change(-1.0, "cp1", True), Change(0.5, "cp1", False), Change(0.53, "cp2", True)]
@@ -64,3 +66,13 @@ def test_a_row_has_the_median_and_the_worst() -> None:
     assert figures.markdown({"it": runs}).splitlines()[-1] == "| it | 3 | 1 (3) | 100 | 0.03 s | 0.00 s | 0 |"
     assert len({len(line) for line in figures.table({"it": runs, "another": runs}).splitlines()}) == 1
     assert figures.document({"it": runs})[0]["runs"][2]["failed"] == 3
+
+
+@pytest.mark.parametrize("mode", BOTH)
+def test_rows_of_a_table_are_told_apart(mode: str) -> None:
+    changes = [change for change in CHANGES if mode in change.modes]
+    titles = [step.title for change in changes for step in change.steps]
+    assert len(set(titles)) == len(titles)
+    assert len({change.name for change in changes}) == len(changes)
+    assert any(mode in change.brief for change in changes)
+    assert all(set(change.brief) <= set(change.modes) for change in CHANGES)
