@@ -34,6 +34,12 @@ def pytest_configure() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    # At once: it's long until the end.
+    if report.failed:
+        print("\n%s\n" % report.longreprtext)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     modes = metafunc.config.getoption("--mode") or BOTH
     brief = metafunc.config.getoption("--brief")
