@@ -34,6 +34,7 @@ def describe(name: str, pids: list[int]) -> dict[str, object]:
     memory = [line.split() for pid in pids + shell for line in read(pid, "smaps_rollup").splitlines()]
     return {
         "pids": pids,
+        "program": commands()[pids[0]][0],
         "users": sorted({int(user) for user in status["Uid"].split()}),
         "capabilities": sorted(
             {capability(bit) for field in ("CapPrm", "CapBnd", "CapAmb") for bit in bits(int(status[field], 16))}
