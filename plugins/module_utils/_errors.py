@@ -288,8 +288,8 @@ WARNINGS: dict[str, str] = {
         "image {image} ({variable}) has {what}, so hosts may run different versions of it, and a restart may change"
         " them; write a tag with a version, or best a digest"),
     "member_gone": (
-        "{hosts} balanced {endpoint} until now. What was cleaned by the playbook remove is gone; what couldn't be reached"
-        " goes on by itself when it's back: run remove with -e endpoint_hosts={names} then"),
+        "{hosts} balanced {endpoint} until now. What was cleaned by the playbook remove is gone; what couldn't be"
+        " reached goes on by itself when it's back: run remove with -e endpoint_hosts={names} then"),
     "port_changes": (
         "the port of {endpoint} changes from {deployed} to {planned}: what knows it, such as kubeconfigs and kubeadm's"
         " controlPlaneEndpoint, has to be changed, too"),
