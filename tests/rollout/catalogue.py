@@ -10,6 +10,7 @@ back: by itself where its steps go there and back, else by alternating between t
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,8 +62,8 @@ class Change:
     """Modes in which it's part of a short proof."""
     most: int = 1000
     """Runs, where they take long and tell little more."""
-    home: Mapping[str, object] | None = None
-    """Variables of a run that leads back, where there is an odd number of runs; None where the steps do it."""
+    home: Act = nothing
+    """What leads back after the last run, where the steps don't."""
 
 
 def toggle(name: str, title: str, limits: Limits, there: Mapping[str, object], back: Mapping[str, object] | None = None,
@@ -73,7 +74,11 @@ def toggle(name: str, title: str, limits: Limits, there: Mapping[str, object], b
     def act(changes: Changes, number: int) -> None:
         changes.site(**(there if number % 2 else back)).succeeded()
 
-    return Change(name, (Step(title, limits, act, prove=prove),), home=back, **others)
+    def home(changes: Changes, number: int) -> None:
+        if number % 2:
+            changes.settle(**back)
+
+    return Change(name, (Step(title, limits, act, prove=prove),), home=home, **others)
 
 
 def site(**variables: object) -> Act:
@@ -113,6 +118,93 @@ AGREEMENTS = (
     toggle("authentication", "authentication (VRRP 2), or none (VRRP 3)", ALONE_IN_WHOLE_SECONDS,
            {"endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-8"}, most=2),
 )
+
+
+def second_interface(changes: Changes, number: int) -> None:
+    """In the same network, as a host that gets a faster card has it."""
+    if number == 1:
+        for host in MEMBERS:
+            address = ipaddress.ip_address(changes.lab.address(host)) + 150
+            changes.lab.run(
+                host, "sh", "-ec", "ip link add lan2 link eth0 type macvlan mode bridge; ip link set lan2 up;"
+                "ip address add %s/24 dev lan2" % address)
+
+
+def without_second_interface(changes: Changes, dummy_number: int) -> None:
+    changes.settle(endpoint_interface="eth0")
+    for host in MEMBERS:
+        changes.lab.run(host, "ip", "link", "delete", "lan2")
+    changes.settle()
+
+
+INTERFACE = Change("interface", (
+    Step("another interface", ALONE, lambda changes, number: changes.site(
+        endpoint_interface="lan2" if number % 2 else "eth0").succeeded(), second_interface),
+), most=2, home=without_second_interface)
+
+
+def with_password(changes: Changes, number: int) -> None:
+    if number == 1:
+        changes.settle(**password(2))
+
+
+def password(number: int) -> dict[str, object]:
+    return {"endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-%d" % (number % 2)}
+
+
+PASSWORD = Change("password", (
+    Step("another password", UNNOTICED,
+         lambda changes, number: changes.site(**password(number)).succeeded(), with_password),
+), most=2, home=lambda changes, dummy_number: changes.settle())
+
+# What clients use: the former one stays until it's let go
+
+
+def move(name: str, title: str, values: Callable[[Changes, int], dict[str, object]], client: Act) -> Change:
+    """Clients of the former one notice nothing of the move, those of the new one nothing of the former one's end."""
+
+    def go(changes: Changes, number: int) -> None:
+        changes.site(**values(changes, number)).succeeded()
+
+    def release(changes: Changes, number: int) -> None:
+        changes.site(endpoint_release_former=True, **values(changes, number)).succeeded()
+
+    def both(changes: Changes, number: int) -> None:
+        assert any(changes.plan_on("cp1")["former"].values())
+        client(changes, number)
+
+    def home(changes: Changes, number: int) -> None:
+        if number % 2:
+            client(changes, 2)
+            changes.settle(endpoint_release_former=True, **values(changes, 2))
+
+    return Change(name, (
+        Step("another %s, the former one served, too" % title, UNNOTICED, go, prove=both),
+        Step("former %s let go" % title, UNNOTICED, release, prove=let_go),
+    ), most=2, home=home)
+
+
+def let_go(changes: Changes, dummy_number: int) -> None:
+    assert changes.plan_on("cp1")["former"] == {"vips": [], "ports": []}
+
+
+def vip(changes: Changes, number: int) -> dict[str, object]:
+    return {"endpoint_vip": str(ipaddress.ip_address(changes.planned_vip) + number % 2)}
+
+
+def use_vip(changes: Changes, number: int) -> None:
+    changes.vip = str(vip(changes, number)["endpoint_vip"])
+
+
+def port(dummy_changes: Changes, number: int) -> dict[str, object]:
+    return {"endpoint_port": 9443 if number % 2 else 8443}
+
+
+def use_port(changes: Changes, number: int) -> None:
+    changes.port = 9443 if number % 2 else 8443
+
+
+MOVES = (move("vip", "VIP", vip, use_vip), move("port", "port", port, use_port))
 
 # Programs
 
@@ -255,7 +347,7 @@ def take_port(changes: Changes, dummy_number: int) -> None:
 def free_port(changes: Changes, dummy_number: int) -> None:
     changes.lab.run("cp2", "systemctl", "stop", "taken")
     # cp3 was the first, and has the new port.
-    changes.settle(endpoint_port=8443)
+    changes.settle(endpoint_port=8443, endpoint_release_former=True)
 
 
 BROKEN = (
@@ -270,8 +362,7 @@ BROKEN = (
     ), modes=(PODS,)),
 )
 
-# New rows, as VIP, port, interface and password, go here.
-CHANGES = (*CONFIGURATION, *AGREEMENTS, *PROGRAMS, *HOSTS, *MODES, *BROKEN)
+CHANGES = (*CONFIGURATION, *AGREEMENTS, INTERFACE, PASSWORD, *MOVES, *PROGRAMS, *HOSTS, *MODES, *BROKEN)
 
 
 # Runs that don't come to their end

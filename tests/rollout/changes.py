@@ -35,6 +35,8 @@ class Changes(User):
     def __init__(self, lab: Lab, mode: str) -> None:
         super().__init__(lab)
         self.mode = mode
+        # Where clients are, which isn't always where they were at the start.
+        self.planned_vip = self.vip
         self.port = 8443
         self.rows: dict[str, list[Figures]] = {}
         self.noted: list[str] = []
