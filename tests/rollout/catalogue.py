@@ -295,13 +295,15 @@ def services_run(changes: Changes, dummy_number: int) -> None:
         assert manifests(changes, host) == []
         left = changes.on(host, "find", "/etc/kubeha", "/etc/tmpfiles.d", "-type", "f")
         assert left.split() == ["/etc/kubeha/plan.json"]
+        assert changes.on(host, "find", "/etc/systemd/system", "-name", "kubeha-release.*") == ""
 
 
 def pods_run(changes: Changes, dummy_number: int) -> None:
     for host in MEMBERS:
         assert active(changes, host) == ["inactive", "inactive"]
         assert manifests(changes, host) == ["kubeha-haproxy.yaml", "kubeha-keepalived.yaml"]
-        assert changes.on(host, "find", "/etc/systemd/system", "/usr/libexec", "-name", "*kubeha*") == ""
+        assert changes.on(host, "find", "/etc/systemd/system", "/usr/libexec", "-name", "*kubeha*",
+                          "!", "-name", "kubeha-release.*") == ""
 
 
 def active(changes: Changes, host: str) -> list[str]:
