@@ -105,8 +105,8 @@ CONFIGURATION = (
     )),
     toggle("keepalived", "keepalived's configuration", UNNOTICED, {"endpoint_timing": {"check_fall": 7}},
            brief=(SERVICES,)),
-    toggle("timing", "timing profile", UNNOTICED, {"endpoint_timing": "safe"}, most=2),
-    toggle("limits", "HAProxy's limits (a restart)", HANDED_OVER, {"haproxy_maxconn": 2048}, modes=(SERVICES,), most=2),
+    toggle("timing", "timing profile", UNNOTICED, {"endpoint_timing": "safe"}, most=1),
+    toggle("limits", "HAProxy's limits (a restart)", HANDED_OVER, {"haproxy_maxconn": 2048}, modes=(SERVICES,), most=1),
 )
 
 # What members have to agree on to hear each other
@@ -140,7 +140,7 @@ def without_second_interface(changes: Changes, dummy_number: int) -> None:
 INTERFACE = Change("interface", (
     Step("another interface", ALONE, lambda changes, number: changes.site(
         endpoint_interface="lan2" if number % 2 else "eth0").succeeded(), second_interface),
-), most=2, home=without_second_interface)
+), most=1, home=without_second_interface)
 
 
 def with_password(changes: Changes, number: int) -> None:
@@ -181,7 +181,7 @@ def move(name: str, title: str, values: Callable[[Changes, int], dict[str, objec
     return Change(name, (
         Step("another %s, the former one served, too" % title, UNNOTICED, go, prove=both),
         Step("former %s let go" % title, UNNOTICED, release, prove=let_go),
-    ), most=2, home=home)
+    ), most=1, home=home)
 
 
 def let_go(changes: Changes, dummy_number: int) -> None:
