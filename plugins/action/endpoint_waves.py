@@ -119,10 +119,10 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
 
 
 def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Plans that hosts had stored before this run."""
+    """Plans that hosts' keepalived had before this run."""
     observed = {host: found.get(_intent.OBSERVED) for host, found in variables.items()}
-    return {host: plain((info.get("deployed") or {}).get("plan")) for host, info in observed.items()
-            if isinstance(info, Mapping)}
+    stored = {host: info.get("deployed") or {} for host, info in observed.items() if isinstance(info, Mapping)}
+    return {host: plain(item.get("speaks") or item.get("plan")) for host, item in stored.items()}
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],

@@ -17,15 +17,21 @@ class ClaimsError(Exception):
     """The network couldn't be asked."""
 
 
-def claims(endpoints: Sequence[Mapping[str, Any]], host: str) -> Dict[str, List[str]]:
-    """{VIP: members that have it, this one included}, in about a second."""
+def claims(
+    endpoints: Sequence[Mapping[str, Any]], host: str, deployed: Sequence[Mapping[str, Any]] = ()
+) -> Dict[str, List[str]]:
+    """{VIP: members that have it, this one included}, in about a second.
+
+    Members are known by where the plan has them, and by where they were `deployed`: a VIP may still be there.
+    """
     vips: List[Dict[str, str]] = []
     known: Dict[str, Dict[str, str]] = {}
     for endpoint in endpoints:
         for instance in endpoint["instances"]:
             interface = next(item["interface"] for item in instance["members"] if item["host"] == host)
             vips += [{"interface": interface, "address": vip["address"]} for vip in instance["vips"]]
-            for member in instance["members"]:
+            before = [item for other in deployed for item in other["instances"] if item["name"] == instance["name"]]
+            for member in [member for item in (*before, instance) for member in item["members"]]:
                 if member["host"] != host:
                     known[interface + member["address"]] = {
                         "host": member["host"],

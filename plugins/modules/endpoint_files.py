@@ -273,8 +273,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
 
 STATE = _hostview.STATE
 STATE_LIST = STATE + "/files-%s.json"
-# The plan that a role's files were made from: the one that is stored belongs to whoever wrote last.
-STATE_PLAN = STATE + "/plan-%s.json"
+STATE_PLAN = _hostview.ROLE_PLAN
 ADOPTED = STATE + "/adopted"
 PREVIOUS = STATE + "/previous"
 COMMAND_SECONDS = 30.0

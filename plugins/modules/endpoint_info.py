@@ -170,10 +170,13 @@ packages:
     haproxy: {path: /usr/sbin/haproxy, installed: 2.6.12, candidate: null}
     keepalived: {path: null, installed: null, candidate: 2.2.7}
 deployed:
-  description: The plan that is stored on the host, or why it can't be read.
+  description:
+    - The plan that is stored on the host, or why it can't be read.
+    - Where keepalived's files were made from an earlier one, C(speaks) is that. A run that is under way, or was killed,
+      stores the plan with HAProxy's files.
   returned: always
   type: dict
-  sample: {plan: null, error: null}
+  sample: {plan: null, speaks: null, error: null}
 files:
   description: SHA-256 of each of the collection's files that exists.
   returned: always
@@ -666,7 +669,10 @@ class Observer:
         """What is learnt only by connecting, and by a signal to keepalived."""
         asked = self._connect(info)
         if self.params["gate"]:
-            asked["claims"] = self._try("claims", partial(_claims_io.claims, self._mine(), self.params["host"]), None)
+            stored = self.still["deployed"]
+            deployed = (stored["speaks"] or stored["plan"] or {}).get("endpoints") or ()
+            asked["claims"] = self._try(
+                "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
         if self.params["keepalived_dump"]:
             said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
             asked["keepalived"] = dict(info["keepalived"], **said)
@@ -828,14 +834,21 @@ def has_user(name: str) -> bool:
 
 
 def read_deployed() -> Dict[str, Any]:
+    plan, error = read_plan(_hostview.PLAN_FILE)
+    spoken, _unreadable = read_plan(_hostview.ROLE_PLAN % "keepalived")
+    return {"plan": plan, "speaks": None if spoken == plan else spoken, "error": error}
+
+
+def read_plan(path: str) -> Tuple[Optional[Dict[str, Any]], Optional[str]]:
+    """A stored plan, where there is one, or why it can't be read."""
     try:
-        content = _host_io.read_file(_hostview.PLAN_FILE)
+        content = _host_io.read_file(path)
         plan = None if content is None else json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
-        return {"plan": None, "error": "%s: %s" % (_hostview.PLAN_FILE, error)}
+        return None, "%s: %s" % (path, error)
     if plan is not None and not (isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)):
-        return {"plan": None, "error": "%s isn't a plan" % _hostview.PLAN_FILE}
-    return {"plan": plan, "error": None}
+        return None, "%s isn't a plan" % path
+    return plan, None
 
 
 def units_command() -> List[str]:

@@ -48,6 +48,16 @@ def test_members_that_have_a_vip(said, members):
     assert [item["host"] for item in Probe.last.asked[1]] == ["cp2", "cp3"]
 
 
+def test_members_are_known_where_they_were_deployed_too():
+    moved = endpoint()
+    for member in moved["instances"][0]["members"]:
+        member.update(interface="bond0", address=member["address"].replace("198.51.100.", "198.51.100.2"))
+    _claims_io.claims([moved], "cp1", [endpoint()])
+    assert [(item["host"], item["interface"], item["address"]) for item in Probe.last.asked[1]] == [
+        ("cp2", "bond0", "198.51.100.12"), ("cp3", "bond0", "198.51.100.13"),
+        ("cp2", "bond0", "198.51.100.212"), ("cp3", "bond0", "198.51.100.213")]
+
+
 def test_who_cannot_ask_says_so():
     Probe.said = {"error": "no such interface"}
     with pytest.raises(_claims_io.ClaimsError, match="no such interface"):
