@@ -70,9 +70,11 @@ def _controller() -> str:
 def _started(process: int) -> str:
     try:
         # The name, in parentheses, may contain anything.
-        return pathlib.Path("/proc/%d/stat" % process).read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        fields = pathlib.Path("/proc/%d/stat" % process).read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return "alive" if _answers(process) else ""
+    # One that was killed stays in the list until somebody asks how it ended, which in a container may be nobody.
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _answers(process: int) -> bool:

@@ -57,3 +57,16 @@ def test_whether_its_process_still_runs():
     process.communicate(b"\n")
     assert not action._runs(holder)
     assert holder["controller"] == action._owner(os.getpid())["controller"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="only /proc tells")
+def test_one_that_was_killed_and_that_nobody_waits_for_does_not_run():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = action._owner(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert os.path.exists("/proc/%d" % process.pid)
+        assert not action._runs(holder)
+    finally:
+        process.communicate()
