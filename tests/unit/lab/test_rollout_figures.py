@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,15 +20,16 @@ from _lab.measure import Change, Measurement
 from catalogue import BOTH, CHANGES
 from figures import Figures, Limits
 
-GAP = [Change(-1.0, "cp1", True), Change(0.5, "cp1", False), Change(0.53, "cp2", True)]
-TWICE = [Change(-1.0, "cp1", True), Change(0.5, "cp2", True), Change(0.75, "cp1", False)]
+HELD = Change(-1.0, "cp1", True)
+GAP = [HELD, Change(0.5, "cp1", False), Change(0.53, "cp2", True)]
+TWICE = [HELD, Change(0.5, "cp2", True), Change(0.75, "cp1", False)]
 
 
-def seen(text: str, changes: list[Change] = GAP[:1], end: float = 1.0) -> Figures:
+def seen(text: str, changes: Sequence[Change] = (HELD,), end: float = 1.0) -> Figures:
     """One attempt each 10 ms; x was refused, l got no answer in time, anything else succeeded."""
     words = {"x": (None, "refused"), "l": (None, "timeout")}
     attempts = [(i * 0.01, *words.get(letter, (0.002, "cp1"))) for i, letter in enumerate(text)]
-    return Figures.of(Measurement(attempts, 0.2, 0.7, end, changes), streams=0)
+    return Figures.of(Measurement(attempts, 0.2, 0.7, end, list(changes)), streams=0)
 
 
 def test_what_was_seen() -> None:
