@@ -53,6 +53,10 @@ def test_what_was_seen() -> None:
         (seen("." * 99 + "l"), Limits(), "1 connections failed"),
         (seen("." * 90 + "l", end=1.0), Limits(), ""),
         (seen("." * 90 + "x", end=1.0), Limits(), "1 connections failed"),
+        # Or they are very few.
+        (seen("." * 999 + "l", end=10.0), Limits(), ""),
+        (seen("." * 998 + "ll", end=10.0), Limits(), "2 connections failed"),
+        (seen("." * 999 + "x", end=10.0), Limits(), "1 connections failed"),
     ],
 )
 def test_what_clients_may_see(run: Figures, limits: Limits, beyond: str) -> None:
