@@ -311,22 +311,26 @@ class Pod:
         return self._log() + self._kubelet_said()
 
     def crashes(self) -> int:
-        """How often the container of the present manifest has ended: the kubelet numbers its logs."""
+        """How often the container of the present manifest has ended: the kubelet numbers its logs.
+
+        Each manifest's pod has a folder of its own. The one before may have ended often, and says something to the end.
+        """
         try:
             since = os.stat(self.manifest).st_mtime
-            numbers = [_podstate.log_number(path) for path in self._logs() if os.stat(path).st_mtime >= since]
+            return max([_podstate.log_number(path) for path in self._logs(since)], default=0)
         except OSError:
             return 0
-        return max(numbers, default=0)
 
-    def _logs(self) -> List[str]:
+    def _logs(self, since: float = 0) -> List[str]:
+        """In folders that were made since then."""
         found = []
         try:
-            folders = [name for name in os.listdir(_podstate.POD_LOGS) if _podstate.is_log_folder(name, self.name)]
+            folders = [entry.path for entry in os.scandir(_podstate.POD_LOGS)
+                       if _podstate.is_log_folder(entry.name, self.name) and entry.stat().st_mtime >= since]
         except OSError:
             return []
         for folder in folders:
-            for base, _folders, names in os.walk(os.path.join(_podstate.POD_LOGS, folder)):
+            for base, _folders, names in os.walk(folder):
                 found += [os.path.join(base, name) for name in names if name.endswith(".log")]
         return found
 

@@ -246,3 +246,24 @@ def test_check_mode_only_looks(node, config, execution, expected):
     node.start("haproxy", config, execution)
     assert outcome(node.run(check_mode=True)) == expected
     assert node.signals == []
+
+
+def test_only_ends_of_the_present_manifests_pod_count(tmp_path, monkeypatch):
+    """The one before may have ended often, and its log is written to until the end."""
+    monkeypatch.setattr(_podstate, "POD_LOGS", str(tmp_path / "logs"))
+    pod = endpoint_pod.KeepalivedPod(str(tmp_path))
+
+    def log(uid, number, at):
+        folder = tmp_path / "logs" / ("kube-system_%s-cp1_%s" % (pod.name, uid))
+        (folder / "keepalived").mkdir(parents=True, exist_ok=True)
+        (folder / "keepalived" / ("%d.log" % number)).write_text("")
+        os.utime(folder, (at, at))
+
+    (tmp_path / ("%s.yaml" % pod.name)).write_text("")
+    os.utime(pod.manifest, (1000, 1000))
+    log("old", 3, 900)
+    assert pod.crashes() == 0
+    log("new", 0, 1001)
+    assert pod.crashes() == 0
+    log("new", 2, 1001)
+    assert pod.crashes() == 2
