@@ -20,8 +20,9 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = arguments_of_host(self._task, task_vars)
-        if isinstance(args.get("plan"), dict) and "expect" not in args:
-            args["expect"] = expectation(args["plan"], args["host"], task_vars)
+        plan = args.get("plan")
+        if isinstance(plan, dict) and isinstance(plan.get("endpoints"), list) and "expect" not in args:
+            args["expect"] = expectation(plan, args["host"], task_vars)
         result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val))
         if args.get("gate") and not result.get("failed") and not result.get("met", True):
             # What a failed task returns is printed in full, and the rest of it helps nobody.

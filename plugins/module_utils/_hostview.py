@@ -34,10 +34,10 @@ SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
 SOCKET = "/var/lib/haproxy/kubeha.sock"
 RUN = "/run/kubeha"
 STATE = "/var/lib/kubeha"
-# Each 0 or 1: somebody wants this host left alone, until told otherwise; a run restarts something here.
-DRAIN = STATE + "/drain"
 # The plan that a role's files were made from: the one that is stored belongs to whoever wrote last.
 ROLE_PLAN = STATE + "/plan-%s.json"
+# Each 0 or 1: somebody wants this host left alone, until told otherwise; a run restarts something here.
+DRAIN = STATE + "/drain"
 DRAINED = DRAIN + "/drained"
 MOVING = DRAIN + "/moving"
 SCRIPT_USER = "keepalived_script"
