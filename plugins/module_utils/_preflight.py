@@ -372,8 +372,8 @@ class _Place(NamedTuple):
     def deployed_ports(self) -> List[Any]:
         """What the deployed HAProxy listens on."""
         health = [(endpoint.get("haproxy") or {}).get("health") or {} for endpoint in self.stored]
-        former = [port for endpoint in self.stored for port in (endpoint.get("former") or {}).get("ports") or ()]
-        return [endpoint.get("port") for endpoint in self.stored] + former + [item.get("port") for item in health]
+        balancing = [port for endpoint in self.stored if "port" in endpoint for port in _hostview.ports_of(endpoint)]
+        return balancing + [item.get("port") for item in health]
 
 
 class _Judge:
