@@ -31,13 +31,23 @@ class ActionModule(ActionBase):
         if holder and holder.get("controller") == owner["controller"] and not _runs(holder):
             result = self._execute_module(module_args=dict(args, force=True), task_vars=task_vars)
             holder = result.get("holder") or {}
-        if holder and not result.get("failed"):
-            when = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(holder["at"]))
+        if result.get("failed"):
+            return result
+        changer = result.get("changer") or {}
+        if holder:
             result.update(failed=True, msg=(
                 "%s has been changing this host since %s. Nothing is done here until it's ready; should it be gone, "
                 "its lock counts no more %d minutes after that." % (
-                    holder.get("name"), when, round(float(args.get("ttl", 1800)) / 60))))
+                    holder.get("name"), _time(holder), round(float(args.get("ttl", 1800)) / 60))))
+        elif changer:
+            result.update(failed=True, msg=(
+                "%s has changed this host at %s, after this run had looked at it. Nothing is done here: run it again."
+                % (changer.get("name"), _time(changer))))
         return result
+
+
+def _time(note: dict[str, t.Any]) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(note["at"]))
 
 
 def _owner(process: int) -> dict[str, t.Any]:

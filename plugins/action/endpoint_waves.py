@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 from collections.abc import Mapping
 
@@ -37,21 +38,20 @@ class ActionModule(ActionBase):
             "looks": {"type": "str", "default": "__endpoint_look"},
             "work": {"type": "str"},
             "outcomes": {"type": "str", "default": "__endpoint_outcome"},
+            "silent": {"type": "str", "default": "__endpoint_silent"},
+            "locked": {"type": "str", "default": "__endpoint_locked_outside"},
             "rollout": {"type": "dict"},
             "number": {"type": "int"},
         })
         if args["hosts"] is not None and args["number"] is None:
             return self._start_named(result, args, task_vars)
         plan = plain(args["plan"])
-        variables = _variables(task_vars, members_of_all(plan))
+        play = _names(task_vars, "ansible_play_hosts_all")
+        variables = _variables(task_vars, [host for host in members_of_all(plan) if host in play])
         if args["number"] is None:
-            result.update(_start(plan, variables, args))
+            result.update(_start(plan, variables, args, play))
         else:
-            failures = _failures(plain(args["rollout"]), args, variables, _names(task_vars, "ansible_play_hosts"))
-            rollout = plain(args["rollout"])
-            result.update(_waves.step(plan, rollout["waves"], args["number"], failures))
-            if result["stops"]:
-                result["silenced"] = _waves.not_reached(plan, rollout["waves"], failures, rollout.get("quiet") or [])
+            result.update(_next(plan, variables, args, task_vars))
         if result.get("text"):
             Display().display("%s\n" % result["text"])
         return result
@@ -78,14 +78,16 @@ class ActionModule(ActionBase):
             for host, info in observed.fresh.items()}
         waves = _waves.waves(plan, seen)
         result.update(waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
-                      held=sorted({vip for look in seen.values() for vip in look.holds}),
-                      text=_waves.text(args["title"], waves, seen))
+                      held=sorted({vip for look in seen.values() for vip in look.holds}), quiet=[], idle=[],
+                      began=str(time.time()), text=_waves.text(args["title"], waves, seen),
+                      **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
             Display().display("%s\n" % result["text"])
         return result
 
 
-def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any]) -> dict[str, t.Any]:
+def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
+           play: set[str]) -> dict[str, t.Any]:
     seen: dict[str, _waves.Seen] = {}
     lost: dict[str, str] = {}
     for host, found in variables.items():
@@ -100,22 +102,67 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
             force = "upgrade" if (found.get(args["work"]) or {}).get("changed") else _waves.NOTHING
         seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])),
                                  bool(look.get("rekeyed")))
+    deployed = _deployed(variables)
+    if args["silence"]:
+        lost.update(_refused(plan, deployed, seen))
     stopped = _waves.neighbours(plan, lost)
     for host in stopped:
         if host in seen:
             seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
     quiet = {} if not args["silence"] else {
-        host: why for host, why in _waves.strangers(plan, _deployed(variables), seen).items() if seen[host].has_work}
+        host: why for host, why in _waves.strangers(plan, deployed, seen).items() if seen[host].has_work}
     seen.update({host: dataclasses.replace(seen[host], running=False) for host in quiet})
     waves = _waves.waves(plan, seen)
     return {
         "quiet": list(quiet),
+        "idle": [host for host, look in seen.items() if not look.running and host not in quiet],
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
         "held": sorted({vip for look in seen.values() for vip in look.holds}),
         "lost": lost,
+        "began": str(time.time()),
         "text": _waves.text(args["title"], waves, seen, quiet),
+        **_concerned(plan, waves, seen, play),
     }
+
+
+def _refused(plan: dict[str, t.Any], deployed: dict[str, t.Any], seen: dict[str, _waves.Seen]) -> dict[str, str]:
+    """Hosts that would stop to hear members that this run leaves out. The preflight says so, too, but of passwords only
+    the hosts' files tell."""
+    found: dict[str, str] = {}
+    accepting = {item["name"] for item in plan["endpoints"] if _waves.LEFT_OUT in (item.get("accept_findings") or ())}
+    left_out = _waves.left_out(plan, deployed, {host: look.rekeyed for host, look in seen.items()})
+    for name, (changes, others) in left_out.items():
+        if name not in accepting:
+            text = _waves.left_out_text(changes, others)
+            endpoint = next(item for item in plan["endpoints"] if item["name"] == name)
+            found.update({host: text for host in _waves.members_of(endpoint) if host in seen})
+    return found
+
+
+def _concerned(plan: dict[str, t.Any], waves: list[list[str]], seen: t.Container[str],
+               play: set[str]) -> dict[str, list[str]]:
+    """Whom nobody else may change meanwhile: all members of endpoints with work, in this play and outside of it."""
+    concerned = _waves.neighbours(plan, {host: "" for wave in waves for host in wave})
+    return {"members": [host for host in concerned if host in seen],
+            "outside": [host for host in concerned if host not in play]}
+
+
+def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
+          task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    rollout = plain(args["rollout"])
+    failures, lost = _failures(rollout, args, variables, _names(task_vars, "ansible_play_hosts"))
+    for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
+        if item.get("holder"):
+            failures[str(item["item"])] = str(item.get("msg"))
+    planned = rollout.get("quiet") or []
+    # Until a host has been silenced it may speak to nobody but those that were.
+    quiet = [host for host in planned if str(variables.get(host, {}).get(args["silent"])) == rollout["began"]]
+    result = _waves.step(plan, rollout["waves"], args["number"], failures, quiet, rollout["idle"], lost)
+    if args["number"] == 0:
+        stopped = _waves.neighbours(plan, failures)
+        result["quiet"] = [host for host in planned if host not in stopped]
+    return result
 
 
 def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -126,23 +173,23 @@ def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
-              active: set[str]) -> dict[str, str]:
-    """Hosts that stop their endpoints, and why."""
+              active: set[str]) -> tuple[dict[str, str], list[str]]:
+    """Hosts that stop their endpoints, and why; and those of them that nobody has put back."""
     failures = dict(rollout["lost"])
-    for wave in rollout["waves"]:
-        for host in wave:
-            outcome = variables.get(host, {}).get(args["outcomes"])
-            if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
-                failures[host] = str(outcome.get("text"))
-            elif host not in active:
-                failures[host] = "it was lost on the way"
-    return failures
+    lost: list[str] = []
+    for host in rollout["members"]:
+        outcome = variables.get(host, {}).get(args["outcomes"])
+        if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
+            failures[host] = str(outcome.get("text"))
+        elif host not in active:
+            failures[host] = "it was lost on the way"
+            lost.append(host)
+    return failures, lost
 
 
 def _variables(task_vars: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
-    """Of members in this play. Reading them takes long where there are many, so each is read once."""
-    play = _names(task_vars, "ansible_play_hosts_all")
-    return {host: task_vars["hostvars"].raw_get(host) for host in hosts if host in play}
+    """Reading them takes long where there are many, so each is read once."""
+    return {host: task_vars["hostvars"].raw_get(host) for host in hosts}
 
 
 def _names(task_vars: dict[str, t.Any], variable: str) -> set[str]:

@@ -15,7 +15,7 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _hostview
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _hostview, _waves
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
@@ -57,6 +57,12 @@ RULES: Dict[str, Rule] = {
         WARNING,
         "what fits through one holder doesn't fit through another: after a failover large answers hang",
         "set the same MTU on all members' interfaces",
+    ),
+    "members_left_out": Rule(
+        ERROR,
+        "members that don't agree on it don't hear each other, so a VIP would be on two hosts",
+        "run it without --limit and serial, when all of them can be reached; take one that is gone for good out of "
+        "endpoint_lb_hosts",
     ),
     # Ports
     "port_taken": Rule(
@@ -365,6 +371,12 @@ class _Place(NamedTuple):
         return list(((self.info.get("deployed") or {}).get("plan") or {}).get("endpoints") or ())
 
     @property
+    def speaks(self) -> Any:
+        """The plan that this host's keepalived has."""
+        deployed = self.info.get("deployed") or {}
+        return deployed.get("speaks") or deployed.get("plan")
+
+    @property
     def deployed(self) -> bool:
         return any(endpoint.get("name") == self.name for endpoint in self.stored)
 
@@ -397,7 +409,7 @@ class _Judge:
                 self._firewall, self._kernel, self._own_address, self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
-        return found + list(self._mtus())
+        return found + list(self._mtus()) + list(self._left_out())
 
     def mended(self, finding: Dict[str, Any]) -> Dict[str, Any]:
         """VRRP that a packet filter drops which this run opens is no reason to stop."""
@@ -405,6 +417,12 @@ class _Judge:
         if finding["code"] == "vrrp_blocked" and involved & self.mending:
             finding.update(severity=INFO, seen=finding["seen"] + "; this run opens the packet filter")
         return finding
+
+    def _left_out(self) -> Iterator[Dict[str, Any]]:
+        deployed = {place.host: place.speaks for place in self.places}
+        left_out = _waves.left_out(self.plan, deployed, dict.fromkeys(deployed, False))
+        for name, (changes, others) in left_out.items():
+            yield _finding("members_left_out", None, name, _waves.left_out_text(changes, others))
 
     # The interface
 

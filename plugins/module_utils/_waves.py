@@ -23,12 +23,14 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
+from typing import Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import members_of
 
 NOTHING = "nothing"
+# The code of this finding.
+LEFT_OUT = "members_left_out"
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,7 @@ def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mappi
         members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
         if not any(holds_any(endpoint, seen[host]) for host in members):
             continue
-        changes: Dict[str, None] = {}
-        for host in members:
-            changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
-            if seen[host].rekeyed and endpoint.get("auth") != "none":
-                changes["password"] = None
+        changes = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
         held: Set[str] = set()
         for host in members:
             # Of several holders, which don't hear each other already, the preferred one stays.
@@ -100,6 +98,39 @@ def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mappi
                 found[host] = ", ".join(changes)
             held |= seen[host].holds
     return found
+
+
+def left_out(plan: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool],
+             absent: Container[Host] = ()) -> Dict[str, Tuple[List[str], List[Host]]]:
+    """Endpoints whose members would stop to hear each other, because a run leaves some of them out: by name, what of
+    VRRP it is that changes, and who is left out.
+
+    `rekeyed` has the hosts of the run, each with whether its password changes. Of the others those in `absent` are
+    known not to run the endpoint; all that isn't known of the rest may be.
+    """
+    found: Dict[str, Tuple[List[str], List[Host]]] = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        others = [host for host in members if host not in rekeyed and host not in absent]
+        changes = disagreements(endpoint, deployed, {host: rekeyed[host] for host in members if host in rekeyed})
+        if others and changes:
+            found[endpoint["name"]] = changes, others
+    return found
+
+
+def left_out_text(changes: Sequence[str], others: Sequence[Host]) -> str:
+    return "of what members have to agree on %s changes, and this run leaves out %s" % (
+        ", ".join(changes), ", ".join(others))
+
+
+def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool]) -> List[str]:
+    """What of VRRP changes on these members that all of them have to agree on, in words."""
+    changes: Dict[str, None] = {}
+    for host, other_password in rekeyed.items():
+        changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
+        if other_password and endpoint.get("auth") != "none":
+            changes["password"] = None
+    return list(changes)
 
 
 def _stored(endpoint: Mapping[str, Any], plan: Any) -> Mapping[str, Any]:
@@ -270,42 +301,66 @@ def neighbours(plan: Mapping[str, Any], hosts: Mapping[Host, str]) -> Dict[Host,
     return found
 
 
-def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int,
-         failures: Mapping[Host, str]) -> Dict[str, Any]:
-    """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table."""
-    stopped = neighbours(plan, failures)
+def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, failures: Mapping[Host, str],
+         quiet: Sequence[Host] = (), idle: Sequence[Host] = (), lost: Sequence[Host] = ()) -> Dict[str, Any]:
+    """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
+
+    `quiet` are hosts that were silenced, `idle` those that weren't running. Of the former those whose turn never came
+    are `silenced` at the end; the `doubtful` among them mustn't speak before it's known what a holder says that is one
+    of the `lost`, who failed and weren't put back.
+    """
+    mute = frozenset([*quiet, *idle])
+    stopped = _stopped(plan, failures, quiet, mute)
     if number < len(order):
         return {"hosts": [host for host in order[number] if host not in stopped], "stops": {}}
-    if not stopped:
-        return {"hosts": [], "stops": {}}
+    concerned = neighbours(plan, failures)
+    if not concerned:
+        return {"hosts": [], "stops": {}, "silenced": [], "doubtful": []}
     done = {host: index for index, wave in enumerate(order) for host in wave}
     culprits = {
         endpoint["name"]: [host for host in members_of(endpoint) if host in failures] for endpoint in plan["endpoints"]
     }
-    last = max([done[host] for host in failures if host in done], default=-1)
+    waiting = _not_reached(plan, {host: done[host] for host in concerned if host in done}, failures, quiet, mute)
     stops: Dict[Host, str] = {}
     rows = []
-    for host, name in stopped.items():
+    for host, name in concerned.items():
         if host in failures:
             what = failures[host]
-        elif host in done and done[host] <= last:
-            what = "changed and proven"
-        elif host in done:
+        elif host in waiting:
             what = "not touched"
+        elif host in done:
+            what = "changed and proven"
         else:
             what = "nothing to do"
         rows.append((name, host, done[host] + 1 if host in done else "", what))
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
-    return {"hosts": [], "stops": stops, "text": table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)}
+    near_lost = neighbours(plan, {host: "" for host in lost if host not in mute})
+    silenced = [host for host in waiting if host in quiet]
+    return {"hosts": [], "stops": stops, "text": table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows),
+            "silenced": silenced, "doubtful": [host for host in silenced if host in near_lost]}
 
 
-def not_reached(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
-                hosts: Sequence[Host]) -> List[Host]:
-    """Those of the hosts whose turn never came, because their endpoint was stopped before."""
-    number = {host: index for index, wave in enumerate(order) for host in wave}
-    stopped = neighbours(plan, failures)
-    last = max([number[host] for host in failures if host in number], default=-1)
-    return [host for host in hosts if host in stopped and host not in failures and number.get(host, -1) > last]
+def _not_reached(plan: Mapping[str, Any], done: Mapping[Host, int], failures: Mapping[Host, str],
+                 quiet: Container[Host], mute: Container[Host]) -> List[Host]:
+    """Those whose turn never came, because their endpoint was stopped before."""
+    found: List[Host] = []
+    for number in sorted(set(done.values())):
+        earlier = {host: why for host, why in failures.items() if done.get(host, -1) < number}
+        stopped = _stopped(plan, earlier, quiet, mute)
+        found += [host for host, turn in done.items() if turn == number and host in stopped and host not in failures]
+    return found
+
+
+def _stopped(plan: Mapping[str, Any], failures: Mapping[Host, str], quiet: Container[Host],
+             mute: Container[Host]) -> Dict[Host, str]:
+    """Hosts that mustn't be touched any more, and which endpoint it is for.
+
+    A host that said nothing before its turn says nothing when that fails, and harms nobody. The holder speaks the new
+    way by then, so those that were silenced go on all the same: else nobody could take over.
+    """
+    found = neighbours(plan, {host: why for host, why in failures.items() if host not in mute})
+    names = neighbours(plan, failures)
+    return {host: name for host, name in names.items() if host in found or host in failures or host not in quiet}
 
 
 def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],

@@ -54,7 +54,7 @@ options:
     description:
       - V(present) puts the plan's files into place.
       - V(kept) only keeps the files that the daemon runs with, for V(previous). That's for a host that is about to be
-        moved from one C(mode) to the other.
+        moved from one C(mode) to the other, or whose daemon is to be silent for a while.
       - V(previous) puts back the files that the daemon last ran with, where there are any.
       - V(absent) removes what this collection put there, and puts back what was there before. What somebody has written
         since stays. O(plan) isn't needed.
@@ -209,6 +209,11 @@ rekeyed:
   description: Whether the password of a VRRP that goes on is, or in check mode would be, another one.
   returned: success
   type: bool
+at:
+  description: When the host was looked at, in seconds since 1970 by its own clock.
+  returned: success
+  type: float
+  sample: 1795817075.123
 moving:
   description: Whether a run has left this host ranking below all others.
   returned: success
@@ -384,6 +389,7 @@ class Deployment:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
+        self.at = time.time()
         self.role: str = module.params["role"]
         self.secrets: Dict[str, str] = module.params["secrets"] or {}
 
@@ -662,14 +668,15 @@ class Deployment:
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
         if config is None or config.present is None or not self._has_loaded(config.present, haproxy):
             return
-        self._keep_set(found.listed)
+        if is_whole(self.role, found.listed):
+            self._keep_set(found.listed)
 
     def _keep(self) -> Dict[str, Any]:
         """What runs in the other mode, before any file of the new one is there. A run that was killed has done it."""
         listed = read_list(self.role)
         configs = {layout.config[self.role] for layout in _hostview.LAYOUTS.values()}
         changes = len(configs.intersection(listed)) == 1
-        if changes and not self.module.check_mode:
+        if changes and is_whole(self.role, listed) and not self.module.check_mode:
             self._keep_set(listed)
         return {"changed": False, "previous": os.path.isdir(os.path.join(PREVIOUS, self.role))}
 
@@ -828,6 +835,7 @@ class Deployment:
             rekeyed=any(rekeyed(file) for file in found.files if file.kind == "keepalived"),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
             up=serving_backends(haproxy),
+            at=round(self.at, 3),
         )
 
     @staticmethod
@@ -1079,6 +1087,12 @@ def read_list(role: str) -> List[str]:
         return [path for path in json.loads(_host_io.read_file(STATE_LIST % role) or b"[]") if isinstance(path, str)]
     except ValueError:
         return []
+
+
+def is_whole(role: str, paths: List[str]) -> bool:
+    """Whether a pod's manifest is there as well: it isn't while a run has the pod silenced."""
+    name = os.path.basename(_pods.manifest_path("", role))
+    return all(os.path.lexists(path) for path in paths if os.path.basename(path) == name)
 
 
 def write_list(role: str, paths: List[str]) -> None:

@@ -39,7 +39,8 @@ options:
     description:
       - Whether keepalived is what changes. Where old and new members of an endpoint wouldn't take each other's adverts,
         because the virtual router ID, version, authentication, transport or (in version 2) the interval differs,
-        RV(quiet) are backups to be stopped before the holder changes, lest two hosts hold the VIP.
+        RV(quiet) are backups to be stopped before the holder changes, lest two hosts hold the VIP. Where O(looks)
+        doesn't have all members of such an endpoint, its hosts are RV(lost), unless C(members_left_out) is accepted.
     type: bool
     default: false
   leave_one:
@@ -64,6 +65,16 @@ options:
     description: The variable in which a host notes that it had to be put back, a mapping with C(title) and C(text).
     type: str
     default: __endpoint_outcome
+  silent:
+    description: The variable in which a host that was silenced notes RV(began).
+    type: str
+    default: __endpoint_silent
+  locked:
+    description:
+      - The variable in which a loop over RV(outside) registered what M(kubeha.apiserver.endpoint_lock) returned. A host
+        that somebody else changes stops its endpoints.
+    type: str
+    default: __endpoint_locked_outside
   rollout:
     description: What this module returned before. Required with O(number).
     type: dict
@@ -106,7 +117,30 @@ numbers:
   sample: [0, 1, 2, 3]
 quiet:
   description: Hosts whose keepalived has to be silent until the holder has changed.
-  returned: without O(number) and O(hosts)
+  returned: without O(number), and with O(number=0)
+  type: list
+  elements: str
+  sample: []
+idle:
+  description: Hosts whose daemon isn't running.
+  returned: without O(number)
+  type: list
+  elements: str
+  sample: []
+began:
+  description: What tells this rollout from others.
+  returned: without O(number)
+  type: str
+  sample: "1795817075.123"
+members:
+  description: Members of all endpoints with work, as far as they were seen. Nobody else may change them meanwhile.
+  returned: without O(number)
+  type: list
+  elements: str
+  sample: [cp1, cp2, cp3]
+outside:
+  description: Members of these endpoints that don't belong to this play.
+  returned: without O(number)
   type: list
   elements: str
   sample: []
@@ -132,8 +166,14 @@ hosts:
   elements: str
   sample: [cp3]
 silenced:
-  description: Hosts of RV(quiet) whose turn never came.
-  returned: with O(number), where RV(stops) isn't empty
+  description: Hosts that were silenced and whose turn never came.
+  returned: with O(number), after the last wave
+  type: list
+  elements: str
+  sample: []
+doubtful:
+  description: Those of RV(silenced) whose holder was lost on the way, and may speak the new way or the old one.
+  returned: where RV(silenced) isn't empty
   type: list
   elements: str
   sample: []

@@ -18,6 +18,7 @@ from typing import Any
 from changes import PREFERRED, Changes
 from figures import (
     ALONE,
+    ALONE_AND_MOVED,
     ALONE_IN_WHOLE_SECONDS,
     BACKUP_LOST,
     DRAINED,
@@ -209,19 +210,22 @@ MOVES = (move("vip", "VIP", vip, use_vip), move("port", "port", port, use_port))
 # Programs
 
 
-def upgraded(name: str) -> Change:
-    title = {"haproxy": "package of HAProxy, all hosts", "keepalived": "package of keepalived, all hosts"}[name]
-    query = ("dpkg-query", "-W", "-f", "${Version}", name)
+def installed(changes: Changes, name: str) -> set[str]:
+    return set(changes.on_all("dpkg-query", "-W", "-f", "${Version}", name).values())
+
+
+def upgraded(name: str, title: str) -> Change:
     offered: set[str] = set()
 
     def prepare(changes: Changes, dummy_number: int) -> None:
         changes.newer_packages(name)
         offered.clear()
-        offered.update(changes.on_all("sh", "-c", "apt-cache policy %s | sed -n 's/ *Candidate: //p'" % name).values())
-        assert not offered & set(changes.on_all(*query).values())
+        candidates = changes.on_all("sh", "-c", "apt-cache policy %s | sed -n 's/ *Candidate: //p'" % name).values()
+        offered.update(candidate.strip() for candidate in candidates)
+        assert not offered & installed(changes, name)
 
     def prove(changes: Changes, dummy_number: int) -> None:
-        assert {version.strip() for version in changes.on_all(*query).values()} == {item.strip() for item in offered}
+        assert installed(changes, name) == offered
 
     return Change("package-" + name, (
         Step(title, HANDED_OVER, site(**{name + "_package_state": "latest"}), prepare, prove),
@@ -229,8 +233,8 @@ def upgraded(name: str) -> Change:
 
 
 PROGRAMS = (
-    upgraded("haproxy"),
-    upgraded("keepalived"),
+    upgraded("haproxy", "package of HAProxy, all hosts"),
+    upgraded("keepalived", "package of keepalived, all hosts"),
     # The same program under another name, and another program in another place.
     toggle("image-haproxy", "image of HAProxy, all hosts", HANDED_OVER,
            {"haproxy_image": "kubernetes.test/haproxy:3.0.11"}, modes=(PODS,), brief=(PODS,)),
@@ -320,6 +324,13 @@ MODES = (
         Step("static pods to services, three hosts", OTHER_MODE, site(endpoint_mode="service"), prove=services_run),
         Step("services to static pods, three hosts", OTHER_MODE, site(), prove=pods_run),
     ), modes=(PODS,), brief=(PODS,)),
+    # Backups are silenced in the mode that they run in, and come back in the other one.
+    Change("mode-vrid", (
+        Step("static pods to services, with another virtual router ID", ALONE_AND_MOVED,
+             site(endpoint_mode="service", endpoint_virtual_router_id=77), prove=services_run),
+        Step("services to static pods, with another virtual router ID", ALONE_AND_MOVED,
+             site(endpoint_virtual_router_id=100), prove=pods_run),
+    ), modes=(PODS,), most=1),
 )
 
 # Changes that pass every check of their syntax and don't serve
@@ -364,7 +375,113 @@ BROKEN = (
     ), modes=(PODS,)),
 )
 
-CHANGES = (*CONFIGURATION, *AGREEMENTS, INTERFACE, PASSWORD, *MOVES, *PROGRAMS, *HOSTS, *MODES, *BROKEN)
+
+def refused_upgrade(name: str, title: str) -> Change:
+    """Packages with a program that ends at once."""
+    before: set[str] = set()
+
+    def prepare(changes: Changes, dummy_number: int) -> None:
+        changes.newer_packages(name, "broken")
+        before.clear()
+        before.update(installed(changes, name))
+
+    def act(changes: Changes, dummy_number: int) -> None:
+        run = changes.site(**{name + "_package_state": "latest"}).failed()
+        assert "Put back to %s, and well" % min(before) in run.output, run.output
+        assert "not touched" in run.output, run.output
+
+    def prove(changes: Changes, dummy_number: int) -> None:
+        assert installed(changes, name) == before and len(before) == 1
+        changes.playbook("playbooks/status.yml").succeeded()
+        # A good one is on offer again.
+        changes.newer_packages(name)
+
+    return Change("broken-package-" + name, (Step(title, ROLLED_BACK, act, prepare, prove),), modes=(SERVICES,))
+
+
+BROKEN_PROGRAMS = (
+    refused_upgrade("haproxy", "broken package of HAProxy, rolled back"),
+    refused_upgrade("keepalived", "broken package of keepalived, rolled back"),
+)
+
+# keepalived of one host doesn't take what members have to agree on: nobody may speak to some and not to others
+
+BREAK = "mkdir -p /run/systemd/system/keepalived.service.d; printf '[Service]\\n%s\\n' \"$0\" " \
+    ">/run/systemd/system/keepalived.service.d/broken.conf; systemctl daemon-reload"
+MEND = "rm -rf /run/systemd/system/keepalived.service.d/broken.conf /run/refused; systemctl daemon-reload"
+NO_START = "ExecStartPre=/bin/false"
+NO_FIRST_RELOAD = "ExecReload=\\nExecReload=/bin/sh -c 'test -e /run/refused && kill -HUP $MAINPID || ! touch /run/refused'"
+IMAGE = "kubernetes.test/keepalived:2.3"
+
+
+def without_start(changes: Changes, dummy_number: int) -> None:
+    if changes.mode == SERVICES:
+        changes.lab.run("cp2", "sh", "-c", BREAK, NO_START)
+    else:
+        # The running pod goes on without it.
+        changes.lab.run("cp2", "sh", "-ec", "ctr -n k8s.io images tag %s kept; ctr -n k8s.io images rm %s" % (IMAGE, IMAGE))
+
+
+def other_vrid_refused_by_a_backup(changes: Changes, dummy_number: int) -> None:
+    run = changes.site(endpoint_virtual_router_id=77).failed()
+    assert "stays silent" in run.output, run.output
+    assert keepalived(changes, "cp2") == "silent"
+    # The others have each other.
+    assert [vrid(changes, host) for host in ("cp1", "cp3")] == [77, 77]
+    assert [keepalived(changes, host) for host in ("cp1", "cp3")] == ["speaks", "speaks"]
+
+
+def with_start(changes: Changes, dummy_number: int) -> None:
+    if changes.mode == SERVICES:
+        changes.lab.run("cp2", "sh", "-c", MEND)
+    else:
+        changes.lab.run("cp2", "sh", "-ec", "ctr -n k8s.io images tag kept %s; ctr -n k8s.io images rm kept" % IMAGE)
+    changes.settle(endpoint_virtual_router_id=100)
+    assert keepalived(changes, "cp2") == "speaks"
+
+
+def without_first_reload(changes: Changes, dummy_number: int) -> None:
+    changes.lab.run("cp1", "sh", "-c", BREAK, NO_FIRST_RELOAD)
+
+
+def other_vrid_refused_by_the_holder(changes: Changes, dummy_number: int) -> None:
+    run = changes.site(endpoint_virtual_router_id=77).failed()
+    assert "Put back, and well" in run.output, run.output
+    assert [vrid(changes, host) for host in MEMBERS] == [100, 100, 100]
+    assert [keepalived(changes, host) for host in MEMBERS] == ["speaks", "speaks", "speaks"]
+
+
+def with_first_reload(changes: Changes, dummy_number: int) -> None:
+    changes.lab.run("cp1", "sh", "-c", MEND)
+    changes.playbook("playbooks/status.yml").succeeded()
+
+
+def vrid(changes: Changes, host: str) -> int:
+    return int(changes.plan_on(host)["instances"][0]["virtual_router_id"])
+
+
+def keepalived(changes: Changes, host: str) -> str:
+    """By its processes, and by what starts them at the next boot."""
+    running = changes.on(host, "pgrep", "-x", "keepalived") != ""
+    enabled = "kubeha-keepalived.yaml" in manifests(changes, host) if changes.mode == PODS else (
+        changes.on(host, "systemctl", "is-enabled", "keepalived").strip() == "enabled")
+    return {(True, True): "speaks", (False, False): "silent"}.get((running, enabled), "running %s, enabled %s" % (
+        running, enabled))
+
+
+REFUSED_AGREEMENTS = (
+    Change("vrid-backup", (
+        Step("virtual router ID, refused by a backup", ALONE, other_vrid_refused_by_a_backup, without_start,
+             with_start),
+    ), most=1),
+    Change("vrid-holder", (
+        Step("virtual router ID, refused by the holder, put back", UNNOTICED, other_vrid_refused_by_the_holder,
+             without_first_reload, with_first_reload),
+    ), modes=(SERVICES,), brief=(SERVICES,), most=2),
+)
+
+CHANGES = (*CONFIGURATION, *AGREEMENTS, INTERFACE, PASSWORD, *MOVES, *PROGRAMS, *HOSTS, *MODES, *BROKEN,
+           *BROKEN_PROGRAMS, *REFUSED_AGREEMENTS)
 
 
 # Runs that don't come to their end

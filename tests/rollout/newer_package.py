@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""On a lab host: offer the package NAME, which is the argument, with a newer version and nothing else new."""
+"""On a lab host: offer the package NAME, which is the argument, with a newer version and nothing else new. With
+"broken" as the second argument its program ends at once with an error."""
 
 from __future__ import annotations
 
@@ -23,18 +24,20 @@ def main() -> None:
     name = sys.argv[1]
     with open(LISTING, encoding="utf-8") as file:
         stanzas = file.read().split("\n\n")
-    index, stanza = next(item for item in enumerate(stanzas) if value(item[1], "Package") == name)
-    base, _plus, number = value(stanza, "Version").partition("+newer")
-    version = "%s+newer%d" % (base, int(number or 0) + 1)
-    package = build(os.path.join(FOLDER, value(stanza, "Filename")), version, "%s/%s_newer.deb" % (FOLDER, name))
+    # All that are on offer stay there. The first one is what the distribution made.
+    offered = [item for item in stanzas if value(item, "Package") == name]
+    stanza = offered[0]
+    version = "%s+newer%d" % (value(stanza, "Version"), len(offered))
+    package = build(os.path.join(FOLDER, value(stanza, "Filename")), version,
+                    "%s/%s_%s.deb" % (FOLDER, name, version.replace(":", "-")), "broken" in sys.argv[2:])
     with open(package, "rb") as file:
         content = file.read()
     for key, new in {"Version": version, "Filename": "./" + os.path.basename(package), "Size": str(len(content)),
                      "SHA256": hashlib.sha256(content).hexdigest()}.items():
         stanza = re.sub("^%s: .*$" % key, "%s: %s" % (key, new), stanza, flags=re.M)
-    stanzas[index] = re.sub(r"^(MD5sum|SHA1|SHA512): .*\n?", "", stanza, flags=re.M).rstrip("\n")
+    stanza = re.sub(r"^(MD5sum|SHA1|SHA512): .*\n?", "", stanza, flags=re.M)
     with open(LISTING, "w", encoding="utf-8") as file:
-        file.write("\n\n".join(stanzas))
+        file.write("\n\n".join(item.strip("\n") for item in [*stanzas, stanza] if item.strip()) + "\n")
     # What was derived from the listing before.
     for pattern in (LISTING + ".*", FOLDER + "/*Release*", "/var/lib/apt/lists/*_Packages*"):
         for path in glob.glob(pattern):
@@ -47,7 +50,7 @@ def value(stanza: str, key: str) -> str:
     return found.group(1) if found else ""
 
 
-def build(package: str, version: str, target: str) -> str:
+def build(package: str, version: str, target: str, broken: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["dpkg-deb", "--raw-extract", package, folder + "/root"], check=True)
         control = folder + "/root/DEBIAN/control"
@@ -55,6 +58,10 @@ def build(package: str, version: str, target: str) -> str:
             text = file.read()
         with open(control, "w", encoding="utf-8") as file:
             file.write(re.sub("^Version: .*$", "Version: " + version, text, flags=re.M))
+        if broken:
+            name = value(text, "Package")
+            with open("%s/root/usr/sbin/%s" % (folder, name), "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\necho 'this one is broken' >&2\nexit 1\n")
         subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--build", folder + "/root", folder + "/new.deb"], check=True)
         shutil.move(folder + "/new.deb", target)
     return target

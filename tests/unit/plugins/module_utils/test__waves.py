@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Sequence
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
     Seen,
     holds_any,
-    not_reached,
+    left_out,
     step,
     strangers,
     text,
@@ -34,6 +35,7 @@ def runs(*holds: str, force: str = "reload") -> Seen:
     return Seen(force, True, frozenset(holds))
 
 
+HOSTS = ["h%d" % number for number in range(8)]
 NEW = Seen("start")
 IDLE = Seen("nothing", True)
 THREE = plan(endpoint("a", ["h1", "h2", "h3"]))
@@ -103,7 +105,7 @@ def test_ten_thousand_hosts_are_no_matter() -> None:
 def test_whose_turn_it_is() -> None:
     order = [["h3"], ["h2"], ["h1"]]
     assert step(THREE, order, 1, {})["hosts"] == ["h2"]
-    assert step(THREE, order, 3, {}) == {"hosts": [], "stops": {}}
+    assert step(THREE, order, 3, {}) == {"hosts": [], "stops": {}, "silenced": [], "doubtful": []}
 
 
 def test_where_one_fails_its_endpoint_stops_and_others_go_on() -> None:
@@ -129,8 +131,8 @@ def test_the_order_in_words() -> None:
 # Who wouldn't hear the others any more
 
 
-def speaking(**words: Any) -> Dict[str, Any]:
-    some = plan(endpoint("a", ["h1", "h2", "h3"]))
+def speaking(hosts: Sequence[str] = ("h1", "h2", "h3"), **words: Any) -> Dict[str, Any]:
+    some = plan(endpoint("a", hosts))
     some["endpoints"][0].update({"auth": "none", "transport": "unicast"})
     instance = some["endpoints"][0]["instances"][0]
     instance.update({"family": "ipv4", "virtual_router_id": 100, "vrrp_version": 3, "advert_interval": 0.1,
@@ -188,8 +190,81 @@ def test_another_password_silences_like_another_type() -> None:
 def test_who_is_silent_comes_after_the_holder() -> None:
     seen = dict(ALL_RUN, h1=Seen("reload"), h3=Seen("reload"))
     assert waves(THREE, seen) == [["h2"], ["h1"], ["h3"]]
-    assert not_reached(THREE, [["h2"], ["h1"], ["h3"]], {"h2": "broken"}, ["h1", "h3"]) == ["h1", "h3"]
-    assert not_reached(THREE, [["h2"], ["h1"], ["h3"]], {"h1": "broken"}, ["h1", "h3"]) == ["h3"]
+
+
+SILENCED = [["h2"], ["h1"], ["h3"]]
+
+
+def test_where_the_holder_was_put_back_those_who_are_silent_speak_again() -> None:
+    assert step(THREE, SILENCED, 1, {"h2": "broken"}, ["h1", "h3"])["hosts"] == []
+    end = step(THREE, SILENCED, 3, {"h2": "broken"}, ["h1", "h3"])
+    assert end["silenced"] == ["h1", "h3"] and end["doubtful"] == []
+    assert step(THREE, SILENCED, 3, {"h2": "lost"}, ["h1", "h3"], lost=["h2"])["doubtful"] == ["h1", "h3"]
+
+
+def test_where_the_holder_has_changed_those_who_are_silent_go_on_without_each_other() -> None:
+    assert step(THREE, SILENCED, 2, {"h1": "broken"}, ["h1", "h3"])["hosts"] == ["h3"]
+    end = step(THREE, SILENCED, 3, {"h1": "broken"}, ["h1", "h3"])
+    assert end["silenced"] == []
+    assert [line.split()[1:] for line in end["text"].splitlines()[1:]] == [
+        ["h1", "2", "broken"], ["h2", "1", "changed", "and", "proven"], ["h3", "3", "changed", "and", "proven"]]
+    # One that couldn't be silenced speaks to the holder.
+    assert step(THREE, SILENCED, 2, {"h1": "broken"}, ["h3"])["hosts"] == []
+
+
+@st.composite
+def agreements(draw: Any) -> Any:
+    hosts = HOSTS[:draw(st.integers(2, 6))]
+    running = draw(st.lists(st.booleans(), min_size=len(hosts), max_size=len(hosts)))
+    running[draw(st.integers(0, len(hosts) - 1))] = True
+    holder = draw(st.sampled_from([host for host, runs_there in zip(hosts, running) if runs_there]))
+    seen = {host: Seen("reload" if there else "start", there, frozenset(["a"] if host == holder else []))
+            for host, there in zip(hosts, running)}
+    outcomes = {host: draw(st.sampled_from(["done", "done", "failed", "lost"])) for host in hosts}
+    return hosts, seen, outcomes
+
+
+@given(agreements())
+def test_members_that_speak_always_hear_each_other(case: Any) -> None:
+    hosts, seen, outcomes = case
+    some, before = speaking(hosts, virtual_router_id=77), {host: speaking(hosts) for host in hosts}
+    quiet = list(strangers(some, before, seen))
+    idle = [host for host in hosts if not seen[host].running]
+    order = waves(some, {host: replace(look, running=look.running and host not in quiet)
+                         for host, look in seen.items()})
+    says = {host: "old" for host, look in seen.items() if look.running and host not in quiet}
+    failures: Dict[str, str] = {}
+    lost = []
+    for number in range(len(order)):
+        for host in step(some, order, number, failures, quiet, idle, lost)["hosts"]:
+            ran = says.pop(host, None)
+            if outcomes[host] == "done":
+                says[host] = "new"
+            else:
+                failures[host] = outcomes[host]
+                if outcomes[host] == "lost":
+                    lost.append(host)
+                elif ran:
+                    says[host] = ran
+            assert len(set(says.values())) <= 1
+    end = step(some, order, len(order), failures, quiet, idle, lost)
+    assert set(end["stops"]) == (set(hosts) if failures else set())
+    says.update({host: "old" for host in end["silenced"] if host not in end["doubtful"]})
+    assert len(set(says.values())) <= 1
+    if not lost and failures != dict.fromkeys(hosts, "failed"):
+        assert says or not any(look.running for look in seen.values())
+
+
+def test_a_run_that_leaves_members_out() -> None:
+    before = {host: speaking() for host in ALL_RUN}
+    assert left_out(speaking(virtual_router_id=77), before, dict.fromkeys(ALL_RUN, False)) == {}
+    changed = left_out(speaking(virtual_router_id=77, transport="multicast"), before, {"h2": False})
+    assert changed == {"a": (["virtual router ID", "transport"], ["h1", "h3"])}
+    assert left_out(speaking(virtual_router_id=77), before, {"h2": False}, ["h1", "h3"]) == {}
+    assert left_out(speaking(), before, {"h2": False}) == {}
+    assert list(left_out(speaking(auth="pass"), {}, {"h2": True})) == ["a"]
+    # A first deployment, host by host.
+    assert left_out(speaking(), {}, {"h2": False}) == {}
 
 
 def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> None:
@@ -207,8 +282,6 @@ def test_of_two_holders_the_preferred_one_goes_on_speaking() -> None:
 
 
 # Any fleet
-
-HOSTS = ["h%d" % number for number in range(8)]
 
 
 @st.composite

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.action import endpoint_lock as action
@@ -19,9 +20,11 @@ TWO = {"controller": "a", "process": 2, "started": "8", "name": "two@a"}
 @pytest.fixture(name="lock")
 def fixture_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(endpoint_lock, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(endpoint_lock, "GUARD", str(tmp_path / "lock.guard"))
 
-    def change(owner, state="present", ttl=1800, force=False):
-        return endpoint_lock.change({"owner": owner, "state": state, "ttl": ttl, "force": force})
+    def change(owner, state="present", ttl=1800, force=False, since=None):
+        said = endpoint_lock.change({"owner": owner, "state": state, "ttl": ttl, "force": force, "since": since})
+        return said["holder"] or said["changer"]
 
     return change
 
@@ -40,6 +43,24 @@ def test_a_lock_ends_by_time_or_force(lock):
     lock(ONE)
     assert lock(TWO, ttl=0) == {}
     assert lock(ONE, force=True) == {}
+
+
+def test_what_somebody_else_has_changed_meanwhile_is_refused(lock):
+    looked = time.time() - 0.01
+    lock(ONE, since=looked)
+    lock(ONE, state="absent")
+    # One's own changes are no news.
+    assert lock(ONE, since=looked) == {}
+    lock(ONE, state="absent")
+    assert lock(TWO, since=looked)["name"] == "one@a"
+    assert lock(TWO, since=time.time() + 1) == {}
+
+
+def test_what_a_run_did_that_was_killed_is_news_as_well(lock):
+    looked = time.time() - 0.01
+    lock(ONE)
+    assert lock(TWO, since=looked, force=True)["name"] == "one@a"
+    assert lock(TWO, since=time.time() + 1, force=True) == {}
 
 
 def test_what_is_no_lock_keeps_nobody_out(lock):
