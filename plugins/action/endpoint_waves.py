@@ -174,13 +174,14 @@ def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
               active: set[str]) -> tuple[dict[str, str], list[str]]:
-    """Hosts that stop their endpoints, and why; and those of them that nobody has put back."""
+    """Hosts that stop their endpoints, and why; and those of them of which nobody knows what they run now."""
     failures = dict(rollout["lost"])
     lost: list[str] = []
     for host in rollout["members"]:
         outcome = variables.get(host, {}).get(args["outcomes"])
         if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
             failures[host] = str(outcome.get("text"))
+            lost += [host] if str(outcome.get("well", True)) == "False" else []
         elif host not in active:
             failures[host] = "it was lost on the way"
             lost.append(host)

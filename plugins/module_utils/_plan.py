@@ -54,6 +54,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import (
     deployed_versions,
     read_stored,
     served,
+    stays,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Timing, fit
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_host_name
@@ -314,11 +315,8 @@ def _keep_former_vips(findings: Findings, specs: list[Spec], vips: t.Container[A
         former = [vip for vip in served(stored.records(spec)).vips if vip not in vips and vip not in kept]
         if not former or not spec.vip or "vip" in spec.refused:
             continue
-        what = listed(map(str, former))
-        if spec.release_former:
-            findings.warn("former_released", endpoint=spec.name, what=what, new=listed(str(vip) for vip in spec.vip))
+        if not stays(findings, spec, former, listed(str(vip) for vip in spec.vip)):
             continue
-        findings.warn("former_kept", endpoint=spec.name, what=what, are="are" if len(former) > 1 else "is")
         for vip, host in _owners(former, {}, hosts, stored).items():
             At(findings, spec.origin("release_former")).problem(
                 "former_unusable", str(vip), endpoint=spec.name,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, listed
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, served
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, served, stays
 
 DEDICATED_PORT = 6443
 STACKED_PORT = 8443
@@ -90,14 +90,8 @@ def _keep_former(findings: Findings, spec: Spec, planned: int, stored: Stored) -
     """Deployed ports that aren't planned any more stay open beside the new one, until somebody lets them go."""
     former = [port for port in served(stored.records(spec)).ports if port != planned]
     # A default that would change a port is refused anyway.
-    if not former or spec.port is None:
-        return
-    what = "port " + listed(map(str, former))
-    if spec.release_former:
-        findings.warn("former_released", endpoint=spec.name, what=what, new="port {0}".format(planned))
-        return
-    findings.warn("former_kept", endpoint=spec.name, what=what, are="are" if len(former) > 1 else "is")
-    spec.former_ports = former
+    if former and spec.port is not None and stays(findings, spec, former, "port {0}".format(planned), "port "):
+        spec.former_ports = former
 
 
 def _refuse_former(at: At, port: int, spec: Spec, health_port: int, apiservers: dict[str, dict[int, str]]) -> None:

@@ -181,6 +181,13 @@ RULES: Dict[str, Rule] = {
         "interface",
         "`sysctl -w net.ipv4.conf.{interface}.rp_filter=2`, and keep it in /etc/sysctl.d",
     ),
+    "arp_flux": Rule(
+        WARNING,
+        "the kernel answers for an address on whatever interface it's asked, so peers may send VRRP to the one where "
+        "keepalived doesn't listen, and two hosts hold the VIP",
+        "take {other} out of that subnet, or `sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2` "
+        "there, and keep it in /etc/sysctl.d",
+    ),
     "nonlocal_bind_readonly": Rule(
         ERROR,
         "endpoints share a port, so HAProxy binds VIPs that the host doesn't hold yet, and that needs {setting} = 1",
@@ -627,6 +634,11 @@ class _Judge:
             if instance["family"] == "ipv4" and strict and routes and interface not in routes:
                 text_ = "rp_filter is strict on %s, and the default route leaves by %s" % (interface, ", ".join(routes))
                 yield _finding("rp_filter_strict", place.host, None, text_, interface=interface)
+            for other in _neighbours(place, member) if instance["family"] == "ipv4" else ():
+                values = [_sysctl(place, "net/ipv4/conf/%s/arp_ignore" % name) for name in ("all", other)]
+                if max((int(value) for value in values if value.isdigit()), default=1) == 0:
+                    text_ = "%s has an address in the subnet of %s as well, and arp_ignore is 0 there" % (other, interface)
+                    yield _finding("arp_flux", place.host, None, text_, other=other)
         if not (place.endpoint.get("haproxy") or {}).get("nonlocal_bind"):
             return
         for path, setting in sorted(place.seen["sysctls"].items()):
@@ -763,6 +775,15 @@ def _socket(address: str, port: int) -> str:
 def _other_ports(port: int) -> Tuple[int, int]:
     """For HAProxy, and for the API server."""
     return (8443 if port != 8443 else 9443), (port + 10000 if port < 20000 else 16443)
+
+
+def _neighbours(place: _Place, member: Mapping[str, Any]) -> List[str]:
+    """Other interfaces with an address in the subnet of an IPv4 member."""
+    subnet = ipaddress.ip_interface("%s/%d" % (member["address"], member["prefix"])).network
+    return sorted({
+        item["interface"] for item in place.seen["addresses"]
+        if item["interface"] != member["interface"] and ipaddress.ip_address(item["address"]) in subnet
+    })
 
 
 def _sysctl(place: _Place, path: str) -> str:

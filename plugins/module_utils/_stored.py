@@ -23,7 +23,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     Located,
     unusable_kind,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, printable
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, listed, printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version
@@ -89,6 +89,16 @@ class Served(t.NamedTuple):
 def served(records: list[Record]) -> Served:
     """What at least half of the hosts have: who was away for long tells of what the others have let go."""
     return Served(_common([record.vips for record in records]), _common([record.ports for record in records]))
+
+
+def stays(findings: Findings, spec: Spec, former: t.Sequence[object], new: str, kind: str = "") -> bool:
+    """Whether what clients may still use is served beside what is written now, until somebody lets it go. Says so."""
+    what = kind + listed(map(str, former))
+    if spec.release_former:
+        findings.warn("former_released", endpoint=spec.name, what=what, new=new)
+    else:
+        findings.warn("former_kept", endpoint=spec.name, what=what, are="are" if len(former) > 1 else "is")
+    return not spec.release_former
 
 
 def _common(lists: list[list[V]]) -> list[V]:

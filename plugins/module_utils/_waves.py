@@ -307,7 +307,7 @@ def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, 
 
     `quiet` are hosts that were silenced, `idle` those that weren't running. Of the former those whose turn never came
     are `silenced` at the end; the `doubtful` among them mustn't speak before it's known what a holder says that is one
-    of the `lost`, who failed and weren't put back.
+    of the `lost`, who failed and of whom nobody knows what they run now.
     """
     mute = frozenset([*quiet, *idle])
     stopped = _stopped(plan, failures, quiet, mute)

@@ -453,6 +453,8 @@ def main() -> None:
     for name, holds in (params["expect"] or {}).items():
         if holds not in (True, False, None):
             module.fail_json(msg="expect: %s must be true, false or null, not %r" % (name, holds))
+    if params["plan"] and not isinstance(params["plan"].get("endpoints"), list):
+        module.fail_json(msg="plan: it must be a plan, as endpoint_plan returns it")
     if params["wait"] > 0 and not (params["plan"] and params["host"]):
         module.fail_json(msg="wait needs plan and host")
     module.exit_json(changed=False, **Observer(params).result())

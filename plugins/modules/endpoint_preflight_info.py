@@ -199,7 +199,7 @@ import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -270,6 +270,7 @@ class Observer:
         links = self._try("interfaces", _host_io.read_links, [])
         addresses = self._try("addresses", _host_io.read_addresses, [])
         names = {link.index: link.name for link in links}
+        addressed = {names[item.index] for item in addresses if item.index in names and ":" not in item.address}
         said = _host_io.together(self._commands())
         units = _hostfacts.parse_units(self._output(said, "units"))
         active = {name for name in UNITS if units.get(name, {}).get("ActiveState") == "active"}
@@ -290,7 +291,7 @@ class Observer:
             "network_managers": self._network_managers({link.name: link.index for link in links}, active),
             "firewall": self._firewall(said, active),
             "default_routes": self._try("default_routes", default_routes, {"ipv4": [], "ipv6": []}),
-            "sysctls": {name: sysctl(name) for name in self._sysctl_names()},
+            "sysctls": {name: sysctl(name) for name in self._sysctl_names(addressed)},
             "sysctl_files": self._try("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
             "programs": programs,
             "kubelet": kubelet,
@@ -470,9 +471,10 @@ class Observer:
             )
         )
 
-    def _sysctl_names(self) -> List[str]:
+    def _sysctl_names(self, addressed: Iterable[str]) -> List[str]:
         interfaces = {member["interface"] for dummy, instance, member in self.members if instance["family"] == "ipv4"}
         names = ["net/ipv4/conf/%s/rp_filter" % name for name in ["all", *sorted(interfaces)]]
+        names += ["net/ipv4/conf/%s/arp_ignore" % name for name in ["all", *sorted(addressed)]]
         return names + self._our_sysctls() + ["net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"]
 
     def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:

@@ -62,7 +62,9 @@ options:
       - The variable whose C(changed) says that a host has work, instead of C(force).
     type: str
   outcomes:
-    description: The variable in which a host notes that it had to be put back, a mapping with C(title) and C(text).
+    description:
+      - The variable in which a host notes that it had to be put back, a mapping with C(title), C(text) and, where it was
+        in vain, C(well) that is false.
     type: str
     default: __endpoint_outcome
   silent:
@@ -172,7 +174,7 @@ silenced:
   elements: str
   sample: []
 doubtful:
-  description: Those of RV(silenced) whose holder was lost on the way, and may speak the new way or the old one.
+  description: Those of RV(silenced) whose holder was lost on the way or couldn't be put back, and may speak either way.
   returned: where RV(silenced) isn't empty
   type: list
   elements: str

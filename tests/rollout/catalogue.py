@@ -121,20 +121,25 @@ AGREEMENTS = (
 )
 
 
+def arp(*values: int) -> str:
+    names = ("arp_ignore", "arp_announce")
+    return "".join("echo %d >/proc/sys/net/ipv4/conf/all/%s; " % (value, name) for name, value in zip(names, values))
+
+
 def second_interface(changes: Changes, number: int) -> None:
-    """In the same network, as a host that gets a faster card has it."""
+    """In the same network, as a host that gets a faster card has it. Each answers for its own address."""
     if number == 1:
         for host in MEMBERS:
             address = ipaddress.ip_address(changes.lab.address(host)) + 150
             changes.lab.run(
-                host, "sh", "-ec", "ip link add lan2 link eth0 type macvlan mode bridge; ip link set lan2 up;"
-                "ip address add %s/24 dev lan2" % address)
+                host, "sh", "-ec", arp(1, 2) + "ip link add lan2 link eth0 type macvlan mode bridge; "
+                "ip link set lan2 up; ip address add %s/24 dev lan2" % address)
 
 
 def without_second_interface(changes: Changes, dummy_number: int) -> None:
     changes.settle(endpoint_interface="eth0")
     for host in MEMBERS:
-        changes.lab.run(host, "ip", "link", "delete", "lan2")
+        changes.lab.run(host, "sh", "-ec", arp(0, 0) + "ip link delete lan2")
     changes.settle()
 
 
@@ -406,7 +411,7 @@ BROKEN_PROGRAMS = (
 
 # keepalived of one host doesn't take what members have to agree on: nobody may speak to some and not to others
 
-BREAK = "mkdir -p /run/systemd/system/keepalived.service.d; printf '[Service]\\n%s\\n' \"$0\" " \
+BREAK = "mkdir -p /run/systemd/system/keepalived.service.d; printf '[Service]\\n%b\\n' \"$0\" " \
     ">/run/systemd/system/keepalived.service.d/broken.conf; systemctl daemon-reload"
 MEND = "rm -rf /run/systemd/system/keepalived.service.d/broken.conf /run/refused; systemctl daemon-reload"
 NO_START = "ExecStartPre=/bin/false"

@@ -294,6 +294,25 @@ def rp_filter_strict(seen):
     seen["preflight"]["sysctls"]["net/ipv4/conf/all/rp_filter"]["value"] = "0"
 
 
+@wrong("arp_flux", "warning", seen="eth1 has an address in the subnet of eth0 as well, and arp_ignore is 0 there")
+def arp_flux(seen):
+    two_cards(seen, "0", "0")
+
+
+def two_cards(seen, everywhere, there):
+    seen["preflight"]["addresses"].append({"interface": "eth1", "address": "198.51.100.77", "prefix": 24})
+    for name, value in (("all", everywhere), ("eth1", there)):
+        seen["preflight"]["sysctls"]["net/ipv4/conf/%s/arp_ignore" % name] = {"value": value, "writable": True}
+
+
+@pytest.mark.parametrize("everywhere, there", [("1", "0"), ("0", "2")])
+def test_two_cards_in_a_subnet_that_answer_for_themselves_only(everywhere, there):
+    the_plan = plan(endpoint())
+    hosts = observations(the_plan)
+    two_cards(hosts["cp2"], everywhere, there)
+    assert codes(preflight.preflight_findings(the_plan, hosts)) == []
+
+
 @wrong("nonlocal_bind_readonly", seen="net.ipv4.ip_nonlocal_bind is 0 and can't be written", nonlocal_bind=True)
 def nonlocal_bind_readonly(seen):
     seen["preflight"]["sysctls"]["net/ipv4/ip_nonlocal_bind"] = {"value": "0", "writable": False}
