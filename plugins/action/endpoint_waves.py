@@ -78,7 +78,7 @@ class ActionModule(ActionBase):
             for host, info in observed.fresh.items()}
         waves = _waves.waves(plan, seen)
         result.update(waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
-                      held=sorted({vip for look in seen.values() for vip in look.holds}), quiet=[], idle=[],
+                      held=sorted({vip for look in seen.values() for vip in look.holds}), quiet=[], idle=[], alone=[],
                       began=str(time.time()), text=_waves.text(args["title"], waves, seen),
                       **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
@@ -111,10 +111,12 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
             seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
     quiet = {} if not args["silence"] else {
         host: why for host, why in _waves.strangers(plan, deployed, seen).items() if seen[host].has_work}
+    alone = _waves.alone(plan, seen, quiet)
     seen.update({host: dataclasses.replace(seen[host], running=False) for host in quiet})
     waves = _waves.waves(plan, seen)
     return {
         "quiet": list(quiet),
+        "alone": alone,
         "idle": [host for host, look in seen.items() if not look.running and host not in quiet],
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
@@ -127,16 +129,14 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
 
 
 def _refused(plan: dict[str, t.Any], deployed: dict[str, t.Any], seen: dict[str, _waves.Seen]) -> dict[str, str]:
-    """Hosts that would stop to hear members that this run leaves out. The preflight says so, too, but of passwords only
-    the hosts' files tell."""
+    """Hosts of endpoints that aren't changed. The preflight says so, too, but of passwords only the hosts' files
+    tell."""
     found: dict[str, str] = {}
-    accepting = {item["name"] for item in plan["endpoints"] if _waves.LEFT_OUT in (item.get("accept_findings") or ())}
-    left_out = _waves.left_out(plan, deployed, {host: look.rekeyed for host, look in seen.items()})
-    for name, (changes, others) in left_out.items():
-        if name not in accepting:
-            text = _waves.left_out_text(changes, others)
-            endpoint = next(item for item in plan["endpoints"] if item["name"] == name)
-            found.update({host: text for host in _waves.members_of(endpoint) if host in seen})
+    endpoints = {item["name"]: item for item in plan["endpoints"]}
+    moved = [host for host, look in seen.items() if look.force == "switch"]
+    for code, name, why in _waves.refusals(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, moved):
+        if code not in (endpoints[name].get("accept_findings") or ()):
+            found.update({host: why for host in _waves.members_of(endpoints[name]) if host in seen})
     return found
 
 

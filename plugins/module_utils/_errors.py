@@ -298,7 +298,7 @@ WARNINGS: dict[str, str] = {
         " Set {daemon}_version or let the hosts be asked"),
     "vrid_changes": (
         "the virtual router ID of {instance} changes from {deployed} to {planned}: backups are stopped until the"
-        " holder has changed, which has no VIP for as long as it takes to see that it's alone"),
+        " holder has changed, and nobody could take over meanwhile"),
     "vrid_kept": (
         "{instance} keeps virtual router ID {deployed}, which is deployed, though {derived} would follow from its VIP;"
         " set {variable} to {pin} to make that permanent"),

@@ -64,6 +64,11 @@ RULES: Dict[str, Rule] = {
         "run it without --limit and serial, when all of them can be reached; take one that is gone for good out of "
         "endpoint_lb_hosts",
     ),
+    "mode_changes_alone": Rule(
+        ERROR,
+        "the holder would have to let go of the VIP for as long as it's moved, while no other host may take it",
+        "change endpoint_mode in one run, and the rest in another one",
+    ),
     # Ports
     "port_taken": Rule(
         ERROR,
@@ -185,8 +190,8 @@ RULES: Dict[str, Rule] = {
         WARNING,
         "the kernel answers for an address on whatever interface it's asked, so peers may send VRRP to the one where "
         "keepalived doesn't listen, and two hosts hold the VIP",
-        "take {other} out of that subnet, or `sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2` "
-        "there, and keep it in /etc/sysctl.d",
+        "take {other} out of that subnet, or `sysctl -w net.ipv4.conf.all.arp_ignore=1 "
+        "net.ipv4.conf.all.arp_announce=2` there, and keep it in /etc/sysctl.d",
     ),
     "nonlocal_bind_readonly": Rule(
         ERROR,
@@ -416,7 +421,7 @@ class _Judge:
                 self._firewall, self._kernel, self._own_address, self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
-        return found + list(self._mtus()) + list(self._left_out())
+        return found + list(self._mtus()) + list(self._agreements())
 
     def mended(self, finding: Dict[str, Any]) -> Dict[str, Any]:
         """VRRP that a packet filter drops which this run opens is no reason to stop."""
@@ -425,11 +430,12 @@ class _Judge:
             finding.update(severity=INFO, seen=finding["seen"] + "; this run opens the packet filter")
         return finding
 
-    def _left_out(self) -> Iterator[Dict[str, Any]]:
+    def _agreements(self) -> Iterator[Dict[str, Any]]:
         deployed = {place.host: place.speaks for place in self.places}
-        left_out = _waves.left_out(self.plan, deployed, dict.fromkeys(deployed, False))
-        for name, (changes, others) in left_out.items():
-            yield _finding("members_left_out", None, name, _waves.left_out_text(changes, others))
+        moved = [place.host for place in self.places for item in place.stored
+                 if item.get("name") == place.name and item.get("mode") != place.endpoint["mode"]]
+        for code, name, why in _waves.refusals(self.plan, deployed, dict.fromkeys(deployed, False), moved):
+            yield _finding(code, None, name, why)
 
     # The interface
 
@@ -637,7 +643,8 @@ class _Judge:
             for other in _neighbours(place, member) if instance["family"] == "ipv4" else ():
                 values = [_sysctl(place, "net/ipv4/conf/%s/arp_ignore" % name) for name in ("all", other)]
                 if max((int(value) for value in values if value.isdigit()), default=1) == 0:
-                    text_ = "%s has an address in the subnet of %s as well, and arp_ignore is 0 there" % (other, interface)
+                    text_ = "%s has an address in the subnet of %s as well, and arp_ignore is 0 there" % (
+                        other, interface)
                     yield _finding("arp_flux", place.host, None, text_, other=other)
         if not (place.endpoint.get("haproxy") or {}).get("nonlocal_bind"):
             return

@@ -29,8 +29,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._table import tab
 from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import members_of
 
 NOTHING = "nothing"
-# The code of this finding.
-LEFT_OUT = "members_left_out"
+# Codes of what isn't done to an endpoint.
+LEFT_OUT, TWO_CHANGES = "members_left_out", "mode_changes_alone"
 
 
 @dataclass(frozen=True)
@@ -100,27 +100,35 @@ def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mappi
     return found
 
 
-def left_out(plan: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool],
-             absent: Container[Host] = ()) -> Dict[str, Tuple[List[str], List[Host]]]:
-    """Endpoints whose members would stop to hear each other, because a run leaves some of them out: by name, what of
-    VRRP it is that changes, and who is left out.
+def alone(plan: Mapping[str, Any], seen: Mapping[Host, Seen], quiet: Container[Host]) -> List[Host]:
+    """Holders of which all others are silent: whatever such a host does with its VIPs, nobody else has them."""
+    found: Dict[Host, bool] = {}
+    for endpoint in plan["endpoints"]:
+        speaking = [host for host in members_of(endpoint) if host in seen and seen[host].running and host not in quiet]
+        silenced = any(host in quiet for host in members_of(endpoint))
+        for host in speaking:
+            found[host] = found.get(host, True) and silenced and len(speaking) == 1 and holds_any(endpoint, seen[host])
+    return [host for host, is_alone in found.items() if is_alone]
 
-    `rekeyed` has the hosts of the run, each with whether its password changes. Of the others those in `absent` are
-    known not to run the endpoint; all that isn't known of the rest may be.
+
+def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool],
+             moved: Container[Host] = ()) -> List[Tuple[str, str, str]]:
+    """Endpoints whose members would stop to hear each other in a way that nobody can order: code, name, and why.
+
+    `rekeyed` has the hosts of the run, each with whether its password changes, `moved` those whose mode changes.
     """
-    found: Dict[str, Tuple[List[str], List[Host]]] = {}
+    found: List[Tuple[str, str, str]] = []
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
-        others = [host for host in members if host not in rekeyed and host not in absent]
         changes = disagreements(endpoint, deployed, {host: rekeyed[host] for host in members if host in rekeyed})
-        if others and changes:
-            found[endpoint["name"]] = changes, others
+        # They may run it, for all that is known.
+        others = [host for host in members if host not in rekeyed]
+        said = "%s changes, and all members have to agree on that; " % ", ".join(changes)
+        if changes and others:
+            found.append((LEFT_OUT, endpoint["name"], said + "this run leaves out %s" % ", ".join(others)))
+        if changes and any(host in moved for host in members):
+            found.append((TWO_CHANGES, endpoint["name"], said + "the mode changes as well"))
     return found
-
-
-def left_out_text(changes: Sequence[str], others: Sequence[Host]) -> str:
-    return "of what members have to agree on %s changes, and this run leaves out %s" % (
-        ", ".join(changes), ", ".join(others))
 
 
 def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool]) -> List[str]:

@@ -39,8 +39,9 @@ options:
     description:
       - Whether keepalived is what changes. Where old and new members of an endpoint wouldn't take each other's adverts,
         because the virtual router ID, version, authentication, transport or (in version 2) the interval differs,
-        RV(quiet) are backups to be stopped before the holder changes, lest two hosts hold the VIP. Where O(looks)
-        doesn't have all members of such an endpoint, its hosts are RV(lost), unless C(members_left_out) is accepted.
+        RV(quiet) are backups to be stopped before the holder changes, lest two hosts hold the VIP.
+      - Where O(looks) doesn't have all members of such an endpoint, or their mode changes as well, its hosts are
+        RV(lost), unless C(members_left_out) or C(mode_changes_alone) is accepted.
     type: bool
     default: false
   leave_one:
@@ -63,8 +64,8 @@ options:
     type: str
   outcomes:
     description:
-      - The variable in which a host notes that it had to be put back, a mapping with C(title), C(text) and, where it was
-        in vain, C(well) that is false.
+      - The variable in which a host notes that it had to be put back, a mapping with C(title), C(text) and, where that
+        was in vain, C(well) that is false.
     type: str
     default: __endpoint_outcome
   silent:
@@ -120,6 +121,12 @@ numbers:
 quiet:
   description: Hosts whose keepalived has to be silent until the holder has changed.
   returned: without O(number), and with O(number=0)
+  type: list
+  elements: str
+  sample: []
+alone:
+  description: Holders whose peers are all among RV(quiet), for M(kubeha.apiserver.endpoint_bridge).
+  returned: without O(number)
   type: list
   elements: str
   sample: []

@@ -17,9 +17,6 @@ from typing import Any
 
 from changes import PREFERRED, Changes
 from figures import (
-    ALONE,
-    ALONE_AND_MOVED,
-    ALONE_IN_WHOLE_SECONDS,
     BACKUP_LOST,
     DRAINED,
     HANDED_OVER,
@@ -113,10 +110,10 @@ CONFIGURATION = (
 # What members have to agree on to hear each other
 
 AGREEMENTS = (
-    toggle("vrid", "virtual router ID", ALONE, {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
+    toggle("vrid", "virtual router ID", UNNOTICED, {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
            most=2),
-    toggle("transport", "transport", ALONE, {"endpoint_vrrp_transport": "multicast"}, most=2),
-    toggle("authentication", "authentication (VRRP 2), or none (VRRP 3)", ALONE_IN_WHOLE_SECONDS,
+    toggle("transport", "transport", UNNOTICED, {"endpoint_vrrp_transport": "multicast"}, most=2),
+    toggle("authentication", "authentication (VRRP 2), or none (VRRP 3)", UNNOTICED,
            {"endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-8"}, most=2),
 )
 
@@ -144,7 +141,7 @@ def without_second_interface(changes: Changes, dummy_number: int) -> None:
 
 
 INTERFACE = Change("interface", (
-    Step("another interface", ALONE, lambda changes, number: changes.site(
+    Step("another interface", UNNOTICED, lambda changes, number: changes.site(
         endpoint_interface="lan2" if number % 2 else "eth0").succeeded(), second_interface),
 ), most=1, home=without_second_interface)
 
@@ -329,13 +326,6 @@ MODES = (
         Step("static pods to services, three hosts", OTHER_MODE, site(endpoint_mode="service"), prove=services_run),
         Step("services to static pods, three hosts", OTHER_MODE, site(), prove=pods_run),
     ), modes=(PODS,), brief=(PODS,)),
-    # Backups are silenced in the mode that they run in, and come back in the other one.
-    Change("mode-vrid", (
-        Step("static pods to services, with another virtual router ID", ALONE_AND_MOVED,
-             site(endpoint_mode="service", endpoint_virtual_router_id=77), prove=services_run),
-        Step("services to static pods, with another virtual router ID", ALONE_AND_MOVED,
-             site(endpoint_virtual_router_id=100), prove=pods_run),
-    ), modes=(PODS,), most=1),
 )
 
 # Changes that pass every check of their syntax and don't serve
@@ -412,10 +402,11 @@ BROKEN_PROGRAMS = (
 # keepalived of one host doesn't take what members have to agree on: nobody may speak to some and not to others
 
 BREAK = "mkdir -p /run/systemd/system/keepalived.service.d; printf '[Service]\\n%b\\n' \"$0\" " \
-    ">/run/systemd/system/keepalived.service.d/broken.conf; systemctl daemon-reload"
-MEND = "rm -rf /run/systemd/system/keepalived.service.d/broken.conf /run/refused; systemctl daemon-reload"
+    ">/run/systemd/system/keepalived.service.d/zz-broken.conf; systemctl daemon-reload"
+MEND = "rm -rf /run/systemd/system/keepalived.service.d/zz-broken.conf /run/refused; systemctl daemon-reload"
 NO_START = "ExecStartPre=/bin/false"
-NO_FIRST_RELOAD = "ExecReload=\\nExecReload=/bin/sh -c 'test -e /run/refused && kill -HUP $MAINPID || ! touch /run/refused'"
+NO_FIRST_RELOAD = "ExecReload=\\nExecReload=/bin/sh -c 'test -e /run/refused && kill -HUP $MAINPID || " \
+    "! touch /run/refused'"
 IMAGE = "kubernetes.test/keepalived:2.3"
 
 
@@ -424,7 +415,8 @@ def without_start(changes: Changes, dummy_number: int) -> None:
         changes.lab.run("cp2", "sh", "-c", BREAK, NO_START)
     else:
         # The running pod goes on without it.
-        changes.lab.run("cp2", "sh", "-ec", "ctr -n k8s.io images tag %s kept; ctr -n k8s.io images rm %s" % (IMAGE, IMAGE))
+        changes.lab.run(
+            "cp2", "sh", "-ec", "ctr -n k8s.io images tag %s kept; ctr -n k8s.io images rm %s" % (IMAGE, IMAGE))
 
 
 def other_vrid_refused_by_a_backup(changes: Changes, dummy_number: int) -> None:
@@ -476,7 +468,7 @@ def keepalived(changes: Changes, host: str) -> str:
 
 REFUSED_AGREEMENTS = (
     Change("vrid-backup", (
-        Step("virtual router ID, refused by a backup", ALONE, other_vrid_refused_by_a_backup, without_start,
+        Step("virtual router ID, refused by a backup", UNNOTICED, other_vrid_refused_by_a_backup, without_start,
              with_start),
     ), most=1),
     Change("vrid-holder", (
@@ -510,7 +502,7 @@ INTERRUPTED = (
     Interrupted("a restart", {"haproxy_maxconn": 2048}, modes=(SERVICES,)),
     Interrupted("an image", {"haproxy_image": "kubernetes.test/haproxy:3.0.11"}, modes=(PODS,)),
     Interrupted("a virtual router ID", {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
-                limits=ALONE, power=False),
+                power=False),
     Interrupted("another mode", {"endpoint_mode": "service"}, limits=OTHER_MODE, modes=(PODS,), power=False),
 )
 LOST = {True: ("host that holds lost power, run again", HOLDER_LOST),

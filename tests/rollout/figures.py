@@ -48,10 +48,6 @@ HANDED_OVER = Limits(failed_each=3, not_held_each=MOMENT)
 DRAINED = Limits(failed=3, not_held=MOMENT)
 OTHER_MODE = Limits(failed=10, not_held=0.2)
 ROLLED_BACK = Limits(failed=5, not_held=0.1)
-# The holder lets go until it knows that it's alone: 1 s, or three of VRRP 2's whole seconds and a bit.
-ALONE = Limits(failed=200, not_held=2)
-ALONE_AND_MOVED = Limits(failed=210, not_held=2.2)
-ALONE_IN_WHOLE_SECONDS = Limits(failed=600, not_held=6)
 # Others miss the holder's adverts before they take over. Its API server is gone with it, too: so connections fail until
 # every HAProxy has noticed.
 HOLDER_LOST = Limits(failed=400, not_held=1.2, not_held_each=MOMENT)

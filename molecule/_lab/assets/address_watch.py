@@ -7,7 +7,8 @@
     address_watch.py ADDRESS...
 
 Prints one JSON line per change: {"clock": CLOCK_MONOTONIC, "address": …, "held": true or false}, and one per address
-at the start. Ends when its input does. All containers share one kernel and so one clock.
+at the start. An address is held while any interface has it. Ends when its input does. All containers share one kernel
+and so one clock.
 """
 
 from __future__ import annotations
@@ -20,9 +21,18 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from typing import Union
+from typing import NamedTuple, Union
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+class Place(NamedTuple):
+    """Where an address is; it can be on several interfaces, and with several prefixes."""
+
+    address: Address
+    interface: int
+    prefix: int
+
 
 NLMSG_DONE = 3
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -35,17 +45,24 @@ def main() -> None:
     watched = {ipaddress.ip_address(text) for text in sys.argv[1:]}
     # Subscribed before the dump: what changes in between is told twice and never missed.
     changes = netlink(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
-    held = current_addresses() & watched
+    places = current_places()
     for address in watched:
-        tell(address, address in held)
+        tell(address, is_held(address, places))
     while True:
         readable = select.select([changes, sys.stdin], [], [])[0]
         if sys.stdin in readable:
             return
-        for kind, address in parse(changes.recv(65536)):
-            if address in watched and (kind == RTM_NEWADDR) != (address in held):
-                held.symmetric_difference_update({address})
-                tell(address, kind == RTM_NEWADDR)
+        for kind, place in parse(changes.recv(65536)):
+            if place is None or place.address not in watched:
+                continue
+            before = is_held(place.address, places)
+            places = places | {place} if kind == RTM_NEWADDR else places - {place}
+            if is_held(place.address, places) != before:
+                tell(place.address, not before)
+
+
+def is_held(address: Address, places: set[Place]) -> bool:
+    return any(place.address == address for place in places)
 
 
 def tell(address: Address, held: bool) -> None:
@@ -58,23 +75,23 @@ def netlink(groups: int) -> socket.socket:
     return link
 
 
-def current_addresses() -> set[Address]:
+def current_places() -> set[Place]:
     found = set()
     with netlink(0) as link:
         # struct nlmsghdr, then struct ifaddrmsg with family AF_UNSPEC: both families
         link.send(struct.pack("=IHHIIBBBBI", 24, RTM_GETADDR, NLM_F_REQUEST_DUMP, 1, 0, 0, 0, 0, 0, 0))
         while True:
-            for kind, address in parse(link.recv(65536)):
+            for kind, place in parse(link.recv(65536)):
                 if kind == NLMSG_DONE:
                     return found
-                if address is not None:
-                    found.add(address)
+                if place is not None:
+                    found.add(place)
 
 
-def parse(data: bytes) -> Iterator[tuple[int, Address | None]]:
+def parse(data: bytes) -> Iterator[tuple[int, Place | None]]:
     while len(data) >= 16:
         length, kind = struct.unpack_from("=IH", data)
-        address = None
+        place = None
         if kind in (RTM_NEWADDR, RTM_DELADDR):
             attributes = {}
             offset = 16 + 8
@@ -83,8 +100,10 @@ def parse(data: bytes) -> Iterator[tuple[int, Address | None]]:
                 attributes[name] = data[offset + 4 : offset + size]
                 offset += (size + 3) & ~3
             raw = attributes.get(IFA_LOCAL) or attributes.get(IFA_ADDRESS)
-            address = ipaddress.ip_address(raw) if raw else None
-        yield kind, address
+            # struct ifaddrmsg: family, prefixlen, flags, scope, index
+            prefix, interface = struct.unpack_from("=xBxxI", data, 16)
+            place = Place(ipaddress.ip_address(raw), interface, prefix) if raw else None
+        yield kind, place
         data = data[(length + 3) & ~3 :]
 
 

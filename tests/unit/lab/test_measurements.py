@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import pathlib
 import struct
 import sys
@@ -142,7 +143,12 @@ def test_topology_errors(document: object, message: str) -> None:
 
 def test_netlink_messages() -> None:
     attribute = struct.pack("=HH4s", 8, address_watch.IFA_LOCAL, bytes([198, 51, 100, 7]))
-    message = struct.pack("=IHHII", 16 + 8 + 8, address_watch.RTM_NEWADDR, 0, 0, 0) + bytes(8) + attribute
+    message = struct.pack("=IHHII", 16 + 8 + 8, address_watch.RTM_NEWADDR, 0, 0, 0)
+    message += struct.pack("=BBBBI", 2, 32, 0, 0, 5) + attribute
     done = struct.pack("=IHHII", 16, address_watch.NLMSG_DONE, 0, 0, 0)
-    parsed = [(kind, str(address)) for kind, address in address_watch.parse(message + done)]
-    assert parsed == [(address_watch.RTM_NEWADDR, "198.51.100.7"), (address_watch.NLMSG_DONE, "None")]
+    place = address_watch.Place(ipaddress.ip_address("198.51.100.7"), 5, 32)
+    assert list(address_watch.parse(message + done)) == [
+        (address_watch.RTM_NEWADDR, place), (address_watch.NLMSG_DONE, None)]
+    # Gone from one interface it's still there on another one.
+    assert address_watch.is_held(place.address, {place._replace(interface=1)})
+    assert not address_watch.is_held(place.address, set())

@@ -502,16 +502,24 @@ def test_what_members_have_to_agree_on_changes_for_all_of_them():
     del hosts["cp1"]
     findings = preflight.preflight_findings(changed, hosts)
     assert codes(findings) == [("members_left_out", "error")]
-    assert findings[0]["seen"].endswith("virtual router ID changes, and this run leaves out cp1")
+    assert findings[0]["seen"] == (
+        "virtual router ID changes, and all members have to agree on that; this run leaves out cp1")
     assert (findings[0]["host"], findings[0]["endpoint"]) == (None, "kube-apiserver")
     changed["endpoints"][0]["accept_findings"] = ["members_left_out"]
     assert codes(preflight.preflight_findings(changed, hosts)) == [("members_left_out", "info")]
     assert codes(preflight.preflight_findings(stored, hosts)) == []
 
 
+def test_the_mode_changes_in_a_run_of_its_own():
+    changed = plan(endpoint(vrid=77))
+    changed["endpoints"][0]["mode"] = "static_pod"
+    findings = preflight.preflight_findings(changed, observations(plan(endpoint()), running=True))
+    assert ("mode_changes_alone", "error") in codes(findings)
+
+
 def test_every_code_has_a_case():
     cases = {case.values[0] for case in CASES} | {case[0] for case in POD_CASES}
-    assert cases | {"accept_unknown", "mode_changes", "members_left_out"} == set(preflight.RULES)
+    assert cases | {"accept_unknown", "mode_changes", "members_left_out", "mode_changes_alone"} == set(preflight.RULES)
 
 
 @pytest.mark.parametrize("code, severity, seen, options, spoil", CASES)

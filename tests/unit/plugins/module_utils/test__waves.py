@@ -11,8 +11,9 @@ from typing import Any, Dict, List, Sequence
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
     Seen,
+    alone,
     holds_any,
-    left_out,
+    refusals,
     step,
     strangers,
     text,
@@ -257,14 +258,31 @@ def test_members_that_speak_always_hear_each_other(case: Any) -> None:
 
 def test_a_run_that_leaves_members_out() -> None:
     before = {host: speaking() for host in ALL_RUN}
-    assert left_out(speaking(virtual_router_id=77), before, dict.fromkeys(ALL_RUN, False)) == {}
-    changed = left_out(speaking(virtual_router_id=77, transport="multicast"), before, {"h2": False})
-    assert changed == {"a": (["virtual router ID", "transport"], ["h1", "h3"])}
-    assert left_out(speaking(virtual_router_id=77), before, {"h2": False}, ["h1", "h3"]) == {}
-    assert left_out(speaking(), before, {"h2": False}) == {}
-    assert list(left_out(speaking(auth="pass"), {}, {"h2": True})) == ["a"]
+    changed = speaking(virtual_router_id=77, transport="multicast")
+    assert refusals(changed, before, dict.fromkeys(ALL_RUN, False)) == []
+    assert refusals(changed, before, {"h2": False}) == [
+        ("members_left_out", "a", "virtual router ID, transport changes, and all members have to agree on that; this "
+                                  "run leaves out h1, h3")]
+    assert refusals(speaking(), before, {"h2": False}) == []
+    assert [item[0] for item in refusals(speaking(auth="pass"), {}, {"h2": True})] == ["members_left_out"]
     # A first deployment, host by host.
-    assert left_out(speaking(), {}, {"h2": False}) == {}
+    assert refusals(speaking(), {}, {"h2": False}) == []
+
+
+def test_the_mode_changes_in_a_run_of_its_own() -> None:
+    before, everybody = {host: speaking() for host in ALL_RUN}, dict.fromkeys(ALL_RUN, False)
+    assert refusals(speaking(), before, everybody, moved=["h1"]) == []
+    assert [item[0] for item in refusals(speaking(virtual_router_id=77), before, everybody, moved=["h1"])] == [
+        "mode_changes_alone"]
+
+
+def test_a_holder_whose_backups_are_silent_is_alone() -> None:
+    assert alone(THREE, ALL_RUN, ["h1", "h3"]) == ["h2"]
+    assert alone(THREE, ALL_RUN, ["h1"]) == alone(THREE, ALL_RUN, []) == []
+    assert alone(THREE, dict(ALL_RUN, h1=NEW), ["h3"]) == ["h2"]
+    # It backs up something else, whose holder speaks.
+    two = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h3", "h2"]))
+    assert alone(two, {"h1": runs(), "h2": runs("a"), "h3": runs("b")}, ["h1"]) == []
 
 
 def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> None:
