@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
             "work": {"type": "str"},
             "outcomes": {"type": "str", "default": "__endpoint_outcome"},
             "silent": {"type": "str", "default": "__endpoint_silent"},
+            "turned": {"type": "str", "default": "__endpoint_turned"},
             "locked": {"type": "str", "default": "__endpoint_locked_outside"},
             "rollout": {"type": "dict"},
             "number": {"type": "int"},
@@ -151,41 +152,36 @@ def _concerned(plan: dict[str, t.Any], waves: list[list[str]], seen: t.Container
 def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
           task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
     rollout = plain(args["rollout"])
-    failures, lost = _failures(rollout, args, variables, _names(task_vars, "ansible_play_hosts"))
+    failures, unsure = _failures(rollout, args, variables, _names(task_vars, "ansible_play_hosts"))
     for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
         if item.get("holder"):
             failures[str(item["item"])] = str(item.get("msg"))
-    planned = rollout.get("quiet") or []
-    # Until a host has been silenced it may speak to nobody but those that were.
-    quiet = [host for host in planned if str(variables.get(host, {}).get(args["silent"])) == rollout["began"]]
-    result = _waves.step(plan, rollout["waves"], args["number"], failures, quiet, rollout["idle"], lost)
+
+    def noted(name: str) -> frozenset[str]:
+        return frozenset(host for host, found in variables.items() if str(found.get(args[name])) == rollout["began"])
+
+    progress = _waves.Progress(noted("turned"), noted("silent"), frozenset(rollout["idle"]), frozenset(unsure))
+    result = _waves.step(plan, rollout["waves"], args["number"], failures, progress)
     if args["number"] == 0:
         stopped = _waves.neighbours(plan, failures)
-        result["quiet"] = [host for host in planned if host not in stopped]
+        result["quiet"] = [host for host in rollout["quiet"] if host not in stopped]
     return result
-
-
-def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Plans that hosts' keepalived had before this run."""
-    observed = {host: found.get(_intent.OBSERVED) for host, found in variables.items()}
-    stored = {host: info.get("deployed") or {} for host, info in observed.items() if isinstance(info, Mapping)}
-    return {host: plain(item.get("speaks") or item.get("plan")) for host, item in stored.items()}
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
               active: set[str]) -> tuple[dict[str, str], list[str]]:
     """Hosts that stop their endpoints, and why; and those of them of which nobody knows what they run now."""
     failures = dict(rollout["lost"])
-    lost: list[str] = []
+    unsure: list[str] = []
     for host in rollout["members"]:
         outcome = variables.get(host, {}).get(args["outcomes"])
         if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
             failures[host] = str(outcome.get("text"))
-            lost += [host] if str(outcome.get("well", True)) == "False" else []
+            unsure += [host] if str(outcome.get("well", True)) == "False" else []
         elif host not in active:
             failures[host] = "it was lost on the way"
-            lost.append(host)
-    return failures, lost
+            unsure.append(host)
+    return failures, unsure
 
 
 def _variables(task_vars: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:

@@ -298,6 +298,24 @@ class _Order:
 # While it goes on
 
 
+@dataclass(frozen=True)
+class Progress:
+    """What hosts have noted of a rollout.
+
+    `turned` are those whose turn has come, `quiet` those that were silenced, `idle` those that weren't running before.
+    Of `unsure` hosts nobody knows what they run now: they were lost, or couldn't be put back.
+    """
+
+    turned: FrozenSet[Host] = frozenset()
+    quiet: FrozenSet[Host] = frozenset()
+    idle: FrozenSet[Host] = frozenset()
+    unsure: FrozenSet[Host] = frozenset()
+
+    @property
+    def mute(self) -> FrozenSet[Host]:
+        return self.quiet | self.idle
+
+
 def neighbours(plan: Mapping[str, Any], hosts: Mapping[Host, str]) -> Dict[Host, str]:
     """Members of the endpoints that these hosts belong to, themselves included, and which endpoint that is."""
     found: Dict[Host, str] = {}
@@ -310,65 +328,49 @@ def neighbours(plan: Mapping[str, Any], hosts: Mapping[Host, str]) -> Dict[Host,
 
 
 def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, failures: Mapping[Host, str],
-         quiet: Sequence[Host] = (), idle: Sequence[Host] = (), lost: Sequence[Host] = ()) -> Dict[str, Any]:
+         progress: Progress = Progress()) -> Dict[str, Any]:
     """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
 
-    `quiet` are hosts that were silenced, `idle` those that weren't running. Of the former those whose turn never came
-    are `silenced` at the end; the `doubtful` among them mustn't speak before it's known what a holder says that is one
-    of the `lost`, who failed and of whom nobody knows what they run now.
+    Of hosts that were silenced those whose turn never came are `silenced` then. The `doubtful` among them mustn't speak
+    before it's known what a holder says of whom nobody knows what it runs.
     """
-    mute = frozenset([*quiet, *idle])
-    stopped = _stopped(plan, failures, quiet, mute)
+    stopped = _stopped(plan, failures, progress)
     if number < len(order):
         return {"hosts": [host for host in order[number] if host not in stopped], "stops": {}}
     concerned = neighbours(plan, failures)
-    if not concerned:
-        return {"hosts": [], "stops": {}, "silenced": [], "doubtful": []}
-    done = {host: index for index, wave in enumerate(order) for host in wave}
+    turns = {host: index + 1 for index, wave in enumerate(order) for host in wave}
     culprits = {
         endpoint["name"]: [host for host in members_of(endpoint) if host in failures] for endpoint in plan["endpoints"]
     }
-    waiting = _not_reached(plan, {host: done[host] for host in concerned if host in done}, failures, quiet, mute)
     stops: Dict[Host, str] = {}
     rows = []
     for host, name in concerned.items():
         if host in failures:
             what = failures[host]
-        elif host in waiting:
-            what = "not touched"
-        elif host in done:
+        elif host in progress.turned:
             what = "changed and proven"
         else:
-            what = "nothing to do"
-        rows.append((name, host, done[host] + 1 if host in done else "", what))
+            what = "not touched" if host in turns else "nothing to do"
+        rows.append((name, host, turns.get(host, ""), what))
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
-    near_lost = neighbours(plan, {host: "" for host in lost if host not in mute})
-    silenced = [host for host in waiting if host in quiet]
-    return {"hosts": [], "stops": stops, "text": table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows),
-            "silenced": silenced, "doubtful": [host for host in silenced if host in near_lost]}
+    silenced = [host for host in concerned
+                if host in progress.quiet and host not in progress.turned and host not in failures]
+    unsure = neighbours(plan, {host: "" for host in progress.unsure & progress.turned - progress.mute})
+    result = {"hosts": [], "stops": stops, "silenced": silenced,
+              "doubtful": [host for host in silenced if host in unsure]}
+    return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
 
 
-def _not_reached(plan: Mapping[str, Any], done: Mapping[Host, int], failures: Mapping[Host, str],
-                 quiet: Container[Host], mute: Container[Host]) -> List[Host]:
-    """Those whose turn never came, because their endpoint was stopped before."""
-    found: List[Host] = []
-    for number in sorted(set(done.values())):
-        earlier = {host: why for host, why in failures.items() if done.get(host, -1) < number}
-        stopped = _stopped(plan, earlier, quiet, mute)
-        found += [host for host, turn in done.items() if turn == number and host in stopped and host not in failures]
-    return found
-
-
-def _stopped(plan: Mapping[str, Any], failures: Mapping[Host, str], quiet: Container[Host],
-             mute: Container[Host]) -> Dict[Host, str]:
+def _stopped(plan: Mapping[str, Any], failures: Mapping[Host, str], progress: Progress) -> Dict[Host, str]:
     """Hosts that mustn't be touched any more, and which endpoint it is for.
 
     A host that said nothing before its turn says nothing when that fails, and harms nobody. The holder speaks the new
     way by then, so those that were silenced go on all the same: else nobody could take over.
     """
-    found = neighbours(plan, {host: why for host, why in failures.items() if host not in mute})
+    found = neighbours(plan, {host: why for host, why in failures.items() if host not in progress.mute})
     names = neighbours(plan, failures)
-    return {host: name for host, name in names.items() if host in found or host in failures or host not in quiet}
+    return {host: name for host, name in names.items()
+            if host in found or host in failures or host not in progress.quiet}
 
 
 def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],

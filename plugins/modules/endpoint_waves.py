@@ -72,6 +72,10 @@ options:
     description: The variable in which a host that was silenced notes RV(began).
     type: str
     default: __endpoint_silent
+  turned:
+    description: The variable in which a host notes RV(began) when its turn comes.
+    type: str
+    default: __endpoint_turned
   locked:
     description:
       - The variable in which a loop over RV(outside) registered what M(kubeha.apiserver.endpoint_lock) returned. A host

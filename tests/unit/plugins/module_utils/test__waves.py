@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Sequence
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
+    Progress,
     Seen,
     alone,
     holds_any,
@@ -113,7 +114,7 @@ def test_where_one_fails_its_endpoint_stops_and_others_go_on() -> None:
     two = plan(endpoint("a", ["h1", "h2", "h3"]), endpoint("b", ["g1", "g2"]))
     order = [["h3", "g2"], ["h2", "g1"], ["h1"]]
     assert step(two, order, 1, {"h3": "broken"})["hosts"] == ["g1"]
-    end = step(two, order, 3, {"h2": "broken"})
+    end = step(two, order, 3, {"h2": "broken"}, Progress(turned=frozenset(["h3", "g2", "h2", "g1"])))
     assert set(end["stops"]) == {"h1", "h2", "h3"}
     assert "a was stopped at h2" in end["stops"]["h1"] and "not touched" in end["stops"]["h1"]
     assert "broken" in end["stops"]["h2"] and "changed and proven" in end["stops"]["h3"]
@@ -196,21 +197,32 @@ def test_who_is_silent_comes_after_the_holder() -> None:
 SILENCED = [["h2"], ["h1"], ["h3"]]
 
 
+def went(*turned: str, quiet: Sequence[str] = ("h1", "h3"), idle: Sequence[str] = (),
+         unsure: Sequence[str] = ()) -> Progress:
+    return Progress(frozenset(turned), frozenset(quiet), frozenset(idle), frozenset(unsure))
+
+
 def test_where_the_holder_was_put_back_those_who_are_silent_speak_again() -> None:
-    assert step(THREE, SILENCED, 1, {"h2": "broken"}, ["h1", "h3"])["hosts"] == []
-    end = step(THREE, SILENCED, 3, {"h2": "broken"}, ["h1", "h3"])
+    assert step(THREE, SILENCED, 1, {"h2": "broken"}, went("h2"))["hosts"] == []
+    end = step(THREE, SILENCED, 3, {"h2": "broken"}, went("h2"))
     assert end["silenced"] == ["h1", "h3"] and end["doubtful"] == []
-    assert step(THREE, SILENCED, 3, {"h2": "lost"}, ["h1", "h3"], lost=["h2"])["doubtful"] == ["h1", "h3"]
+    assert step(THREE, SILENCED, 3, {"h2": "lost"}, went("h2", unsure=["h2"]))["doubtful"] == ["h1", "h3"]
 
 
 def test_where_the_holder_has_changed_those_who_are_silent_go_on_without_each_other() -> None:
-    assert step(THREE, SILENCED, 2, {"h1": "broken"}, ["h1", "h3"])["hosts"] == ["h3"]
-    end = step(THREE, SILENCED, 3, {"h1": "broken"}, ["h1", "h3"])
+    assert step(THREE, SILENCED, 2, {"h1": "broken"}, went("h2", "h1"))["hosts"] == ["h3"]
+    end = step(THREE, SILENCED, 3, {"h1": "broken"}, went("h2", "h1", "h3"))
     assert end["silenced"] == []
     assert [line.split()[1:] for line in end["text"].splitlines()[1:]] == [
         ["h1", "2", "broken"], ["h2", "1", "changed", "and", "proven"], ["h3", "3", "changed", "and", "proven"]]
-    # One that couldn't be silenced speaks to the holder.
-    assert step(THREE, SILENCED, 2, {"h1": "broken"}, ["h3"])["hosts"] == []
+
+
+def test_where_one_could_not_be_silenced_nothing_is_changed_and_the_others_speak_again() -> None:
+    lost = went(quiet=["h3"], unsure=["h1"])
+    assert step(THREE, SILENCED, 0, {"h1": "lost"}, lost)["hosts"] == []
+    end = step(THREE, SILENCED, 3, {"h1": "lost"}, lost)
+    assert end["silenced"] == ["h3"] and end["doubtful"] == []
+    assert "h2: not touched" in end["stops"]["h2"]
 
 
 @st.composite
@@ -222,37 +234,43 @@ def agreements(draw: Any) -> Any:
     seen = {host: Seen("reload" if there else "start", there, frozenset(["a"] if host == holder else []))
             for host, there in zip(hosts, running)}
     outcomes = {host: draw(st.sampled_from(["done", "done", "failed", "lost"])) for host in hosts}
-    return hosts, seen, outcomes
+    return hosts, seen, outcomes, draw(st.lists(st.sampled_from(hosts), max_size=1))
 
 
 @given(agreements())
 def test_members_that_speak_always_hear_each_other(case: Any) -> None:
-    hosts, seen, outcomes = case
+    hosts, seen, outcomes, stubborn = case
     some, before = speaking(hosts, virtual_router_id=77), {host: speaking(hosts) for host in hosts}
-    quiet = list(strangers(some, before, seen))
-    idle = [host for host in hosts if not seen[host].running]
-    order = waves(some, {host: replace(look, running=look.running and host not in quiet)
+    planned = list(strangers(some, before, seen))
+    order = waves(some, {host: replace(look, running=look.running and host not in planned)
                          for host, look in seen.items()})
+    # Where stopping it fails, nobody knows whether it speaks.
+    failures = {host: "lost" for host in planned if host in stubborn}
+    quiet = [host for host in planned if host not in failures]
     says = {host: "old" for host, look in seen.items() if look.running and host not in quiet}
-    failures: Dict[str, str] = {}
-    lost = []
+    unsure, turned = list(failures), []
+
+    def progress() -> Progress:
+        return went(*turned, quiet=quiet, idle=[host for host in hosts if not seen[host].running], unsure=unsure)
+
     for number in range(len(order)):
-        for host in step(some, order, number, failures, quiet, idle, lost)["hosts"]:
+        for host in step(some, order, number, failures, progress())["hosts"]:
             ran = says.pop(host, None)
+            turned.append(host)
             if outcomes[host] == "done":
                 says[host] = "new"
             else:
                 failures[host] = outcomes[host]
                 if outcomes[host] == "lost":
-                    lost.append(host)
+                    unsure.append(host)
                 elif ran:
                     says[host] = ran
             assert len(set(says.values())) <= 1
-    end = step(some, order, len(order), failures, quiet, idle, lost)
+    end = step(some, order, len(order), failures, progress())
     assert set(end["stops"]) == (set(hosts) if failures else set())
     says.update({host: "old" for host in end["silenced"] if host not in end["doubtful"]})
     assert len(set(says.values())) <= 1
-    if not lost and failures != dict.fromkeys(hosts, "failed"):
+    if "lost" not in failures.values() and failures != dict.fromkeys(hosts, "failed"):
         assert says or not any(look.running for look in seen.values())
 
 
