@@ -137,7 +137,7 @@ def _refused(plan: dict[str, t.Any], deployed: dict[str, t.Any], seen: dict[str,
     moved = [host for host, look in seen.items() if look.force == "switch"]
     for code, name, why in _waves.refusals(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, moved):
         if code not in (endpoints[name].get("accept_findings") or ()):
-            found.update({host: why for host in _waves.members_of(endpoints[name]) if host in seen})
+            found.update({host: why for host in _verdict.members_of(endpoints[name]) if host in seen})
     return found
 
 
@@ -166,6 +166,13 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
         stopped = _waves.neighbours(plan, failures)
         result["quiet"] = [host for host in rollout["quiet"] if host not in stopped]
     return result
+
+
+def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Plans that hosts' keepalived had before this run."""
+    observed = {host: found.get(_intent.OBSERVED) for host, found in variables.items()}
+    stored = {host: info.get("deployed") or {} for host, info in observed.items() if isinstance(info, Mapping)}
+    return {host: plain(item.get("speaks") or item.get("plan")) for host, item in stored.items()}
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],

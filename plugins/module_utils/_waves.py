@@ -355,7 +355,7 @@ def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, 
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     silenced = [host for host in concerned
                 if host in progress.quiet and host not in progress.turned and host not in failures]
-    unsure = neighbours(plan, {host: "" for host in progress.unsure & progress.turned - progress.mute})
+    unsure = neighbours(plan, dict.fromkeys((progress.unsure & progress.turned) - progress.mute, ""))
     result = {"hosts": [], "stops": stops, "silenced": silenced,
               "doubtful": [host for host in silenced if host in unsure]}
     return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result

@@ -110,8 +110,8 @@ CONFIGURATION = (
 # What members have to agree on to hear each other
 
 AGREEMENTS = (
-    toggle("vrid", "virtual router ID", UNNOTICED, {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
-           most=2),
+    toggle("vrid", "virtual router ID", UNNOTICED, {"endpoint_virtual_router_id": 77},
+           {"endpoint_virtual_router_id": 100}, most=2),
     toggle("transport", "transport", UNNOTICED, {"endpoint_vrrp_transport": "multicast"}, most=2),
     toggle("authentication", "authentication (VRRP 2), or none (VRRP 3)", UNNOTICED,
            {"endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-8"}, most=2),
