@@ -384,7 +384,9 @@ def test_what_clients_use_stays_until_it_is_let_go(fleet: Fleet, release: bool) 
     plan = planned(fleet)
     changed = copy.deepcopy(fleet)
     entry, before = changed[0]["list"][0], plan["endpoints"][0]
-    entry["vip"] = [re.sub(r"[0-9a-f]+$", "99", vip) for vip in entry["vip"][:1]]
+    taken = {vip for item in changed[0]["list"] for vip in item["vip"]}
+    others = (re.sub(r"[0-9a-f]+$", end, entry["vip"][0]) for end in ("99", "98", "97", "96", "95", "94", "93"))
+    entry["vip"] = [next(vip for vip in others if vip not in taken)]
     entry["release_former"] = release
     after = planned(changed, stored(plan))["endpoints"][0]
     old, new = ({vip["address"] for vip in endpoint["vips"]} for endpoint in (before, after))
