@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
             for host, info in observed.fresh.items()}
         waves = _waves.waves(plan, seen)
         result.update(waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
-                      held=sorted({vip for look in seen.values() for vip in look.holds}), quiet=[], idle=[], alone=[],
+                      held=sorted({vip for look in seen.values() for vip in look.holds}), quiet=[], idle=[], alone={},
                       began=str(time.time()), text=_waves.text(args["title"], waves, seen),
                       **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
@@ -112,7 +112,7 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
             seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
     quiet = {} if not args["silence"] else {
         host: why for host, why in _waves.strangers(plan, deployed, seen).items() if seen[host].has_work}
-    alone = _waves.alone(plan, seen, quiet)
+    alone = _waves.alone(plan, deployed, seen, quiet) if args["silence"] else {}
     seen.update({host: dataclasses.replace(seen[host], running=False) for host in quiet})
     waves = _waves.waves(plan, seen)
     return {

@@ -100,15 +100,18 @@ def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mappi
     return found
 
 
-def alone(plan: Mapping[str, Any], seen: Mapping[Host, Seen], quiet: Container[Host]) -> List[Host]:
-    """Holders of which all others are silent: whatever such a host does with its VIPs, nobody else has them."""
-    found: Dict[Host, bool] = {}
+def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen],
+          quiet: Container[Host]) -> Dict[Host, List[str]]:
+    """Holders that let go of what nobody else may take: all other members are silent, and what they speak changes. With
+    the names of these endpoints."""
+    found: Dict[Host, List[str]] = {}
     for endpoint in plan["endpoints"]:
-        speaking = [host for host in members_of(endpoint) if host in seen and seen[host].running and host not in quiet]
-        silenced = any(host in quiet for host in members_of(endpoint))
-        for host in speaking:
-            found[host] = found.get(host, True) and silenced and len(speaking) == 1 and holds_any(endpoint, seen[host])
-    return [host for host, is_alone in found.items() if is_alone]
+        members = members_of(endpoint)
+        speaking = [host for host in members if host in seen and seen[host].running and host not in quiet]
+        if len(speaking) == 1 and all(host in seen for host in members) and holds_any(endpoint, seen[speaking[0]]):
+            if disagreements(endpoint, deployed, {speaking[0]: seen[speaking[0]].rekeyed}):
+                found.setdefault(speaking[0], []).append(endpoint["name"])
+    return found
 
 
 def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool],

@@ -129,11 +129,12 @@ quiet:
   elements: str
   sample: []
 alone:
-  description: Holders whose peers are all among RV(quiet), for M(kubeha.apiserver.endpoint_bridge).
+  description:
+    - Holders whose keepalived lets go of VIPs that nobody else may take, with the endpoints' names, for
+      M(kubeha.apiserver.endpoint_bridge).
   returned: without O(number)
-  type: list
-  elements: str
-  sample: []
+  type: dict
+  sample: {}
 idle:
   description: Hosts whose daemon isn't running.
   returned: without O(number)

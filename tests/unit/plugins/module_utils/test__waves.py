@@ -294,13 +294,14 @@ def test_the_mode_changes_in_a_run_of_its_own() -> None:
         "mode_changes_alone"]
 
 
-def test_a_holder_whose_backups_are_silent_is_alone() -> None:
-    assert alone(THREE, ALL_RUN, ["h1", "h3"]) == ["h2"]
-    assert alone(THREE, ALL_RUN, ["h1"]) == alone(THREE, ALL_RUN, []) == []
-    assert alone(THREE, dict(ALL_RUN, h1=NEW), ["h3"]) == ["h2"]
-    # It backs up something else, whose holder speaks.
-    two = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h3", "h2"]))
-    assert alone(two, {"h1": runs(), "h2": runs("a"), "h3": runs("b")}, ["h1"]) == []
+def test_a_holder_whose_peers_are_silent_is_alone() -> None:
+    before, changed = {host: speaking() for host in ALL_RUN}, speaking(virtual_router_id=77)
+    assert alone(changed, before, ALL_RUN, ["h1", "h3"]) == {"h2": ["a"]}
+    assert alone(changed, before, ALL_RUN, ["h1"]) == alone(speaking(), before, ALL_RUN, ["h1", "h3"]) == {}
+    # A run was killed that had silenced them.
+    assert alone(changed, before, dict(ALL_RUN, h1=NEW, h3=NEW), []) == {"h2": ["a"]}
+    assert alone(changed, before, {"h2": ALL_RUN["h2"], "h3": NEW}, []) == {}
+    assert alone(changed, before, dict(ALL_RUN, h2=runs()), ["h1", "h3"]) == {}
 
 
 def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> None:
