@@ -14,7 +14,8 @@ author:
 description:
   - A keepalived whose virtual router, transport or interface changes takes its VIPs away, and puts them back when it
     knows that it's alone, after the time in which a backup misses its master. With this module the host has them on the
-    loopback interface meanwhile, so it answers ARP for them as before, and connections go on.
+    loopback interface meanwhile, so it answers ARP for them as before, and connections go on. With IPv6, and where
+    C(arp_ignore) isn't 0, it answers nobody anew, and those go on who know its MAC address.
   - It's for a host whose peers are silent, or two hosts would have the address. M(kubeha.apiserver.endpoint_waves) says
     which one that is.
   - The kernel takes the addresses away by itself when their lifetime is over, whatever becomes of the run.
