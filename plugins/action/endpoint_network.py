@@ -4,22 +4,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._on_host import OnHost
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnHost):
     """Run the module on the host, with its own part of the plan."""
 
-    _supports_check_mode = True
-    _supports_async = False
     _supports_diff = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = arguments_of_host(self._task, task_vars)
-        result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        return result
