@@ -108,9 +108,11 @@ def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[H
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
         speaking = [host for host in members if host in seen and seen[host].running and host not in quiet]
-        if len(speaking) == 1 and all(host in seen for host in members) and holds_any(endpoint, seen[speaking[0]]):
-            if disagreements(endpoint, deployed, {speaking[0]: seen[speaking[0]].rekeyed}):
-                found.setdefault(speaking[0], []).append(endpoint["name"])
+        if len(speaking) != 1 or not all(host in seen for host in members):
+            continue
+        [host] = speaking
+        if holds_any(endpoint, seen[host]) and disagreements(endpoint, deployed, {host: seen[host].rekeyed}):
+            found.setdefault(host, []).append(endpoint["name"])
     return found
 
 
