@@ -135,7 +135,7 @@ def test_what_members_have_to_agree_on_changes_for_all_of_them(user: User) -> No
         assert "virtual router ID changes, and all members have to agree on that" in run.output, run.output
         assert "this run leaves out cp1, cp3" in run.output
     assert user.holders() == ["cp1"]
-    assert user.plan_on("cp2")["instances"][0]["virtual_router_id"] != 77
+    assert "virtual_router_id 77" not in user.on("cp2", "cat", "/etc/keepalived/keepalived.conf")
 
 
 def test_a_deployed_port_stays_until_another_is_written(user: User) -> None:
