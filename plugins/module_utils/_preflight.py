@@ -785,12 +785,10 @@ def _other_ports(port: int) -> Tuple[int, int]:
 
 
 def _neighbours(place: _Place, member: Mapping[str, Any]) -> List[str]:
-    """Other interfaces with an address in the subnet of an IPv4 member."""
+    """Other interfaces with an address in the subnet of an IPv4 member, where its own has one."""
     subnet = ipaddress.ip_interface("%s/%d" % (member["address"], member["prefix"])).network
-    return sorted({
-        item["interface"] for item in place.seen["addresses"]
-        if item["interface"] != member["interface"] and ipaddress.ip_address(item["address"]) in subnet
-    })
+    found = {item["interface"] for item in place.seen["addresses"] if ipaddress.ip_address(item["address"]) in subnet}
+    return sorted(found - {member["interface"]}) if member["interface"] in found else []
 
 
 def _sysctl(place: _Place, path: str) -> str:
