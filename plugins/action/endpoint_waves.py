@@ -78,10 +78,12 @@ class ActionModule(ActionBase):
             host: _waves.Seen(args["title"] if host in hosts else _waves.NOTHING, True, frozenset(info["holds"]))
             for host, info in observed.fresh.items()}
         waves = _waves.waves(plan, seen)
-        result.update(waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
-                      held=sorted({vip for look in seen.values() for vip in look.holds}), quiet=[], idle=[], alone={},
-                      began=str(time.time()), text=_waves.text(args["title"], waves, seen),
-                      **_concerned(plan, waves, seen, set(play)))
+        result.update(
+            waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
+            held=sorted({vip for look in seen.values() for vip in look.holds}),
+            quiet=[], yielding=[], divided=[], idle=[], alone={},
+            began=str(time.time()), text=_waves.text(args["title"], waves, seen),
+            **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
             Display().display("%s\n" % result["text"])
         return result
@@ -110,21 +112,22 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
     for host in stopped:
         if host in seen:
             seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
-    quiet = {} if not args["silence"] else {
-        host: why for host, why in _waves.strangers(plan, deployed, seen).items() if seen[host].has_work}
-    alone = _waves.alone(plan, deployed, seen, quiet) if args["silence"] else {}
-    seen.update({host: dataclasses.replace(seen[host], running=False) for host in quiet})
-    waves = _waves.waves(plan, seen)
+    hush = _waves.hush(plan, deployed, seen) if args["silence"] else _waves.Hush(seen)
+    later = {host: dataclasses.replace(look, running=look.running and host not in hush.silent)
+             for host, look in hush.seen.items()}
+    waves = _waves.waves(plan, later)
     return {
-        "quiet": list(quiet),
-        "alone": alone,
-        "idle": [host for host, look in seen.items() if not look.running and host not in quiet],
+        "quiet": list(hush.silent),
+        "yielding": list(hush.yielding),
+        "divided": list(hush.divided),
+        "alone": _waves.alone(plan, deployed, hush.seen, hush.silent) if args["silence"] else {},
+        "idle": [host for host, look in seen.items() if not look.running],
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
         "held": sorted({vip for look in seen.values() for vip in look.holds}),
         "lost": lost,
         "began": str(time.time()),
-        "text": _waves.text(args["title"], waves, seen, quiet),
+        "text": _waves.text(args["title"], waves, seen, hush.silent, hush.yielding),
         **_concerned(plan, waves, seen, play),
     }
 
@@ -135,7 +138,9 @@ def _refused(plan: dict[str, t.Any], deployed: dict[str, t.Any], seen: dict[str,
     found: dict[str, str] = {}
     endpoints = {item["name"]: item for item in plan["endpoints"]}
     moved = [host for host, look in seen.items() if look.force == "switch"]
-    for code, name, why in _waves.refusals(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, moved):
+    refused = _waves.refusals(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, moved)
+    refused += [(_waves.CROSSED, name, why) for name, why in _waves.hush(plan, deployed, seen).crossed.items()]
+    for code, name, why in refused:
         if code not in (endpoints[name].get("accept_findings") or ()):
             found.update({host: why for host in _verdict.members_of(endpoints[name]) if host in seen})
     return found
@@ -160,7 +165,8 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
     def noted(name: str) -> frozenset[str]:
         return frozenset(host for host, found in variables.items() if str(found.get(args[name])) == rollout["began"])
 
-    progress = _waves.Progress(noted("turned"), noted("silent"), frozenset(rollout["idle"]), frozenset(unsure))
+    progress = _waves.Progress(noted("turned"), noted("silent"), frozenset(rollout["idle"]), frozenset(unsure),
+                               frozenset(rollout["divided"]))
     result = _waves.step(plan, rollout["waves"], args["number"], failures, progress)
     if args["number"] == 0:
         stopped = _waves.neighbours(plan, failures)

@@ -69,6 +69,12 @@ RULES: Dict[str, Rule] = {
         "the holder would have to let go of the VIP for as long as it's moved, while no other host may take it",
         "change endpoint_mode in one run, and the rest in another one",
     ),
+    "holders_crossed": Rule(
+        ERROR,
+        "members that don't agree on it don't hear each other, so all but one are silent until that one has changed; "
+        "who is silent can't hold VIPs of its other endpoints either",
+        "change it for one endpoint in one run, and for those that share balancers with it in other ones",
+    ),
     # Ports
     "port_taken": Rule(
         ERROR,
@@ -436,6 +442,13 @@ class _Judge:
                  if item.get("name") == place.name and item.get("mode") != place.endpoint["mode"]]
         for code, name, why in _waves.refusals(self.plan, deployed, dict.fromkeys(deployed, False), moved):
             yield _finding(code, None, name, why)
+        seen = {
+            place.host: _waves.Seen(
+                "change", any(program["name"] == "keepalived" for program in place.seen["programs"]),
+                frozenset(item["address"] for item in place.seen["addresses"]) & self.vips)
+            for place in self.places}
+        for name, why in _waves.hush(self.plan, deployed, seen).crossed.items():
+            yield _finding(_waves.CROSSED, None, name, why)
 
     # The interface
 

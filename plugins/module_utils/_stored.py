@@ -11,6 +11,7 @@ with a warning, and every value that gets into a new plan passes the same checks
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -128,6 +129,27 @@ def read_stored(findings: Findings, deployed: t.Any) -> Stored:
         except _Unreadable as error:
             findings.warn("deployed_unreadable", host=printable(str(host), 60), reason=error)
     return Stored(records)
+
+
+def spoken(plan: t.Any, speaks: t.Any) -> t.Any:
+    """A stored plan with the virtual routers that keepalived speaks: HAProxy's turn stores it before keepalived's, and
+    that may fail. `speaks` is the plan of keepalived's files, if it's another one.
+    """
+    try:
+        vrids = {key: instance["virtual_router_id"] for key, instance in _instances(speaks)}
+        plan = copy.deepcopy(plan)
+        for key, instance in _instances(plan):
+            instance["virtual_router_id"] = vrids.get(key, instance["virtual_router_id"])
+        return plan
+    except _Unreadable:
+        return plan
+
+
+def _instances(plan: t.Any) -> t.Iterator[tuple[tuple[str, str], t.Any]]:
+    for endpoint in map(_mapping, _list(_mapping(plan), "endpoints")):
+        for instance in map(_mapping, _list(endpoint, "instances")):
+            _integer(instance, "virtual_router_id", 1, 255)
+            yield (_text(endpoint, "name"), _text(instance, "family")), instance
 
 
 def _is_about(record: Record, hosts: t.Container[str], vips: set[Address]) -> bool:

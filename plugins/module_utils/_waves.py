@@ -21,7 +21,7 @@ the other one backs up, no order has both last.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
 
@@ -30,7 +30,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import m
 
 NOTHING = "nothing"
 # Codes of what isn't done to an endpoint.
-LEFT_OUT, TWO_CHANGES = "members_left_out", "mode_changes_alone"
+LEFT_OUT, TWO_CHANGES, CROSSED = "members_left_out", "mode_changes_alone", "holders_crossed"
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,129 @@ def waves(plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> List[List[Host]
     return result
 
 
-def strangers(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen]) -> Dict[Host, str]:
-    """Backups that wouldn't hear a holder any more once one of the two has changed: each would hold the VIP. By host
-    what of VRRP it is that changes.
+@dataclass(frozen=True)
+class Hush:
+    """Who has to be silent while members of an endpoint change what they have to agree on, lest each side hold the VIP.
 
-    They're silenced until the holder has changed. One that holds something that no preferred member holds can't be.
+    Of each such endpoint one member goes on speaking until it has changed, the holder if possible; `divided` has the
+    names. `silent` are the others, with what of VRRP it is that changes. Those of them that hold what a member goes on
+    holding, of whatever endpoint, hand it over before: the `yielding`. `seen` is what each host holds then. `crossed`
+    are endpoints of which any choice would leave a VIP to nobody, by name and why.
     """
-    found: Dict[Host, str] = {}
+
+    seen: Mapping[Host, Seen]
+    divided: Sequence[str] = ()
+    silent: Mapping[Host, str] = field(default_factory=dict)
+    yielding: Sequence[Host] = ()
+    crossed: Mapping[str, str] = field(default_factory=dict)
+
+
+def hush(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen]) -> Hush:
+    choice = _Choice(plan, seen)
+    changes: Dict[str, str] = {}
+    endpoints = []
     for endpoint in plan["endpoints"]:
-        members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
-        if not any(holds_any(endpoint, seen[host]) for host in members):
-            continue
-        changes = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
-        held: Set[str] = set()
-        for host in members:
-            # Of several holders, which don't hear each other already, the preferred one stays.
-            if changes and seen[host].holds <= held:
-                found[host] = ", ".join(changes)
-            held |= seen[host].holds
-    return found
+        members = choice.running(endpoint)
+        if any(holds_any(endpoint, seen[host]) for host in members):
+            words = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
+            if words:
+                endpoints.append(endpoint)
+                changes[endpoint["name"]] = ", ".join(words)
+    choice, crossed = _choose(plan, seen, endpoints)
+    silent: Dict[Host, Dict[str, None]] = {}
+    for endpoint in endpoints:
+        if endpoint["name"] not in crossed:
+            for host in choice.silent.intersection(choice.running(endpoint)):
+                silent.setdefault(host, {})[changes[endpoint["name"]]] = None
+    return Hush(
+        seen=choice.afterwards(),
+        divided=[name for name in changes if name not in crossed],
+        silent={host: ", ".join(silent[host]) for host in seen if host in silent},
+        yielding=choice.yielding(),
+        crossed={name: "%s changes, and all members but one have to be silent meanwhile; %s hold VIPs that nobody else "
+                       "could take then" % (changes[name], ", ".join(crossed[name])) for name in crossed})
+
+
+def _choose(plan: Mapping[str, Any], seen: Mapping[Host, Seen],
+            endpoints: Sequence[Mapping[str, Any]]) -> Tuple[_Choice, Dict[str, List[Host]]]:
+    """Who speaks, and endpoints for which nobody was left to, with those who hold something. Such an endpoint chooses
+    first in another attempt."""
+    order = list(endpoints)
+    promoted: Set[str] = set()
+    while True:
+        choice = _Choice(plan, seen)
+        crossed = [endpoint for endpoint in order if not choice.silence(endpoint)]
+        endpoint = next((endpoint for endpoint in crossed if endpoint["name"] not in promoted), None)
+        if endpoint is None:
+            return choice, {endpoint["name"]: [host for host in choice.running(endpoint) if seen[host].holds]
+                            for endpoint in crossed}
+        promoted.add(endpoint["name"])
+        order.remove(endpoint)
+        order.insert(0, endpoint)
+
+
+class _Choice:
+    """Who speaks of members that don't hear each other for a while."""
+
+    def __init__(self, plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> None:
+        self.seen = seen
+        self.silent: Set[Host] = set()
+        self._keepers: Set[Host] = set()
+        self._endpoints_of: Dict[Host, List[Mapping[str, Any]]] = {}
+        self._running: Dict[str, List[Host]] = {}
+        for endpoint in plan["endpoints"]:
+            members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
+            self._running[endpoint["name"]] = members
+            for host in members:
+                self._endpoints_of.setdefault(host, []).append(endpoint)
+
+    def running(self, endpoint: Mapping[str, Any]) -> List[Host]:
+        """Those that were seen, by preference."""
+        return self._running[endpoint["name"]]
+
+    def silence(self, endpoint: Mapping[str, Any]) -> bool:
+        """All but one of them, where each VIP that is held can stay with somebody who speaks."""
+        members = self.running(endpoint)
+        # The holder, and of several the one that has changed already: it can't go back.
+        for keeper in sorted((host for host in members if host not in self.silent), key=lambda host: (
+                not holds_any(endpoint, self.seen[host]), self.seen[host].has_work)):
+            quiet = {host for host in members if host != keeper and self.seen[host].has_work}
+            if self._may_be_silent(quiet):
+                self.silent |= quiet
+                self._keepers.add(keeper)
+                return True
+        return False
+
+    def _may_be_silent(self, hosts: Set[Host]) -> bool:
+        gone = self.silent | hosts
+        affected = [endpoint for host in hosts for endpoint in self._endpoints_of[host]]
+        return not self._keepers & gone and all(
+            any(host not in gone for host in self.running(endpoint))
+            for endpoint in affected if self._is_held(endpoint))
+
+    def _is_held(self, endpoint: Mapping[str, Any]) -> bool:
+        return any(holds_any(endpoint, self.seen[host]) for host in self.running(endpoint))
+
+    def yielding(self) -> List[Host]:
+        """Who lets go of something before it's silent."""
+        held = self._held()
+        return [host for host in self.seen if host in self.silent and not self.seen[host].holds <= held]
+
+    def afterwards(self) -> Dict[Host, Seen]:
+        """What each host holds when they have."""
+        held = self._held()
+        holds = {host: set() if host in self.silent else set(look.holds) for host, look in self.seen.items()}
+        for host in self.yielding():
+            for endpoint in self._endpoints_of[host]:
+                taker = next((member for member in self.running(endpoint) if member not in self.silent), None)
+                if taker is not None:
+                    vips = {vip["address"] for vip in endpoint["vips"]}
+                    holds[taker] |= self.seen[host].holds & vips - held
+        return {host: replace(look, holds=frozenset(holds[host])) for host, look in self.seen.items()}
+
+    def _held(self) -> Set[str]:
+        """By those who speak."""
+        return {vip for host in self._endpoints_of if host not in self.silent for vip in self.seen[host].holds}
 
 
 def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen],
@@ -308,13 +412,15 @@ class Progress:
     """What hosts have noted of a rollout.
 
     `turned` are those whose turn has come, `quiet` those that were silenced, `idle` those that weren't running before.
-    Of `unsure` hosts nobody knows what they run now: they were lost, or couldn't be put back.
+    Of `unsure` hosts nobody knows what they run now: they were lost, or couldn't be put back. `divided` are endpoints
+    whose members don't hear each other before and after.
     """
 
     turned: FrozenSet[Host] = frozenset()
     quiet: FrozenSet[Host] = frozenset()
     idle: FrozenSet[Host] = frozenset()
     unsure: FrozenSet[Host] = frozenset()
+    divided: FrozenSet[str] = frozenset()
 
     @property
     def mute(self) -> FrozenSet[Host]:
@@ -337,16 +443,18 @@ def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, 
     """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
 
     Of hosts that were silenced those whose turn never came are `silenced` then. The `doubtful` among them mustn't speak
-    before it's known what a holder says of whom nobody knows what it runs.
+    where a member has the VIP that has changed, or of which nobody knows what it runs: of these endpoints.
     """
-    stopped = _stopped(plan, failures, progress)
+    stopped = _stopped(plan, order, failures, progress)
     if number < len(order):
         return {"hosts": [host for host in order[number] if host not in stopped], "stops": {}}
-    concerned = neighbours(plan, failures)
+    concerned = {**stopped, **neighbours(plan, failures)}
     turns = {host: index + 1 for index, wave in enumerate(order) for host in wave}
-    culprits = {
-        endpoint["name"]: [host for host in members_of(endpoint) if host in failures] for endpoint in plan["endpoints"]
-    }
+    culprits = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        culprits[endpoint["name"]] = [host for host in members if host in failures] or [
+            host for host in members if host in stopped and host not in progress.mute]
     stops: Dict[Host, str] = {}
     rows = []
     for host, name in concerned.items():
@@ -360,26 +468,40 @@ def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, 
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     silenced = [host for host in concerned
                 if host in progress.quiet and host not in progress.turned and host not in failures]
-    unsure = neighbours(plan, dict.fromkeys((progress.unsure & progress.turned) - progress.mute, ""))
-    result = {"hosts": [], "stops": stops, "silenced": silenced,
-              "doubtful": [host for host in silenced if host in unsure]}
+    changed = (progress.turned - set(failures)) | ((progress.unsure & progress.turned) - progress.mute)
+    doubtful: Dict[Host, List[str]] = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if endpoint["name"] in progress.divided and not changed.isdisjoint(members):
+            for host in set(silenced) & set(members):
+                doubtful.setdefault(host, []).append(endpoint["name"])
+    result = {"hosts": [], "stops": stops, "silenced": silenced, "doubtful": doubtful}
     return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
 
 
-def _stopped(plan: Mapping[str, Any], failures: Mapping[Host, str], progress: Progress) -> Dict[Host, str]:
+def _stopped(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
+             progress: Progress) -> Dict[Host, str]:
     """Hosts that mustn't be touched any more, and which endpoint it is for.
 
     A host that said nothing before its turn says nothing when that fails, and harms nobody. The holder speaks the new
-    way by then, so those that were silenced go on all the same: else nobody could take over.
+    way by then, so those that were silenced go on all the same: else nobody could take over. Where the holder is
+    stopped by another endpoint, those that say nothing yet wouldn't hear it.
     """
     found = neighbours(plan, {host: why for host, why in failures.items() if host not in progress.mute})
     names = neighbours(plan, failures)
-    return {host: name for host, name in names.items()
-            if host in found or host in failures or host not in progress.quiet}
+    stopped = {host: name for host, name in names.items()
+               if host in found or host in failures or host not in progress.quiet}
+    unchanged = {host for wave in order for host in wave if host in stopped} - progress.turned - progress.mute
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if endpoint["name"] in progress.divided and not unchanged.isdisjoint(members):
+            for host in progress.mute.intersection(members):
+                stopped.setdefault(host, endpoint["name"])
+    return stopped
 
 
 def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
-         silenced: Mapping[Host, str] = MappingProxyType({})) -> str:
+         silenced: Mapping[Host, str] = MappingProxyType({}), yielding: Sequence[Host] = ()) -> str:
     """The order as people read it; nothing where there is none. `silenced` are hosts with the reason."""
     if not order:
         return ""
@@ -393,4 +515,6 @@ def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
         hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
         lines.append("Silent until the holder has changed, because they wouldn't hear each other meanwhile (%s): %s"
                      % (why, hosts))
+    if yielding:
+        lines.append("Before that their VIPs go to members that speak: %s" % ", ".join(yielding))
     return "\n".join(lines)

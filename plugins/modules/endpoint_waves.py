@@ -39,9 +39,11 @@ options:
     description:
       - Whether keepalived is what changes. Where old and new members of an endpoint wouldn't take each other's adverts,
         because the virtual router ID, version, authentication, transport or (in version 2) the interval differs,
-        RV(quiet) are backups to be stopped before the holder changes, lest two hosts hold the VIP.
+        RV(quiet) are members to be stopped before the last one changes, lest two hosts hold the VIP. What they hold
+        themselves, perhaps of other endpoints, goes to a member that speaks before that.
       - Where O(looks) doesn't have all members of such an endpoint, or their mode changes as well, its hosts are
-        RV(lost), unless C(members_left_out) or C(mode_changes_alone) is accepted.
+        RV(lost), unless C(members_left_out) or C(mode_changes_alone) is accepted; likewise, unless C(holders_crossed)
+        is accepted, where those who have to be silent hold what nobody else could take.
     type: bool
     default: false
   leave_one:
@@ -128,6 +130,18 @@ quiet:
   type: list
   elements: str
   sample: []
+yielding:
+  description: Those of RV(quiet) that have to hand VIPs over before.
+  returned: without O(number)
+  type: list
+  elements: str
+  sample: []
+divided:
+  description: Endpoints whose members don't take each other's adverts before and after, by name.
+  returned: without O(number)
+  type: list
+  elements: str
+  sample: []
 alone:
   description:
     - Holders whose keepalived lets go of VIPs that nobody else may take, with the endpoints' names, for
@@ -186,11 +200,12 @@ silenced:
   elements: str
   sample: []
 doubtful:
-  description: Those of RV(silenced) whose holder was lost on the way or couldn't be put back, and may speak either way.
+  description:
+    - Those of RV(silenced) that wouldn't hear a member that has changed, or one that was lost on the way or couldn't be
+      put back and may speak either way, with the names of these endpoints.
   returned: where RV(silenced) isn't empty
-  type: list
-  elements: str
-  sample: []
+  type: dict
+  sample: {}
 stops:
   description: At the end, hosts of endpoints that were stopped, and why.
   returned: with O(number)

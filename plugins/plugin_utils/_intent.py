@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
 
 DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
 DEFAULT_APISERVER_GROUP = "kube_control_plane"
@@ -59,8 +60,9 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True) 
     members = list(dict.fromkeys(lb_hosts + apiserver_hosts))
     observed = reader.observations(members, asked)
     hosts = {name: reader.host(name, observed.get(name, {})) for name in members if reader.knows(name)}
-    deployed = {name: info["deployed"]["plan"] for name, info in observed.items()
-                if isinstance(info.get("deployed"), Mapping) and info["deployed"].get("plan")}
+    deployed = {
+        name: spoken(info["deployed"]["plan"], info["deployed"].get("speaks")) for name, info in observed.items()
+        if isinstance(info.get("deployed"), Mapping) and info["deployed"].get("plan")}
     return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
 
 

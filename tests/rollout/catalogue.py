@@ -24,6 +24,7 @@ from figures import (
     OTHER_MODE,
     ROLLED_BACK,
     UNNOTICED,
+    Figures,
     Limits,
 )
 from user import MEMBERS
@@ -159,6 +160,38 @@ PASSWORD = Change("password", (
     Step("another password", UNNOTICED,
          lambda changes, number: changes.site(**password(number)).succeeded(), with_password),
 ), most=2, home=lambda changes, dummy_number: changes.settle())
+
+# Two endpoints on the same hosts: who is to be silent for one of them holds the other one's VIP
+
+
+def two_endpoints(changes: Changes, number: int) -> dict[str, object]:
+    first, second = (77, 78) if number % 2 else (100, 101)
+    return {"endpoint_vip": None, "endpoint_list": [
+        {"name": "kube-apiserver", "vip": changes.planned_vip, "virtual_router_id": first},
+        {"name": "other", "vip": other_vip(changes), "port": 9443, "virtual_router_id": second,
+         "lb_hosts": ["cp2", "cp1", "cp3"]},
+    ]}
+
+
+def other_vip(changes: Changes) -> str:
+    return str(ipaddress.ip_address(changes.planned_vip) + 2)
+
+
+def each_has_one(changes: Changes, number: int) -> None:
+    if number == 1:
+        changes.settle(**two_endpoints(changes, 2))
+        changes.until(lambda: changes.lab.holders(other_vip(changes)) == ["cp2"])
+
+
+def both_change(changes: Changes, number: int) -> None:
+    seen = changes.followed(other_vip(changes), 9443, lambda dummy: changes.site(
+        **two_endpoints(changes, number)).succeeded(), "cp2")
+    changes.record("virtual router IDs of two endpoints: of the one handed over", HANDED_OVER, Figures.of(seen, 0))
+
+
+CROSSED = Change("crossed", (
+    Step("virtual router IDs of two endpoints: of the one that stays", UNNOTICED, both_change, each_has_one),
+), brief=(SERVICES,), most=2, home=lambda changes, dummy_number: changes.settle(endpoint_virtual_router_id=100))
 
 # What clients use: the former one stays until it's let go
 
@@ -481,7 +514,7 @@ REFUSED_AGREEMENTS = (
     ), modes=(SERVICES,), brief=(SERVICES,), most=1, home=with_first_reload),
 )
 
-CHANGES = (*CONFIGURATION, *AGREEMENTS, INTERFACE, PASSWORD, *MOVES, *PROGRAMS, *HOSTS, *MODES, *BROKEN,
+CHANGES = (*CONFIGURATION, *AGREEMENTS, INTERFACE, PASSWORD, CROSSED, *MOVES, *PROGRAMS, *HOSTS, *MODES, *BROKEN,
            *BROKEN_PROGRAMS, *REFUSED_AGREEMENTS)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import figures
 from _lab.lab import Lab
-from _lab.measure import Measuring, measuring
+from _lab.measure import Measurement, Measuring, measuring
 from figures import Figures, Limits
 from user import MEMBERS, ROOT, User
 
@@ -55,16 +55,20 @@ class Changes(User):
         with self.lab.background("client", *stream.split()) as watcher:
             assert watcher.stdout is not None and watcher.stdin is not None
             assert "started" in watcher.stdout.readline()
-            with measuring(self.lab, self.vip, self.port) as running:
-                time.sleep(BEFORE)
-                began = time.monotonic()
-                change(running)
-                done = time.monotonic()
-                self.until(lambda: [host for host, held in running.watch.held.items() if held] == [holder])
-                time.sleep(AFTER)
-                measurement = running.finish(began, done)
+            measurement = self.followed(self.vip, self.port, change, holder)
             watcher.stdin.close()
             return Figures.of(measurement, int(json.loads(watcher.stdout.readline())["broken"]))
+
+    def followed(self, vip: str, port: int, change: Callable[[Measuring], object], holder: str) -> Measurement:
+        """A client of one VIP, and who holds it, while something is changed and until that host has it for good."""
+        with measuring(self.lab, vip, port) as running:
+            time.sleep(BEFORE)
+            began = time.monotonic()
+            change(running)
+            done = time.monotonic()
+            self.until(lambda: [host for host, held in running.watch.held.items() if held] == [holder])
+            time.sleep(AFTER)
+            return running.finish(began, done)
 
     def record(self, title: str, limits: Limits, seen: Figures) -> None:
         """What is more than clients may see is noted, so that the other runs are seen, too."""

@@ -15,6 +15,7 @@ import yaml
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _addresses
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
 
 from . import planning
 from .planning import (
@@ -285,6 +286,15 @@ def test_hosts_that_cannot_be_asked_are_found_in_a_stored_plan() -> None:
         "cp1": {"inventory_address": "cp1.example.org"}, "cp2": {"inventory_address": "203.0.113.12"}, "cp3": host(13)}
     assert places(known=known, deployed=deployed) == places()
     assert backends(known=known, deployed=deployed) == backends()
+
+
+def test_what_keepalived_speaks_counts_where_its_turn_never_came() -> None:
+    old, new = (plan(intent(virtual_router_id=number)) for number in (9, 77))
+    assert spoken(new, old) == old
+    assert spoken(new, None) == spoken(new, {"endpoints": []}) == spoken(new, plan(intent(name="other"))) == new
+    assert spoken(None, old) is None
+    refused = {name: spoken(new, old) for name in hosts()}
+    assert first(deployed=refused)["instances"][0]["virtual_router_id"] == 9
 
 
 def test_an_address_that_was_a_vip_is_nobodys_own() -> None:

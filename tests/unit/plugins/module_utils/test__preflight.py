@@ -517,9 +517,29 @@ def test_the_mode_changes_in_a_run_of_its_own():
     assert ("mode_changes_alone", "error") in codes(findings)
 
 
+def test_holders_of_what_nobody_else_could_hold():
+    def shared(vrid):
+        each = (("a", ("cp1", "cp2"), vrid, 8440), ("b", ("cp1",), 101, 8441), ("c", ("cp2",), 102, 8442))
+        return plan(*(
+            endpoint(name, hosts=members, vrid=number, port=port, vips={"ipv4": (VIP[:-1] + str(port % 10), 24)})
+            for name, members, number, port in each))
+
+    hosts = {host: observe(shared(100), host, running=True) for host in ("cp1", "cp2")}
+    for host, held in {"cp1": (VIP, VIP[:-1] + "1"), "cp2": (VIP[:-1] + "2",)}.items():
+        program(hosts[host], "keepalived")
+        hosts[host]["preflight"]["addresses"] += [
+            {"interface": "eth0", "address": address, "prefix": 32} for address in held]
+    found = [item for item in preflight.preflight_findings(shared(77), hosts) if item["code"] == "holders_crossed"]
+    assert [(item["endpoint"], item["severity"]) for item in found] == [("a", "error")]
+    assert "cp1, cp2 hold VIPs that nobody else could take" in found[0]["seen"]
+    same = preflight.preflight_findings(shared(100), hosts)
+    assert "holders_crossed" not in {item["code"] for item in same}
+
+
 def test_every_code_has_a_case():
     cases = {case.values[0] for case in CASES} | {case[0] for case in POD_CASES}
-    assert cases | {"accept_unknown", "mode_changes", "members_left_out", "mode_changes_alone"} == set(preflight.RULES)
+    others = {"accept_unknown", "mode_changes", "members_left_out", "mode_changes_alone", "holders_crossed"}
+    assert cases | others == set(preflight.RULES)
 
 
 @pytest.mark.parametrize("code, severity, seen, options, spoil", CASES)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import replace
 from typing import Any, Dict, List, Sequence
@@ -14,9 +15,10 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
     Seen,
     alone,
     holds_any,
+    hush,
+    neighbours,
     refusals,
     step,
-    strangers,
     text,
     waves,
 )
@@ -107,7 +109,7 @@ def test_ten_thousand_hosts_are_no_matter() -> None:
 def test_whose_turn_it_is() -> None:
     order = [["h3"], ["h2"], ["h1"]]
     assert step(THREE, order, 1, {})["hosts"] == ["h2"]
-    assert step(THREE, order, 3, {}) == {"hosts": [], "stops": {}, "silenced": [], "doubtful": []}
+    assert step(THREE, order, 3, {}) == {"hosts": [], "stops": {}, "silenced": [], "doubtful": {}}
 
 
 def test_where_one_fails_its_endpoint_stops_and_others_go_on() -> None:
@@ -164,13 +166,13 @@ ALL_RUN = {"h1": runs(), "h2": runs("a"), "h3": runs()}
 ])
 def test_backups_that_would_not_hear_the_holder(words: Dict[str, Any], why: str) -> None:
     before = {host: speaking() for host in ALL_RUN}
-    assert strangers(speaking(**words), before, ALL_RUN) == ({"h1": why, "h3": why} if why else {})
+    assert hush(speaking(**words), before, ALL_RUN).silent == ({"h1": why, "h3": why} if why else {})
 
 
 def test_the_order_of_addresses_does_not_matter() -> None:
     two = [{"address": "192.0.2.101"}, {"address": "192.0.2.100"}]
     before = {host: speaking(vips=two) for host in ALL_RUN}
-    assert strangers(speaking(vips=two[::-1]), before, ALL_RUN) == {}
+    assert hush(speaking(vips=two[::-1]), before, ALL_RUN).silent == {}
 
 
 def test_members_that_come_and_go_say_nothing_new() -> None:
@@ -178,15 +180,15 @@ def test_members_that_come_and_go_say_nothing_new() -> None:
     fewer, more = speaking(), speaking()
     del fewer["endpoints"][0]["instances"][0]["members"][2]
     more["endpoints"][0]["instances"][0]["members"].append(NEWCOMER)
-    assert strangers(fewer, before, ALL_RUN) == strangers(more, before, ALL_RUN) == {}
+    assert hush(fewer, before, ALL_RUN).silent == hush(more, before, ALL_RUN).silent == {}
 
 
 def test_another_password_silences_like_another_type() -> None:
     before = {host: speaking(auth="pass") for host in ALL_RUN}
     seen = dict(ALL_RUN, h2=Seen("reload", True, frozenset(["a"]), rekeyed=True))
-    assert strangers(speaking(auth="pass"), before, seen) == {"h1": "password", "h3": "password"}
+    assert hush(speaking(auth="pass"), before, seen).silent == {"h1": "password", "h3": "password"}
     # The password is of another endpoint on the same host.
-    assert strangers(speaking(), {host: speaking() for host in ALL_RUN}, seen) == {}
+    assert hush(speaking(), {host: speaking() for host in ALL_RUN}, seen).silent == {}
 
 
 def test_who_is_silent_comes_after_the_holder() -> None:
@@ -199,14 +201,15 @@ SILENCED = [["h2"], ["h1"], ["h3"]]
 
 def went(*turned: str, quiet: Sequence[str] = ("h1", "h3"), idle: Sequence[str] = (),
          unsure: Sequence[str] = ()) -> Progress:
-    return Progress(frozenset(turned), frozenset(quiet), frozenset(idle), frozenset(unsure))
+    return Progress(frozenset(turned), frozenset(quiet), frozenset(idle), frozenset(unsure), frozenset(["a"]))
 
 
 def test_where_the_holder_was_put_back_those_who_are_silent_speak_again() -> None:
     assert step(THREE, SILENCED, 1, {"h2": "broken"}, went("h2"))["hosts"] == []
     end = step(THREE, SILENCED, 3, {"h2": "broken"}, went("h2"))
-    assert end["silenced"] == ["h1", "h3"] and end["doubtful"] == []
-    assert step(THREE, SILENCED, 3, {"h2": "lost"}, went("h2", unsure=["h2"]))["doubtful"] == ["h1", "h3"]
+    assert end["silenced"] == ["h1", "h3"] and end["doubtful"] == {}
+    lost = step(THREE, SILENCED, 3, {"h2": "lost"}, went("h2", unsure=["h2"]))
+    assert lost["doubtful"] == {"h1": ["a"], "h3": ["a"]}
 
 
 def test_where_the_holder_has_changed_those_who_are_silent_go_on_without_each_other() -> None:
@@ -221,37 +224,74 @@ def test_where_one_could_not_be_silenced_nothing_is_changed_and_the_others_speak
     lost = went(quiet=["h3"], unsure=["h1"])
     assert step(THREE, SILENCED, 0, {"h1": "lost"}, lost)["hosts"] == []
     end = step(THREE, SILENCED, 3, {"h1": "lost"}, lost)
-    assert end["silenced"] == ["h3"] and end["doubtful"] == []
+    assert end["silenced"] == ["h3"] and end["doubtful"] == {}
     assert "h2: not touched" in end["stops"]["h2"]
 
 
 @st.composite
 def agreements(draw: Any) -> Any:
+    """Endpoints that share hosts, some of which change what their members have to agree on, and what comes of it."""
     hosts = HOSTS[:draw(st.integers(2, 6))]
-    running = draw(st.lists(st.booleans(), min_size=len(hosts), max_size=len(hosts)))
-    running[draw(st.integers(0, len(hosts) - 1))] = True
-    holder = draw(st.sampled_from([host for host, runs_there in zip(hosts, running) if runs_there]))
-    seen = {host: Seen("reload" if there else "start", there, frozenset(["a"] if host == holder else []))
-            for host, there in zip(hosts, running)}
+    seen = {host: runs() if draw(st.booleans()) else NEW for host in hosts}
+    endpoints = []
+    for number in range(draw(st.sampled_from([1, 1, 2, 3, 4]))):
+        members = draw(st.lists(st.sampled_from(hosts), min_size=1, unique=True))
+        endpoints.append(endpoint("e%d" % number, members))
+        holder = draw(st.sampled_from(members))
+        seen[holder] = runs(*seen[holder].holds, "e%d" % number)
+    changing = draw(st.lists(st.sampled_from(endpoints), min_size=1, unique_by=lambda item: item["name"]))
+    before = plan(*copy.deepcopy(endpoints))
+    for item in changing:
+        item["instances"][0]["virtual_router_id"] = 77
     outcomes = {host: draw(st.sampled_from(["done", "done", "failed", "lost"])) for host in hosts}
-    return hosts, seen, outcomes, draw(st.lists(st.sampled_from(hosts), max_size=1))
+    # Hosts that can't be silenced, and hosts whose VIPs nobody takes.
+    stubborn = draw(st.lists(st.sampled_from(hosts), max_size=1)), draw(st.lists(st.sampled_from(hosts), max_size=1))
+    return plan(*endpoints), dict.fromkeys(hosts, before), seen, {item["name"] for item in changing}, outcomes, stubborn
+
+
+@given(agreements())
+def test_of_members_that_stop_to_hear_each_other_one_speaks_and_all_that_is_held_stays_so(case: Any) -> None:
+    some, before, seen, changing = case[:4]
+    found = hush(some, before, seen)
+    assert {*found.divided, *found.crossed} == changing
+    for item in some["endpoints"]:
+        speakers = [host for host in hosts_of(item) if seen[host].running and host not in found.silent]
+        assert any(holds_any(item, found.seen[host]) for host in speakers)
+        assert item["name"] not in found.divided or len(speakers) == 1
+    assert not any(found.seen[host].holds for host in found.silent)
+    # Nobody is silent, or hands anything over, in vain.
+    assert set(found.silent) <= {
+        host for item in some["endpoints"] if item["name"] in found.divided for host in hosts_of(item)}
+    assert set(found.yielding) == {host for host in found.silent if seen[host].holds}
+    if len(some["endpoints"]) == 1:
+        assert not found.yielding and not found.crossed
 
 
 @given(agreements())
 def test_members_that_speak_always_hear_each_other(case: Any) -> None:
-    hosts, seen, outcomes, stubborn = case
-    some, before = speaking(hosts, virtual_router_id=77), {host: speaking(hosts) for host in hosts}
-    planned = list(strangers(some, before, seen))
-    order = waves(some, {host: replace(look, running=look.running and host not in planned)
-                         for host, look in seen.items()})
+    some, before, seen, changing, outcomes, (stubborn, clinging) = case
+    failures = {host: "crossed" for item in some["endpoints"] if item["name"] in hush(some, before, seen).crossed
+                for host in hosts_of(item)}
+    seen = {host: replace(look, force="nothing") if host in neighbours(some, failures) else look
+            for host, look in seen.items()}
+    found = hush(some, before, seen)
+    order = waves(some, {host: replace(look, running=look.running and host not in found.silent)
+                         for host, look in found.seen.items()})
+    failures.update({host: "nobody took it" for host in found.yielding if host in clinging})
+    hushed = [host for host in found.silent if host not in neighbours(some, failures)]
     # Where stopping it fails, nobody knows whether it speaks.
-    failures = {host: "lost" for host in planned if host in stubborn}
-    quiet = [host for host in planned if host not in failures]
+    failures.update({host: "lost" for host in hushed if host in stubborn})
+    unsure, turned = [host for host in hushed if host in failures], []
+    quiet = [host for host in hushed if host not in failures]
     says = {host: "old" for host, look in seen.items() if look.running and host not in quiet}
-    unsure, turned = list(failures), []
 
     def progress() -> Progress:
-        return went(*turned, quiet=quiet, idle=[host for host in hosts if not seen[host].running], unsure=unsure)
+        idle = [host for host, look in seen.items() if not look.running]
+        return Progress(*map(frozenset, (turned, quiet, idle, unsure, found.divided)))
+
+    def heard() -> bool:
+        return all(len({says[host] for host in hosts_of(item) if host in says}) <= 1
+                   for item in some["endpoints"] if item["name"] in found.divided)
 
     for number in range(len(order)):
         for host in step(some, order, number, failures, progress())["hosts"]:
@@ -265,13 +305,49 @@ def test_members_that_speak_always_hear_each_other(case: Any) -> None:
                     unsure.append(host)
                 elif ran:
                     says[host] = ran
-            assert len(set(says.values())) <= 1
+            assert heard()
     end = step(some, order, len(order), failures, progress())
-    assert set(end["stops"]) == (set(hosts) if failures else set())
+    assert set(neighbours(some, failures)) <= set(end["stops"])
+    assert all(host in turned or host in end["stops"] for wave in order for host in wave)
     says.update({host: "old" for host in end["silenced"] if host not in end["doubtful"]})
-    assert len(set(says.values())) <= 1
-    if "lost" not in failures.values() and failures != dict.fromkeys(hosts, "failed"):
-        assert says or not any(look.running for look in seen.values())
+    assert heard()
+    # Somebody can hold it.
+    if "lost" not in failures.values() and len(some["endpoints"]) == 1:
+        assert says
+
+
+CROSSED = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h2", "h1"]))
+
+
+def test_hosts_that_hold_what_the_other_backs_up_hand_over_before_they_are_silent() -> None:
+    changed = copy.deepcopy(CROSSED)
+    changed["endpoints"][0]["instances"][0]["virtual_router_id"] = 77
+    found = hush(changed, {"h1": CROSSED, "h2": CROSSED}, {"h1": runs("a"), "h2": runs("b")})
+    assert (list(found.silent), list(found.yielding), found.divided) == (["h2"], ["h2"], ["a"])
+    assert {host: look.holds for host, look in found.seen.items()} == {"h1": {"a", "b"}, "h2": frozenset()}
+    said = text("keepalived", [["h1"], ["h2"]], {"h1": runs("a"), "h2": runs("b")}, found.silent, found.yielding)
+    assert said.splitlines()[-1] == "Before that their VIPs go to members that speak: h2"
+
+
+def test_what_nobody_else_could_hold_keeps_a_host_from_being_silent() -> None:
+    some = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h1"]), endpoint("c", ["h2"]))
+    changed = copy.deepcopy(some)
+    changed["endpoints"][0]["instances"][0]["virtual_router_id"] = 77
+    found = hush(changed, {"h1": some, "h2": some}, {"h1": runs("a", "b"), "h2": runs("c")})
+    assert not found.silent and not found.divided
+    assert found.crossed == {
+        "a": "virtual router ID changes, and all members but one have to be silent meanwhile; h1, h2 hold VIPs that "
+             "nobody else could take then"}
+
+
+def test_the_endpoint_with_the_fewest_choices_has_the_first_one() -> None:
+    some = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h3", "h4"]), endpoint("c", ["h1", "h3"]))
+    changed = copy.deepcopy(some)
+    for item in changed["endpoints"]:
+        item["instances"][0]["virtual_router_id"] = 77
+    seen = {"h1": runs("a"), "h2": runs(), "h3": runs("b", "c"), "h4": runs()}
+    found = hush(changed, dict.fromkeys(seen, some), seen)
+    assert not found.crossed and len(found.divided) == 3
 
 
 def test_a_run_that_leaves_members_out() -> None:
@@ -304,18 +380,17 @@ def test_a_holder_whose_peers_are_silent_is_alone() -> None:
     assert alone(changed, before, dict(ALL_RUN, h2=runs()), ["h1", "h3"]) == {}
 
 
-def test_nobody_is_silenced_where_nobody_holds_or_who_holds_something_else() -> None:
+def test_nobody_is_silenced_where_nobody_holds() -> None:
     before = {host: speaking() for host in ALL_RUN}
-    changed = speaking(virtual_router_id=77)
-    assert strangers(changed, before, dict(ALL_RUN, h2=runs())) == {}
-    assert list(strangers(changed, before, dict(ALL_RUN, h1=runs("b")))) == ["h3"]
+    assert hush(speaking(virtual_router_id=77), before, dict(ALL_RUN, h2=runs())).silent == {}
 
 
-def test_of_two_holders_the_preferred_one_goes_on_speaking() -> None:
+def test_of_two_holders_the_preferred_one_goes_on_speaking_or_who_has_changed_already() -> None:
     before = {host: speaking() for host in ALL_RUN}
     changed = speaking(virtual_router_id=77)
-    assert list(strangers(changed, before, dict(ALL_RUN, h3=runs("a")))) == ["h1", "h3"]
-    assert list(strangers(changed, before, dict(ALL_RUN, h3=runs("a", "b")))) == ["h1"]
+    assert list(hush(changed, before, dict(ALL_RUN, h3=runs("a"))).silent) == ["h1", "h3"]
+    assert hush(changed, before, dict(ALL_RUN, h3=runs("a"))).yielding == []
+    assert list(hush(changed, before, dict(ALL_RUN, h3=runs("a", force="nothing"))).silent) == ["h1", "h2"]
 
 
 # Any fleet
