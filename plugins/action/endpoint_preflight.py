@@ -84,12 +84,15 @@ def wire_findings(plan: Mapping[str, t.Any], observations: Mapping[str, t.Any]) 
     }
     if not asked:
         return []
-    deployed = {
-        host: info["deployed"]["plan"]
-        for host, info in observations.items()
-        if (info.get("deployed") or {}).get("plan")
-    }
+    deployed = {host: _everything(info["deployed"]) for host, info in observations.items()
+                if (info.get("deployed") or {}).get("plan")}
     return _wire_verdict.wire_findings(plan, asked, deployed)
+
+
+def _everything(deployed: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What any daemon of a host has: after a run that was refused or killed between them they differ."""
+    return {"endpoints": [endpoint for plan in (deployed["plan"], deployed.get("speaks") or {})
+                          for endpoint in plan.get("endpoints") or ()]}
 
 
 def worse_than_info(findings: list[dict[str, t.Any]]) -> bool:

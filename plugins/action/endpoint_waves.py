@@ -106,6 +106,7 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
         seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])),
                                  bool(look.get("rekeyed")))
     deployed = _deployed(variables)
+    plan = _waves.with_deployed(plan, deployed)
     if args["silence"]:
         lost.update(_refused(plan, deployed, seen))
     stopped = _waves.neighbours(plan, lost)

@@ -442,12 +442,14 @@ class _Judge:
                  if item.get("name") == place.name and item.get("mode") != place.endpoint["mode"]]
         for code, name, why in _waves.refusals(self.plan, deployed, dict.fromkeys(deployed, False), moved):
             yield _finding(code, None, name, why)
+        plan = _waves.with_deployed(self.plan, deployed)
+        vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
         seen = {
             place.host: _waves.Seen(
                 "change", any(program["name"] == "keepalived" for program in place.seen["programs"]),
-                frozenset(item["address"] for item in place.seen["addresses"]) & self.vips)
+                frozenset(item["address"] for item in place.seen["addresses"]) & vips)
             for place in self.places}
-        for name, why in _waves.hush(self.plan, deployed, seen).crossed.items():
+        for name, why in _waves.hush(plan, deployed, seen).crossed.items():
             yield _finding(_waves.CROSSED, None, name, why)
 
     # The interface

@@ -56,6 +56,18 @@ Host = str
 _Key = Tuple[int, int, int, int]
 
 
+def with_deployed(plan: Mapping[str, Any], deployed: Mapping[Host, Any]) -> Dict[str, Any]:
+    """The plan with the VIPs that members have until they change: who holds one that isn't planned any more is the
+    holder all the same. Everything here is about this plan."""
+    endpoints = []
+    for endpoint in plan["endpoints"]:
+        vips = {vip["address"]: vip for host in members_of(endpoint)
+                for vip in _stored(endpoint, deployed.get(host))["vips"]}
+        vips.update({vip["address"]: vip for vip in endpoint["vips"]})
+        endpoints.append(dict(endpoint, vips=list(vips.values())))
+    return dict(plan, endpoints=endpoints)
+
+
 def waves(plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> List[List[Host]]:
     """Each host with work in exactly one wave. Members that weren't seen may be running, for all that is known."""
     order = _Order(plan, seen)
@@ -251,8 +263,14 @@ def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Any], rek
 
 
 def _stored(endpoint: Mapping[str, Any], plan: Any) -> Mapping[str, Any]:
-    endpoints = plan.get("endpoints") if isinstance(plan, Mapping) else None
-    return next((item for item in endpoints or () if item.get("name") == endpoint["name"]), endpoint)
+    """What a host has of this endpoint. A file on a host may be anything: what can't be read tells of no change."""
+    try:
+        found: Mapping[str, Any] = next(item for item in plan["endpoints"] if item["name"] == endpoint["name"])
+        _language(found)
+        _places(found)
+        return found if all(isinstance(vip["address"], str) for vip in found["vips"]) else endpoint
+    except (StopIteration, KeyError, TypeError, AttributeError):
+        return endpoint
 
 
 def _misheard(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:

@@ -826,7 +826,8 @@ class Deployment:
         """What the running daemon does, and what it lacks once the planned files are in place."""
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" or found.other_mode else {}
         planned = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
-        plans = [planned, _host_io.read_file(_hostview.PLAN_FILE)]
+        # What HAProxy's turn has stored isn't what keepalived has before its own.
+        plans = [planned, *map(_host_io.read_file, (_hostview.PLAN_FILE, _hostview.ROLE_PLAN % "keepalived"))]
         state = self._pod(found, haproxy) if found.manifest else self._service(found, haproxy)
         return dict(
             state,

@@ -474,8 +474,10 @@ class Observer:
         self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(deployed["plan"] or {})
         self.still: Dict[str, Any] = self._still(deployed)
         self.ports = planned_ports(self.plan) | set(params["ports"])
-        # VIPs of the stored plan too: one that was given up should be gone.
-        self.vips = planned_vips(self.plan) | planned_vips(self.still["deployed"]["plan"] or {})
+        # VIPs of the stored plans too: one that was given up should be gone.
+        self.vips = planned_vips(self.plan)
+        for stored in (deployed["plan"], deployed["speaks"]):
+            self.vips |= planned_vips(stored or {})
         self.units: Dict[str, Any] = self.still.pop("units")
         self.units_read = time.monotonic()
         self.unchanged_since: Dict[str, Tuple[Any, float]] = {}

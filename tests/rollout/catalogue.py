@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from changes import PREFERRED, Changes
@@ -484,8 +484,12 @@ def other_vrid_refused_by_the_holder(changes: Changes, dummy_number: int) -> Non
 
 
 def with_first_reload(changes: Changes, dummy_number: int) -> None:
-    changes.lab.run("cp1", "sh", "-c", MEND)
+    mend(changes)
     changes.settle()
+
+
+def mend(changes: Changes) -> None:
+    changes.lab.run("cp1", "sh", "-c", MEND)
 
 
 def vrid(changes: Changes, host: str) -> int:
@@ -526,21 +530,28 @@ class Interrupted:
     """What a run was about when its controller was killed, or one of the hosts lost its power."""
 
     title: str
-    there: Mapping[str, object]
-    back: Mapping[str, object] = field(default_factory=dict)
+    values: Callable[[Changes, int], Mapping[str, object]]
+    """There, for odd numbers, and back."""
     limits: Limits = HANDED_OVER
     modes: tuple[str, ...] = BOTH
     power: bool = True
     """Whether a host may lose its power meanwhile: not while the others are silent."""
 
 
+def either(there: Mapping[str, object], back: Mapping[str, object]) -> Callable[[Changes, int], Mapping[str, object]]:
+    return lambda dummy_changes, number: there if number % 2 else back
+
+
 INTERRUPTED = (
-    Interrupted("reloads", {"endpoint_health_path": "/livez", "endpoint_failback_delay": 4}),
-    Interrupted("a restart", {"haproxy_maxconn": 2048}, modes=(SERVICES,)),
-    Interrupted("an image", {"haproxy_image": "kubernetes.test/haproxy:3.0.11"}, modes=(PODS,)),
-    Interrupted("a virtual router ID", {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100},
-                power=False),
-    Interrupted("another mode", {"endpoint_mode": "service"}, limits=OTHER_MODE, modes=(PODS,), power=False),
+    Interrupted("reloads", either({"endpoint_health_path": "/livez", "endpoint_failback_delay": 4}, {})),
+    Interrupted("a restart", either({"haproxy_maxconn": 2048}, {}), modes=(SERVICES,)),
+    Interrupted("an image", either({"haproxy_image": "kubernetes.test/haproxy:3.0.11"}, {}), modes=(PODS,)),
+    Interrupted("a virtual router ID", either(
+        {"endpoint_virtual_router_id": 77}, {"endpoint_virtual_router_id": 100}), power=False),
+    # Clients stay with the first one, which is served beside the other one.
+    Interrupted("another VIP", vip, power=False),
+    Interrupted(
+        "another mode", either({"endpoint_mode": "service"}, {}), limits=OTHER_MODE, modes=(PODS,), power=False),
 )
 LOST = {True: ("host that holds lost power, run again", HOLDER_LOST),
         False: ("other host lost power, run again", BACKUP_LOST)}

@@ -11,8 +11,8 @@ import re
 import time
 
 import pytest
-from catalogue import INTERRUPTED, LOST, Change, Interrupted
-from changes import Changes
+from catalogue import INTERRUPTED, LOST, SERVICES, Change, Interrupted, mend, vip, without_first_reload
+from changes import PREFERRED, Changes
 from figures import Limits
 from user import MEMBERS, Run
 
@@ -78,6 +78,23 @@ def test_change(changes: Changes, change: Change, request: pytest.FixtureRequest
             changes.settle()
 
 
+def test_another_vip_at_once_also_after_it_was_refused(changes: Changes) -> None:
+    """The former one is let go in the same run, so who holds it has to be known by what keepalived has."""
+    other = vip(changes, 1)
+    wanted = {**other, "endpoint_release_former": True}
+    if changes.mode == SERVICES:
+        without_first_reload(changes, 1)
+        run = changes.site(**wanted).failed()
+        assert "Put back, and well" in run.output, run.output
+        assert changes.holders() == [PREFERRED]
+        mend(changes)
+    said = changes.site(**wanted).succeeded()
+    assert orders(said)["keepalived"] == list(MEMBERS)
+    assert changes.lab.holders(str(other["endpoint_vip"])) == [PREFERRED]
+    assert changes.holders() == []
+    changes.settle(endpoint_release_former=True)
+
+
 def test_a_drained_host_stays_drained_over_a_reboot(changes: Changes) -> None:
     changes.verb("drain", "cp1")
     changes.lab.kill("cp1")
@@ -115,7 +132,7 @@ def test_interrupted_anywhere_and_run_again(changes: Changes, request: pytest.Fi
             toggle = survived[power][number // 2 % len(survived[power])]
             toggle.interrupt(points, power)
             print("  seed %d, number %d" % (seed, number + 1))
-    changes.settle(endpoint_virtual_router_id=100)
+    changes.settle(endpoint_virtual_router_id=100, endpoint_release_former=True)
 
 
 class Toggle:
@@ -149,7 +166,7 @@ class Toggle:
 
     def next(self) -> dict[str, object]:
         self.there = not self.there
-        return dict(self.kind.there if self.there else self.kind.back)
+        return dict(self.kind.values(self.changes, 1 if self.there else 2))
 
     def length(self) -> float:
         """Of a run that isn't interrupted."""

@@ -21,6 +21,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
     step,
     text,
     waves,
+    with_deployed,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,6 +174,28 @@ def test_the_order_of_addresses_does_not_matter() -> None:
     two = [{"address": "192.0.2.101"}, {"address": "192.0.2.100"}]
     before = {host: speaking(vips=two) for host in ALL_RUN}
     assert hush(speaking(vips=two[::-1]), before, ALL_RUN).silent == {}
+
+
+def test_who_holds_a_vip_that_is_not_planned_any_more_is_the_holder() -> None:
+    before, changed = speaking(), speaking(vips=[{"address": "192.0.2.101"}])
+    changed["endpoints"][0]["vips"] = [{"address": "192.0.2.101"}]
+    changed = with_deployed(changed, dict.fromkeys(ALL_RUN, before))
+    found = hush(changed, dict.fromkeys(ALL_RUN, before), ALL_RUN)
+    assert list(found.silent) == ["h1", "h3"]
+    assert alone(changed, dict.fromkeys(ALL_RUN, before), ALL_RUN, found.silent) == {"h2": ["a"]}
+    assert waves(changed, ALL_RUN)[-1] == ["h2"]
+    assert with_deployed(before, {"h1": None, "h2": before}) == before
+
+
+@pytest.mark.parametrize("junk", [
+    None, 1, [], {"endpoints": 1}, {"endpoints": [1]}, {"endpoints": [{"name": "a"}]},
+    {"endpoints": [{"name": "a", "vips": [], "instances": [{"vips": [1]}]}]},
+    {"endpoints": [{"name": "a", "vips": [], "instances": [{"vips": [{"address": 1}, {"address": "b"}]}]}]},
+    {"endpoints": [{"name": "a", "vips": [{"address": []}], "instances": []}]},
+])
+def test_a_stored_plan_that_cannot_be_read_tells_of_no_change(junk: Any) -> None:
+    deployed = dict.fromkeys(ALL_RUN, junk)
+    assert hush(with_deployed(speaking(), deployed), deployed, ALL_RUN).silent == {}
 
 
 def test_members_that_come_and_go_say_nothing_new() -> None:
