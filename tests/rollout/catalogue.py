@@ -165,11 +165,18 @@ PASSWORD = Change("password", (
 
 
 def two_endpoints(changes: Changes, number: int) -> dict[str, object]:
-    first, second = (77, 78) if number % 2 else (100, 101)
+    return listed(changes, *((77, 78) if number % 2 else (100, 101)), list(MEMBERS), ["cp2", "cp1", "cp3"])
+
+
+def backed_up_by_one(changes: Changes, first: int, second: int) -> dict[str, object]:
+    """Each has a holder of its own, and both the same backup."""
+    return listed(changes, first, second, ["cp1", "cp3"], ["cp2", "cp3"])
+
+
+def listed(changes: Changes, first: int, second: int, hosts: list[str], others: list[str]) -> dict[str, object]:
     return {"endpoint_vip": None, "endpoint_list": [
-        {"name": "kube-apiserver", "vip": changes.planned_vip, "virtual_router_id": first},
-        {"name": "other", "vip": other_vip(changes), "port": 9443, "virtual_router_id": second,
-         "lb_hosts": ["cp2", "cp1", "cp3"]},
+        {"name": "kube-apiserver", "vip": changes.planned_vip, "virtual_router_id": first, "lb_hosts": hosts},
+        {"name": "other", "vip": other_vip(changes), "port": 9443, "virtual_router_id": second, "lb_hosts": others},
     ]}
 
 

@@ -11,7 +11,20 @@ import re
 import time
 
 import pytest
-from catalogue import INTERRUPTED, LOST, SERVICES, Change, Interrupted, mend, vip, without_first_reload
+from catalogue import (
+    INTERRUPTED,
+    LOST,
+    SERVICES,
+    Change,
+    Interrupted,
+    backed_up_by_one,
+    keepalived,
+    mend,
+    other_vip,
+    vip,
+    vrid,
+    without_first_reload,
+)
 from changes import PREFERRED, Changes
 from figures import Limits
 from user import MEMBERS, Run
@@ -93,6 +106,27 @@ def test_another_vip_at_once_also_after_it_was_refused(changes: Changes) -> None
     assert changes.lab.holders(str(other["endpoint_vip"])) == [PREFERRED]
     assert changes.holders() == []
     changes.settle(endpoint_release_former=True)
+
+
+def test_a_backup_stays_silent_between_a_holder_that_changed_and_one_that_did_not(changes: Changes) -> None:
+    if changes.mode != SERVICES:
+        pytest.skip("what breaks a reload here is a drop-in of systemd's")
+    second = other_vip(changes)
+    changes.verb("remove", "all")
+    changes.site(**backed_up_by_one(changes, 100, 101)).succeeded()
+    changes.until(lambda: (changes.holders(), changes.lab.holders(second)) == (["cp1"], ["cp2"]))
+    without_first_reload(changes, 1)
+    run = changes.site(**backed_up_by_one(changes, 77, 78)).failed()
+    assert "cp3 stays silent: %s is held" % second in run.output, run.output
+    assert [keepalived(changes, host) for host in MEMBERS] == ["speaks", "speaks", "silent"]
+    assert [vrid(changes, host) for host in ("cp1", "cp2")] == [100, 78]
+    assert (changes.holders(), changes.lab.holders(second)) == (["cp1"], ["cp2"])
+    mend(changes)
+    changes.site(**backed_up_by_one(changes, 77, 78)).succeeded()
+    assert keepalived(changes, "cp3") == "speaks"
+    assert (changes.holders(), changes.lab.holders(second)) == (["cp1"], ["cp2"])
+    changes.verb("remove", "all")
+    changes.settle()
 
 
 def test_a_drained_host_stays_drained_over_a_reboot(changes: Changes) -> None:
