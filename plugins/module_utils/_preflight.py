@@ -73,7 +73,8 @@ RULES: Dict[str, Rule] = {
         ERROR,
         "members that don't agree on it don't hear each other, so all but one are silent until that one has changed; "
         "who is silent can't hold VIPs of its other endpoints either",
-        "change it for one endpoint in one run, and for those that share balancers with it in other ones",
+        "where several endpoints change, change one of them in a run; else give those that only one of these hosts "
+        "balances another balancer before",
     ),
     # Ports
     "port_taken": Rule(

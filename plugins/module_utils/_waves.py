@@ -203,7 +203,7 @@ class _Choice:
         """What each host holds when they have."""
         held = self._held()
         holds = {host: set() if host in self.silent else set(look.holds) for host, look in self.seen.items()}
-        for host in self.yielding():
+        for host in self.silent:
             for endpoint in self._endpoints_of[host]:
                 taker = next((member for member in self.running(endpoint) if member not in self.silent), None)
                 if taker is not None:
