@@ -232,3 +232,16 @@ def host_utils() -> t.Iterable[str]:
         text=True,
     )
     return script.stdout.split()
+
+
+PROMISES = [
+    name for row in re.findall(r"^\| [^|]+ \|([^|]+)\|$", TEXTS["docs/promises.md"], re.M) for name in re.findall(r"`([^`]+)`", row)
+]
+
+
+@pytest.mark.parametrize("name", PROMISES or [""])
+def test_each_promise_has_its_test(name: str) -> None:
+    """`PATH` for a program or scenario, `PATH::FUNCTION` for a function."""
+    path, _colons, function = name.partition("::")
+    assert name == "" or (ROOT / path).exists(), path
+    assert not function or re.search(rf"^\s*def {re.escape(function)}\(", TEXTS[path], re.M), name
