@@ -9,7 +9,8 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError, Problem
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _names
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError, Problem, listed
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
@@ -34,20 +35,32 @@ class ActionModule(ActionBase):
             "intent": {"type": "dict"},
             "hosts": {"type": "dict"},
             "deployed": {"type": "dict"},
-            "gather": {"type": "str", "choices": ["plan", "members"], "default": "plan"},
+            "gather": {"type": "str", "choices": ["plan", "members", "named"], "default": "plan"},
+            "named": {"type": "str"},
+            "in_play": {"type": "bool", "default": False},
             "file": {"type": "path"},
             "show": {"type": "bool", "default": False},
-        })
+        }, required_if=[("gather", "named", ("named",))])
         file = writable_path("file", args["file"]) if args["file"] else None
+        if args["gather"] != "plan" and not (task_vars or {}).get("groups", {}).get("all"):
+            return _refused(result, [Problem(
+                "inventory_empty", "inventory", None, "the inventory has no hosts, or can't be read",
+                "name an inventory that exists: -i FILE")], "The run")
+        if args["gather"] == "named":
+            return self._name(result, args["named"], task_vars or {})
         if args["intent"] is not None:
             intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
             problems: list[Problem] = []
         else:
             found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan")
-            if args["gather"] == "members" and found.lb_hosts:
+            if args["gather"] == "members":
+                problems = _misnamed(found) + _in_play(found.lb_hosts, args, task_vars or {})
+                named, wrong = self._named(args["named"], found.lb_hosts, task_vars or {})
+                if problems or wrong or not found.lb_hosts:
+                    return _refused(result, problems + wrong, "The run")
                 known = task_vars["hostvars"] if task_vars else {}
                 result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found),
-                              unversioned=_unversioned(found),
+                              unversioned=_unversioned(found), named=named,
                               left=[host for host in _left(found) if host in known])
                 return result
             intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems
@@ -57,8 +70,7 @@ class ActionModule(ActionBase):
         except PlanError as error:
             problems = problems + list(error.problems)
         if problems:
-            result.update(failed=True, msg=str(PlanError(problems)), problems=[item.to_dict() for item in problems])
-            return result
+            return _refused(result, problems, "The plan")
         if args["show"]:
             Display().display(plan_text(plan))
         if file:
@@ -69,6 +81,70 @@ class ActionModule(ActionBase):
         result["static_pods"] = _balancers(item for item in plan["endpoints"] if item["mode"] == "static_pod")
         result["preferred"] = _preferred(plan)
         return result
+
+    def _name(self, result: dict[str, t.Any], variable: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Hosts that somebody named, members or not; ``all`` are the endpoint's balancers."""
+        if _names.pieces(self._value(variable, task_vars)) == ["all"]:
+            found = collect(task_vars, self._templar)
+            hosts, problems = found.lb_hosts, _misnamed(found)
+        else:
+            hosts, problems = self._named(variable, None, task_vars)
+        problems = problems or _names.outside(variable, hosts, _play(task_vars), "host_outside_limit")
+        if problems or not hosts:
+            return _refused(result, problems, variable)
+        result["named"] = hosts
+        return result
+
+    def _named(self, variable: str | None, balancers: list[str] | None,
+               task_vars: dict[str, t.Any]) -> tuple[list[str], list[Problem]]:
+        if variable is None:
+            return [], []
+        hosts, problems = _names.hosts_named(
+            variable, self._value(variable, task_vars), plain(task_vars.get("groups", {})),
+            missing=variable not in task_vars)
+        # What is unknown of balancers is told by itself.
+        if balancers:
+            problems += _names.outside(variable, hosts, balancers, "host_not_balancer")
+            hosts = [host for host in hosts if host in balancers]
+        return hosts, problems + _names.outside(variable, hosts, _play(task_vars), "host_outside_limit")
+
+    def _value(self, variable: str, task_vars: dict[str, t.Any]) -> t.Any:
+        return plain(self._templar.template(task_vars.get(variable)))
+
+
+def _refused(result: dict[str, t.Any], problems: list[Problem], subject: str) -> dict[str, t.Any]:
+    result.update(failed=True, msg=str(PlanError(problems, subject)), problems=[item.to_dict() for item in problems])
+    return result
+
+
+def _play(task_vars: dict[str, t.Any]) -> list[str]:
+    return [str(host) for host in task_vars.get("ansible_play_hosts_all") or ()]
+
+
+def _misnamed(found: Collected) -> list[Problem]:
+    """What keeps a run from knowing its hosts; with it all other problems that no host's answer would mend."""
+    problems = list(found.problems)
+    try:
+        compute_plan(found.intent, found.hosts, found.deployed)
+    except PlanError as error:
+        problems += [item for item in error.problems if item.code not in ASKING_HELPS]
+    return problems if any(map(_of_names, problems)) else []
+
+
+def _of_names(problem: Problem) -> bool:
+    return (problem.code in ("host_unknown", "hosts_missing", "intent_several")
+            or problem.where.endswith(("lb_hosts", "apiserver_hosts"))
+            or "lb_hosts[" in problem.where or "apiserver_hosts[" in problem.where)
+
+
+def _in_play(balancers: list[str], args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> list[Problem]:
+    """A run on no balancer does nothing, and must not end as if all were well."""
+    play = _play(task_vars)
+    if not args["in_play"] or not balancers or not set(play).isdisjoint(balancers):
+        return []
+    return [Problem("no_host", "--limit", None,
+                    "none of the endpoint's balancers is among this run's hosts, so nothing would be done; they are %s"
+                    % listed(balancers), "leave --limit out, or name one of them")]
 
 
 def _balancers(endpoints: t.Iterable[dict[str, t.Any]]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict, _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _verdict, _waves
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all, read_observations
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         if args["hosts"] is not None and args["number"] is None:
             return self._start_named(result, args, task_vars)
         plan = plain(args["plan"])
-        play = _names(task_vars, "ansible_play_hosts_all")
+        play = _listed(task_vars, "ansible_play_hosts_all")
         variables = _variables(task_vars, [host for host in members_of_all(plan) if host in play])
         if args["number"] is None:
             result.update(_start(plan, variables, args, play))
@@ -61,13 +61,11 @@ class ActionModule(ActionBase):
                      task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Hosts that somebody named, by the plan that members have stored."""
         play = [str(host) for host in task_vars["ansible_play_hosts_all"]]
-        hosts = _intent.resolve(plain(args["hosts"]), task_vars.get("groups", {}), [])
-        absent = [host for host in hosts if host not in play] if isinstance(hosts, list) else []
+        hosts, wrong = _names.hosts_named("hosts", plain(args["hosts"]), plain(task_vars.get("groups", {})))
+        wrong += _names.outside("hosts", hosts, play, "host_outside_limit")
         observed = read_observations(task_vars, play, args["looks"])
         plan = _verdict.stored_plan(observed.fresh)
-        problems = [] if isinstance(hosts, list) and hosts else [
-            "name the hosts: -e endpoint_hosts=HOST,HOST. --limit alone would hide those that have to take over"]
-        problems += ["%s isn't among this play's hosts" % host for host in absent]
+        problems = [str(problem) for problem in wrong]
         problems += ["%s can't be reached: %s" % item for item in observed.unreachable.items() if item[0] in hosts]
         if not problems and args["leave_one"]:
             problems = _verdict.undrainable(plan, observed.fresh, hosts)
@@ -158,7 +156,7 @@ def _concerned(plan: dict[str, t.Any], waves: list[list[str]], seen: t.Container
 def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
           task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
     rollout = plain(args["rollout"])
-    failures, unsure = _failures(rollout, args, variables, _names(task_vars, "ansible_play_hosts"))
+    failures, unsure = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))
     for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
         if item.get("holder"):
             failures[str(item["item"])] = str(item.get("msg"))
@@ -203,5 +201,5 @@ def _variables(task_vars: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any
     return {host: task_vars["hostvars"].raw_get(host) for host in hosts}
 
 
-def _names(task_vars: dict[str, t.Any], variable: str) -> set[str]:
+def _listed(task_vars: dict[str, t.Any], variable: str) -> set[str]:
     return {str(name) for name in task_vars.get(variable) or ()}

@@ -334,13 +334,14 @@ class Problem:
 class PlanError(Exception):
     """The intent can't be planned; ``problems`` has every reason."""
 
-    def __init__(self, problems: t.Iterable[Problem]) -> None:
+    def __init__(self, problems: t.Iterable[Problem], subject: str = "The plan") -> None:
         self.problems = list(problems)
+        self.subject = subject
         super().__init__(self.problems)
 
     def __str__(self) -> str:
         count = len(self.problems)
-        lines = ["The plan has {0} problem{1}; no host was touched.".format(count, "" if count == 1 else "s")]
+        lines = ["{0} has {1} problem{2}; no host was touched.".format(self.subject, count, "" if count == 1 else "s")]
         lines += ["  {0}. {1}".format(number, problem) for number, problem in enumerate(self.problems, 1)]
         return "\n".join(lines)
 

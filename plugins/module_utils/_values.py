@@ -321,8 +321,9 @@ def mapping(at: At, value: t.Any, known: Iterable[str], expected: str) -> dict[s
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that a misspelt word was likely meant to be."""
-    near = difflib.get_close_matches(word[:80].lower(), list(choices)[:1000], n=1, cutoff=0.6)
-    return near[0] if near else None
+    written = {choice.lower(): choice for choice in reversed(list(choices)[:1000])}
+    near = difflib.get_close_matches(word[:80].lower(), list(written), n=1, cutoff=0.6)
+    return written[near[0]] if near else None
 
 
 def safe_host_name(value: str) -> bool:

@@ -43,9 +43,20 @@ options:
     description:
       - V(plan) computes the plan.
       - V(members) only says which hosts take part, and which of them have to be asked for their addresses.
+      - V(named) only says which hosts O(named) names, whether they take part or not; V(all) there means the balancers.
     type: str
-    choices: [plan, members]
+    choices: [plan, members, named]
     default: plan
+  named:
+    description:
+      - The name of a variable in which somebody named hosts or groups to act on. What is empty, unknown, a pattern, or
+        left out of the run by C(--limit) is a problem; with O(gather=members) so is what balances nothing.
+      - Required with O(gather=named).
+    type: str
+  in_play:
+    description: With O(gather=members), fail where none of the balancers is among the play's hosts.
+    type: bool
+    default: false
   file:
     description:
       - Write the plan to this file on the controller, as JSON. Its folder has to exist.
@@ -143,6 +154,11 @@ preferred:
 members:
   description: Balancers and API servers.
   returned: O(gather=members)
+  type: list
+  elements: str
+named:
+  description: Hosts that O(named) names, each once.
+  returned: O(gather=named), and O(gather=members) with O(named)
   type: list
   elements: str
 unversioned:

@@ -16,6 +16,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem
+from ansible_collections.kubeha.apiserver.plugins.module_utils._names import pieces
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
 from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
@@ -274,8 +275,7 @@ def resolve(value: t.Any, groups: Mapping[str, t.Any], default: list[str]) -> t.
     """Hosts that a user's value names; what is neither host nor group stays, for the plan to refuse."""
     if value is None:
         return list(default)
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
+    value = pieces(value)
     if not isinstance(value, list):
         return value
     hosts: list[t.Any] = []

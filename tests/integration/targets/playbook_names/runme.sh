@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Names that users give, with the playbooks themselves: what is refused is refused before a host is contacted.
+
+set -eu
+
+# refused CODES PLAYBOOK ARGUMENT...: all of these problems at once, and nothing else happened.
+refused() {
+    local codes=$1 playbook=$2 output code
+    shift 2
+    if output=$(ansible-playbook "kubeha.apiserver.$playbook" "$@" 2>&1); then
+        echo "$output"
+        echo "$playbook $*: it ended well"
+        exit 1
+    fi
+    for code in $codes; do
+        grep -qF "[$code]" <<<"$output" || { echo "$output"; echo "$playbook $*: not $code"; exit 1; }
+    done
+    if grep -qE 'Traceback|UNREACHABLE|/nowhere/python|Ask|Look at' <<<"$output"; then
+        echo "$output"
+        echo "$playbook $*: a host was contacted"
+        exit 1
+    fi
+}
+
+on=(-i inventory.yml)
+
+# Exactly the hosts that are named, or none. An empty pattern would be all hosts.
+for playbook in drain undrain remove; do
+    refused hosts_unnamed "$playbook" "${on[@]}" -e endpoint_hosts=
+done
+refused hosts_unnamed drain "${on[@]}" -e '{"endpoint_hosts": null}'
+refused hosts_unnamed remove "${on[@]}"
+refused 'host_unknown host_pattern group_empty' remove "${on[@]}" -e 'endpoint_hosts=cp2,cp9,!cp1,nobody'
+refused host_pattern remove "${on[@]}" -e endpoint_hosts=all,cp1
+refused host_pattern remove "${on[@]}" -e 'endpoint_hosts=all:!w1'
+refused host_outside_limit remove "${on[@]}" -e endpoint_hosts=cp1,cp2 --limit cp1
+refused 'host_not_balancer host_outside_limit' drain "${on[@]}" -e endpoint_hosts=cp1,cp2,w1 --limit cp1
+
+# A run on nobody isn't a run that was proven.
+for playbook in site plan preflight status; do
+    refused no_host "$playbook" "${on[@]}" --limit w1
+done
+refused inventory_empty site -i nowhere.yml
+refused inventory_empty remove -i nowhere.yml -e endpoint_hosts=cp1
+refused hosts_missing plan "${on[@]}" -e endpoint_lb_hosts=nobody
+
+# No host is made up.
+refused host_unknown site "${on[@]}" -e endpoint_lb_hosts=cp1,cp2,cp-3
+refused host_unknown status "${on[@]}" -e '{"endpoint_lb_hosts": "[\"cp1\", \"cp-3\"]"}'
