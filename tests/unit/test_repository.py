@@ -235,7 +235,9 @@ def host_utils() -> t.Iterable[str]:
 
 
 PROMISES = [
-    name for row in re.findall(r"^\| [^|]+ \|([^|]+)\|$", TEXTS["docs/promises.md"], re.M) for name in re.findall(r"`([^`]+)`", row)
+    name
+    for row in re.findall(r"^\| [^|]+ \|([^|]+)\|$", TEXTS["docs/promises.md"], re.M)
+    for name in re.findall(r"`([^`]+)`", row)
 ]
 
 
