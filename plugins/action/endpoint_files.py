@@ -4,19 +4,20 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _secrets
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._piped import Piped
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 
 
-class ActionModule(ActionBase):
+class ActionModule(Piped):
     """Render this host's files on the controller, and have the module put them into place."""
 
     _supports_check_mode = True
@@ -42,22 +43,23 @@ class ActionModule(ActionBase):
             files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))
             given = plain(args["secrets"])
             marks = _render.secret_placeholders(
-                plan, host, lambda: _secrets(given, task_vars, self._templar))
+                plan, host, lambda: _known(given, task_vars, self._templar))
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
-        result: dict[str, t.Any] = self._execute_module(
-            module_name="kubeha.apiserver.endpoint_files",
-            module_args={"role": args["role"], "state": args["state"], "adopt": args["adopt"],
-                         "keep_stale": args["keep_stale"], "files": files, "secrets": marks},
-            task_vars=task_vars,
-        )
+        module_args = {"role": args["role"], "state": args["state"], "adopt": args["adopt"],
+                       "keep_stale": args["keep_stale"], "files": files}
+        if marks:
+            module_args["sealed"] = _secrets.seal(marks, os.urandom(18))
+        result: dict[str, t.Any] = self.execute(
+            "kubeha.apiserver.endpoint_files", module_args, task_vars, piped=bool(marks))
         result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)
         # Whole files make no readable report; the diff shows them where it's wanted.
-        result.get("invocation", {}).get("module_args", {}).pop("files", None)
+        for name in ("files", "sealed"):
+            result.get("invocation", {}).get("module_args", {}).pop(name, None)
         return result
 
 
-def _secrets(given: t.Any, task_vars: dict[str, t.Any], templar: t.Any) -> dict[str, dict[str, str]]:
+def _known(given: t.Any, task_vars: dict[str, t.Any], templar: t.Any) -> dict[str, dict[str, str]]:
     """The secrets in the variables, but VRRP's passwords as given where they are."""
     found = secrets(collect(task_vars, templar).intent)
     return {**found, "passwords": given} if given else found

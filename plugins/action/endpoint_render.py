@@ -12,14 +12,13 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived, _pods, _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _render, _secrets
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import controller_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 # Lists what we wrote: so nothing else is ever removed.
 MANIFEST = ".kubeha-rendered.json"
-HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,7 @@ class ActionModule(ActionBase):
                 marks.update((_hostview.image_placeholder(name), logins[name])
                              for name in registries if logins.get(name))
             for entry in _render.render_host(plan, host, TEMPLATES):
-                content = entry["content"]
-                for mark, secret in marks.items():
-                    content = content.replace(mark, secret)
+                content = _secrets.filled(entry["content"], marks)
                 files.append(Rendered(host, entry["path"], content, int(entry["mode"], 8), entry["secret"]))
         return files
 
@@ -102,15 +99,12 @@ def _differences(folder: Path, files: list[Rendered]) -> list[tuple[str, str, st
     found = []
     for file in files:
         there = folder / file.relative
-        after = _masked(file.content)
         if not there.is_file():
-            found.append((file.host, file.path, "added", _diff(file.relative, "", after)))
+            found.append((file.host, file.path, "added", _diff(file.relative, "", _secrets.masked(file.content))))
             continue
         content = there.read_text(encoding="utf-8", errors="replace")
-        before = _masked(content)
         if content != file.content:
-            if before == after:
-                after = after.replace(HIDDEN, HIDDEN + " changed")
+            before, after = _secrets.differences(content, file.content)
             found.append((file.host, file.path, "changed", _diff(file.relative, before, after)))
         elif _mode(there) != file.mode:
             found.append((file.host, file.path, "mode", _diff(
@@ -119,17 +113,13 @@ def _differences(folder: Path, files: list[Rendered]) -> list[tuple[str, str, st
         there = folder / relative
         if there.is_file():
             host, dummy, path = relative.partition("/")
-            before = _masked(there.read_text(encoding="utf-8", errors="replace"))
+            before = _secrets.masked(there.read_text(encoding="utf-8", errors="replace"))
             found.append((host, "/" + path, "removed", _diff(relative, before, "")))
     return found
 
 
 def _diff(relative: str, before: str, after: str) -> dict[str, str]:
     return {"before_header": relative, "after_header": relative, "before": before, "after": after}
-
-
-def _masked(text: str) -> str:
-    return _pods.image_auth_masked(_keepalived.masked(text, HIDDEN), HIDDEN)
 
 
 def _listed(folder: Path) -> set[str]:

@@ -16,10 +16,11 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-HIDDEN = "(hidden)"
+from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN, without_user_info
 
-# YAML with a line break at the wrong place is a text.
-_PASSWORD_WITHIN = re.compile(r"password\W*[:=]", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"pass|secret|auth|token|user|login|credential", re.IGNORECASE)
+# YAML with a line break at the wrong place is a text, and so is JSON in quotes.
+_SECRET_WITHIN = re.compile(r"(?:%s)\w*\W*[:=]" % _SECRET_NAME.pattern, re.IGNORECASE)
 
 # code: (rule, fix). Words in braces are filled in by whoever finds the problem; {more} is a remark or nothing.
 PROBLEMS: dict[str, tuple[str, str]] = {
@@ -386,7 +387,7 @@ class At:
 
     def __getitem__(self, key: t.Any) -> At:
         """The place of one item below: ``endpoint_vip[1]``, ``endpoint_list[1].port``."""
-        suffix = "[{0}]".format(key) if isinstance(key, int) else "." + printable(str(key), 60)
+        suffix = "[{0}]".format(key) if isinstance(key, int) else "." + printable(str(show(str(key))), 60)
         return At(self.findings, self.where + suffix)
 
     def problem(self, code: str, value: t.Any = None, **details: t.Any) -> None:
@@ -399,7 +400,7 @@ def show(value: t.Any, depth: int = 2) -> t.Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return HIDDEN if _PASSWORD_WITHIN.search(value) else printable(value, 120)
+        return HIDDEN if _SECRET_WITHIN.search(value) else printable(without_user_info(value), 120)
     if isinstance(value, int):
         return int(value) if -2 ** 53 < value < 2 ** 53 else "a number of {0} bits".format(value.bit_length())
     if isinstance(value, float):
@@ -437,5 +438,5 @@ def _show_mapping(value: Mapping[t.Any, t.Any], depth: int) -> dict[str, t.Any]:
             shown["..."] = "..."
             break
         name = str(show(key, 0))
-        shown[name] = HIDDEN if "pass" in name.lower() or "secret" in name.lower() else show(item, depth - 1)
+        shown[name] = HIDDEN if _SECRET_NAME.search(name) else show(item, depth - 1)
     return shown

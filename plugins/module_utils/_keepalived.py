@@ -23,7 +23,7 @@ from typing import Dict, List
 # Ignoring a signal is inherited by what a shell executes.
 _IGNORING_SIGTERM = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"]
 
-_SECRET_LINE = re.compile(r"^(\s*(?:auth_pass|key\s+\d+)\s+)(\S.*)$", re.MULTILINE)
+_SECRET_LINE = re.compile(r"((?:^|(?<=[\s{]))(?:auth_pass|key[ \t]+\d+)[ \t]+)(\S.*)$", re.MULTILINE)
 
 # What is said of a good configuration too.
 _HARMLESS = [

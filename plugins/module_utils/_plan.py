@@ -24,7 +24,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     unusable_kind,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import (
-    HIDDEN,
     At,
     Findings,
     PlanError,
@@ -40,6 +39,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._placement import
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._ports import Ports, plan_ports
 from ansible_collections.kubeha.apiserver.plugins.module_utils._priorities import Ranks, rank
+from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import (
     INTENT_KEYS,
     Globals,

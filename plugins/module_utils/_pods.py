@@ -36,7 +36,8 @@ EXECUTION = "kubeha.apiserver/execution"
 
 # What admission would give system-node-critical; no admission sees a static pod.
 _PRIORITY = 2000001000
-_SECRET = re.compile(r'("(?:auth|username|password|identitytoken|registrytoken)"\s*:\s*)"(?:[^"\\]|\\.)*"')
+_SECRET = re.compile(
+    r'("(?:auth|username|password|identitytoken|registrytoken)"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 
 
 def manifest_path(manifest_dir: str, role: str) -> str:

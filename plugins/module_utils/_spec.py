@@ -28,7 +28,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     subnet_of,
     unusable_kind,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import HIDDEN, At, Findings, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import DEFAULT as DEFAULT_TIMING
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Wish, read_timing
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (

@@ -31,7 +31,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     parse_located,
     parse_subnet,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import HIDDEN, At, printable, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, printable, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 
 T = t.TypeVar("T")
 Reader = Callable[[At, t.Any], t.Optional[T]]

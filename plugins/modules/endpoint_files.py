@@ -80,6 +80,10 @@ options:
       - VRRP passwords by the endpoint's name.
       - In a play they're read from O(kubeha.apiserver.endpoint_plan#module:intent)'s variables unless they're set.
     type: dict
+  sealed:
+    description:
+      - What the action plugin hands over of secrets. Not for plays.
+    type: str
   files:
     description:
       - What the action plugin rendered. Not for plays.
@@ -274,6 +278,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _pods,
     _podstate,
     _release_io,
+    _secrets,
 )
 
 STATE = _hostview.STATE
@@ -292,7 +297,8 @@ SYSCTL_CONF = "/etc/sysctl.conf"
 # Of all that the collection sets.
 KERNEL_DEFAULT = "0"
 SOCKET_SECONDS = 1.0
-HIDDEN = "(hidden)"
+# Somebody else's configuration isn't ours to show, and may hold secrets of any form.
+NOT_SHOWN = "(written by somebody else, not shown)\n"
 
 
 @dataclass
@@ -307,7 +313,7 @@ class File:
     guarded: bool
     secret: bool
     content: bytes
-    shown: str
+    tested: bytes
     present: Optional[bytes] = None
     status: Optional[os.stat_result] = None
     ownership: str = _ownership.ABSENT
@@ -369,7 +375,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
+            # Only the action plugin reads them: a host gets them sealed.
             "secrets": {"type": "dict", "no_log": True},
+            "sealed": {"type": "str", "no_log": True},
             "files": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,
@@ -391,7 +399,7 @@ class Deployment:
         self.module = module
         self.at = time.time()
         self.role: str = module.params["role"]
-        self.secrets: Dict[str, str] = module.params["secrets"] or {}
+        self.secrets = _secrets.unseal(module.params["sealed"] or "")
 
     def run(self) -> None:
         if self.module.params["state"] == "previous":
@@ -435,13 +443,12 @@ class Deployment:
         return found
 
     def _read(self, entry: Mapping[str, Any]) -> File:
-        text, shown = entry["content"], entry["content"]
-        for mark, secret in self.secrets.items():
-            text = text.replace(mark, secret)
-            shown = shown.replace(mark, HIDDEN)
+        # Programs that judge it see stand-ins: no secret lies in a file before it's in its own.
+        tested = _secrets.filled(entry["content"], _secrets.stand_ins(self.secrets))
         file = File(path=entry["path"], kind=entry["kind"], owner=entry["owner"], group=entry["group"],
                     mode=int(entry["mode"], 8), guarded=entry["guarded"], secret=entry["secret"],
-                    content=text.encode("utf-8"), shown=shown)
+                    content=_secrets.filled(entry["content"], self.secrets).encode("utf-8"),
+                    tested=tested.encode("utf-8"))
         try:
             file.status = os.lstat(file.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -521,7 +528,7 @@ class Deployment:
         try:
             os.chmod(staging, 0o755)
             path = os.path.join(staging, os.path.basename(config.path))
-            write_new(path, config.content, config.mode, uid(config.owner), gid(config.group))
+            write_new(path, config.tested, config.mode, uid(config.owner), gid(config.group))
             inside, binary = _host_io.program_inside(process)
             if config.kind == "haproxy":
                 self._judge(config, found, inside + [binary, "-c", "-f", path], staging, haproxy_findings)
@@ -534,11 +541,11 @@ class Deployment:
     def _judge_script(self, file: File, found: Found) -> None:
         with tempfile.TemporaryDirectory(prefix=".kubeha-staging-", dir=existing_parent(STATE)) as staging:
             path = os.path.join(staging, os.path.basename(file.path))
-            write_new(path, file.content, 0o600, 0, 0)
+            write_new(path, file.tested, 0o600, 0, 0)
             self._judge(file, found, ["sh", "-n", path], staging, script_findings)
 
     def _stage(self, file: File, staging: str) -> None:
-        content = file.content
+        content = file.tested
         if file.kind == "keepalived":
             # keepalived misses scripts and folders that aren't there; before the first run none of them are.
             folders = [os.path.join(_hostview.RUN, name) for name in _hostview.ROLES] + [_hostview.DRAIN]
@@ -579,14 +586,9 @@ class Deployment:
         if said:
             found.invalid.append({
                 "path": file.path,
-                "command": self._masked(" ".join(command)).replace(staging, ""),
-                "findings": [self._masked(line).replace(staging, "") for line in said],
+                "command": " ".join(command).replace(staging, ""),
+                "findings": [line.replace(staging, "") for line in said],
             })
-
-    def _masked(self, text: str) -> str:
-        for secret in self.secrets.values():
-            text = text.replace(secret, HIDDEN)
-        return text
 
     # Swap
 
@@ -769,7 +771,7 @@ class Deployment:
         status = os.lstat(folder + path)
         content = _host_io.read_file(folder + path) or b""
         file = File(path=path, kind=self._kind(path), owner=user_name(status.st_uid), group=group_name(status.st_gid),
-                    mode=stat.S_IMODE(status.st_mode), guarded=False, secret=True, content=content, shown="")
+                    mode=stat.S_IMODE(status.st_mode), guarded=False, secret=True, content=content, tested=b"")
         if os.path.lexists(path):
             file.status, file.present = os.lstat(path), _host_io.read_file(path)
         return file
@@ -885,9 +887,9 @@ class Deployment:
 
     def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
         for file in found.changed_files:
-            before, after = shown_before(file), file.shown
-            if file.secret and not file.same_content and before == after:
-                after = after.replace(HIDDEN, HIDDEN + " changed")
+            before, after = _secrets.differences(present_text(file.present), present_text(file.content))
+            if file.guarded and file.ownership == _ownership.FOREIGN:
+                before = NOT_SHOWN
             header = "%s (%s %s:%s)"
             yield {
                 "before_header": file.path if file.status is None else header % (
@@ -898,8 +900,8 @@ class Deployment:
                 "after": after,
             }
         for path in found.stale:
-            yield {"before_header": path, "after_header": "%s (removed)" % path,
-                   "before": (_host_io.read_file(path) or b"").decode("utf-8", "replace"), "after": ""}
+            before = NOT_SHOWN if is_foreign(path) else _secrets.masked(present_text(_host_io.read_file(path)))
+            yield {"before_header": path, "after_header": "%s (removed)" % path, "before": before, "after": ""}
 
 
 def least_force(result: Mapping[str, Any]) -> str:
@@ -963,16 +965,8 @@ def lines(text: str) -> List[str]:
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
-def shown_before(file: File) -> str:
-    """What was in place, as far as it's ours to show."""
-    if file.present is None:
-        return ""
-    if file.guarded and file.ownership == _ownership.FOREIGN:
-        return "(written by somebody else, not shown)\n"
-    text = file.present.decode("utf-8", "replace")
-    if file.kind == "image-auth":
-        return _pods.image_auth_masked(text, HIDDEN)
-    return _keepalived.masked(text, HIDDEN) if file.kind == "keepalived" else text
+def present_text(content: Optional[bytes]) -> str:
+    return (content or b"").decode("utf-8", "replace")
 
 
 def wanted_sysctls(files: List[File]) -> Dict[str, str]:

@@ -15,9 +15,10 @@ import difflib
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._names import pieces
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
+from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
 from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
 
@@ -150,7 +151,7 @@ class _Reader:
                 if self._of(host, name) != self._of(first_host, name):
                     self.problems.append(Problem(
                         code="intent_differs", where="%s: %s" % (host, name),
-                        value="(hidden)" if name.endswith(_SECRETS) else self._of(host, name),
+                        value=HIDDEN if name.endswith(_SECRETS) else show(self._of(host, name)),
                         rule="one endpoint has one intent: every balancer has to see the same value as %s" % first_host,
                         fix="set %s once, for the group of balancers; hosts that differ by endpoint go into hosts: of "
                             "endpoint_list" % name))

@@ -12,7 +12,7 @@ import stat
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _release_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _release_io, _secrets
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
@@ -109,7 +109,7 @@ class Host:
 
     def run(self, files, role="haproxy", adopt=False, secrets=None, state="present", keep_stale=False, **how):
         params = {"role": role, "files": files, "state": state, "adopt": adopt, "keep_stale": keep_stale,
-                  "secrets": secrets}
+                  "sealed": _secrets.seal(secrets, b"salt") if secrets else None}
         module = FakeModule(params, **how)
         with pytest.raises(Exit) as caught:
             endpoint_files.Deployment(module).run()
@@ -281,7 +281,7 @@ def test_what_a_killed_run_wrote_is_known_to_the_next(host, monkeypatch):
     monkeypatch.setattr(endpoint_files.Deployment, "_put", killed)
     module = FakeModule({"role": "haproxy", "files": host.files(hook="#!/bin/bash\n", haproxy=OURS),
                          "state": "present", "adopt": False, "keep_stale": False,
-                         "secrets": None})
+                         "sealed": None})
     with pytest.raises(KeyboardInterrupt):
         endpoint_files.Deployment(module).run()
     monkeypatch.setattr(endpoint_files.Deployment, "_put", put)
@@ -501,7 +501,7 @@ def test_a_full_disk_leaves_whole_files(host, monkeypatch):
     files = host.files(haproxy=OURS + "new\n")
     monkeypatch.setattr(os, "fsync", full)
     module = FakeModule({"role": "haproxy", "files": files, "state": "present", "adopt": False, "keep_stale": False,
-                         "secrets": None})
+                         "sealed": None})
     with pytest.raises(OSError, match="No space left"):
         endpoint_files.Deployment(module).run()
     assert read(host.haproxy) == OURS + "old\n"

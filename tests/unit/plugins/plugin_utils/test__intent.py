@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
@@ -84,6 +85,17 @@ def test_a_host_without_the_intent_finds_it_with_the_members():
     found = gather(hosts, {"kube_control_plane": ["cp1", "cp2", "cp3"]}, current="bastion")
     assert found.intent["vip"] == "198.51.100.100"
     assert found.intent["port"] == 9443
+
+
+@pytest.mark.parametrize("name", ["endpoint_list", "endpoint_auth", "endpoint_image_auth", "endpoint_timing"])
+def test_what_hosts_disagree_about_shows_no_secret(name):
+    secret = {"vip": "198.51.100.100", "auth_password": "Canary.7Kq", "image_auth": {"r": {"username": "Canary.7Kq"}}}
+    hosts = three(**{"endpoint_vip": "198.51.100.100", name: [dict(secret)]})
+    for value in ([dict(secret, port=9443)], secret, json.dumps(secret), [[secret]]):
+        hosts["cp3"][name] = value
+        problems = gather(hosts).problems
+        assert [problem.code for problem in problems] == ["intent_differs"]
+        assert "Canary" not in str(problems) + json.dumps([problem.to_dict() for problem in problems])
 
 
 def test_balancers_that_disagree_are_all_named():
