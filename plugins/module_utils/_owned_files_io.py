@@ -22,7 +22,7 @@ from typing import Any, Callable, Collection, Dict, Iterator, List, Optional, Tu
 
 T = TypeVar("T")
 
-ROOT = 0
+ROOT = ROOT_GROUP = 0
 # Where each walk begins; it's trusted as it is. Only tests have another one.
 TOP = "/"
 NOBODY_ELSE: Tuple[int, ...] = ()
@@ -88,7 +88,19 @@ def open_folder(path: str, owners: Collection[int] = NOBODY_ELSE, at: Optional[i
             os.close(descriptor)
 
 
-def make_folder(path: str, mode: int = 0o755, owner: int = ROOT, group: int = ROOT) -> bool:
+def trouble(path: str) -> str:
+    """Why root doesn't write into a folder, be it there or not; nothing where it may."""
+    try:
+        os.close(open_folder(path))
+    except (FileNotFoundError, NotADirectoryError):
+        above = os.path.dirname(path.rstrip("/"))
+        return trouble(above) if len(above) > 1 else ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def make_folder(path: str, mode: int = 0o755, owner: Optional[int] = None, group: Optional[int] = None) -> bool:
     """A folder with this mode and owner, whether it's there or not. Those above it are root's. Whether it was mended.
 
     One that has belonged to somebody else is taken over as it is, with what is in it.
@@ -113,7 +125,7 @@ def make_folder(path: str, mode: int = 0o755, owner: int = ROOT, group: int = RO
     return made
 
 
-def folder_differs(path: str, mode: int = 0o755, owner: int = ROOT, group: int = ROOT) -> bool:
+def folder_differs(path: str, mode: int = 0o755, owner: Optional[int] = None, group: Optional[int] = None) -> bool:
     """Whether `make_folder` would do anything."""
     found = status(path)
     if found is not None and stat.S_ISLNK(found.st_mode):
@@ -130,16 +142,19 @@ def _made(path: str) -> str:
     return path
 
 
-def only(folder: str, keep: Callable[[str, os.stat_result], bool]) -> List[str]:
-    """Remove from a folder of root's all that isn't to be kept, but folders. What was removed."""
-    gone = []
-    with opened(folder) as at:
-        for name in sorted(os.listdir(at)):
-            found = os.stat(name, dir_fd=at, follow_symlinks=False)
-            if not stat.S_ISDIR(found.st_mode) and not keep(name, found):
-                os.unlink(name, dir_fd=at)
-                gone.append(os.path.join(folder, name))
-    return gone
+def traps(folder: str) -> List[str]:
+    """What is in a folder of root's and isn't a plain file with one name, or a folder: whoever had it left that."""
+    found = []
+    try:
+        with opened(folder) as at:
+            for name in sorted(os.listdir(at)):
+                entry = os.stat(name, dir_fd=at, follow_symlinks=False)
+                plain = stat.S_ISREG(entry.st_mode) and entry.st_nlink == 1
+                if not plain and not stat.S_ISDIR(entry.st_mode):
+                    found.append(os.path.join(folder, name))
+    except (FileNotFoundError, NotADirectoryError, Untrusted):
+        return []
+    return found
 
 
 # Files
@@ -185,45 +200,93 @@ def status(path: str) -> Optional[os.stat_result]:
         return None
 
 
+class Batch:
+    """Files that are replaced together: all are written before the first gets its name, and a failure undoes it all."""
+
+    def __init__(self) -> None:
+        self._files: List[Tuple[int, str, str]] = []
+        self._replaced: List[Tuple[int, str, str]] = []
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        for at, name, _path in reversed(self._replaced):
+            _unlink(_old_name(name), at)
+        for at, name, _path in self._files:
+            _unlink(scratch_name(name), at)
+            os.close(at)
+
+    def add(
+        self,
+        path: str,
+        content: bytes,
+        mode: int,
+        owner: Optional[int] = None,
+        group: Optional[int] = None,
+        before: Optional[Callable[[str], Any]] = None,
+    ) -> None:
+        """`before` may do more to the new file, by its path, before it gets its name."""
+        above, name = os.path.split(path)
+        at = open_folder(above)
+        self._files.append((at, name, path))
+        _forget_scratch(name, at)
+        with _named(path):
+            _write_new(scratch_name(name), at, content, mode, owner, group)
+            if before is not None:
+                before(os.path.join(above, scratch_name(name)))
+
+    def commit(self) -> None:
+        try:
+            for at, name, path in self._files:
+                with _named(path):
+                    self._replace(at, name, path)
+            for at, _name, path in self._files:
+                with _named(path):
+                    os.fsync(at)
+        except BaseException:
+            self._undo()
+            raise
+
+    def _replace(self, at: int, name: str, path: str) -> None:
+        _unlink(_old_name(name), at)
+        if _is_there(name, at):
+            os.link(name, _old_name(name), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
+        self._replaced.append((at, name, path))
+        os.rename(scratch_name(name), name, src_dir_fd=at, dst_dir_fd=at)
+
+    def _undo(self) -> None:
+        """What was there has kept a second name; giving the first one back needs no space."""
+        for at, name, _path in reversed(self._replaced):
+            if _is_there(_old_name(name), at):
+                os.rename(_old_name(name), name, src_dir_fd=at, dst_dir_fd=at)
+            elif not _is_there(scratch_name(name), at):
+                _unlink(name, at)
+
+
 def write(
     path: str,
     content: bytes,
     mode: int,
-    owner: int = ROOT,
-    group: int = ROOT,
+    owner: Optional[int] = None,
+    group: Optional[int] = None,
     before: Optional[Callable[[str], Any]] = None,
 ) -> None:
-    """Replace a file, all or nothing. `before` may do more to the new one, by its path, before it gets its name."""
-    above, name = os.path.split(path)
-    with opened(above) as at:
-        scratch = scratch_name(name)
-        _forget_scratch(name, at)
-        try:
-            _write_new(scratch, at, content, mode, owner, group)
-            if before is not None:
-                before(os.path.join(above, scratch))
-            os.rename(scratch, name, src_dir_fd=at, dst_dir_fd=at)
-        except BaseException:
-            _unlink(scratch, at)
-            raise
-        os.fsync(at)
+    """Replace a file, all or nothing."""
+    with Batch() as batch:
+        batch.add(path, content, mode, owner, group, before)
+        batch.commit()
 
 
-def write_new(path: str, content: bytes, mode: int, owner: int = ROOT, group: int = ROOT) -> None:
+def write_new(path: str, content: bytes, mode: int, owner: Optional[int] = None, group: Optional[int] = None) -> None:
     """A file where there's none yet: never readable by more than those who may."""
     above, name = os.path.split(path)
-    with opened(above) as at:
-        try:
-            _write_new(name, at, content, mode, owner, group)
-        except FileExistsError:
-            raise
-        except BaseException:
-            _unlink(name, at)
-            raise
+    with opened(above) as at, _named(path):
+        _write_new(name, at, content, mode, owner, group)
         os.fsync(at)
 
 
-def mend(path: str, mode: int, owner: int = ROOT, group: int = ROOT) -> bool:
+def mend(path: str, mode: int, owner: Optional[int] = None, group: Optional[int] = None) -> bool:
     """Give a plain file its mode and owner. Whether they were others; False where there's no such file."""
     above, name = os.path.split(path)
     try:
@@ -263,6 +326,11 @@ def move(path: str, target: str) -> None:
 def scratch_name(name: str) -> str:
     """What a file is called until it's whole. Hidden: the kubelet runs any other file in its folder."""
     return ".%s.kubeha-%d" % (name, os.getpid())
+
+
+def _old_name(name: str) -> str:
+    """What was there, until all of a batch is."""
+    return scratch_name(name + ".old")
 
 
 def scratch_files(folder: str) -> List[str]:
@@ -359,28 +427,55 @@ def _content(descriptor: int, limit: int, path: str) -> bytes:
         chunks.append(chunk)
 
 
-def _differs(found: os.stat_result, mode: int, owner: int, group: int) -> bool:
-    return (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, owner, group)
+def _or_root(owner: Optional[int], group: Optional[int]) -> Tuple[int, int]:
+    return ROOT if owner is None else owner, ROOT_GROUP if group is None else group
 
 
-def _give(descriptor: int, mode: int, owner: int, group: int) -> bool:
+def _differs(found: os.stat_result, mode: int, owner: Optional[int], group: Optional[int]) -> bool:
+    return (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *_or_root(owner, group))
+
+
+def _give(descriptor: int, mode: int, owner: Optional[int], group: Optional[int]) -> bool:
     found = os.fstat(descriptor)
     if not _differs(found, mode, owner, group):
         return False
-    if (found.st_uid, found.st_gid) != (owner, group):
-        os.fchown(descriptor, owner, group)
+    if (found.st_uid, found.st_gid) != _or_root(owner, group):
+        os.fchown(descriptor, *_or_root(owner, group))
     os.fchmod(descriptor, mode)
     return True
 
 
-def _write_new(name: str, at: int, content: bytes, mode: int, owner: int, group: int) -> None:
+def _write_new(
+    name: str, at: int, content: bytes, mode: int, owner: Optional[int], group: Optional[int]
+) -> None:
     descriptor = os.open(name, _NEW, 0o600, dir_fd=at)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        os.fchown(descriptor, owner, group)
-        os.fchmod(descriptor, mode)
-        stream.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchown(descriptor, *_or_root(owner, group))
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+    except BaseException:
+        _unlink(name, at)
+        raise
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors have the whole path of what was meant, and not a name below a descriptor."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _is_there(name: str, at: int) -> bool:
+    try:
+        os.stat(name, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _unlink(name: str, at: int) -> None:
@@ -400,6 +495,8 @@ def _forget_scratch(name: str, at: int) -> None:
 def _is_dead_scratch(found: str, name: str) -> bool:
     """Of the file `name`, or of any where it's empty; and its writer has ended."""
     stem, mark, pid = found.rpartition(".kubeha-")
-    if not mark or not stem.startswith(".") or not pid.isdigit() or (name and stem != "." + name):
+    if not mark or not stem.startswith(".") or not pid.isdigit():
+        return False
+    if name and stem not in ("." + name, ".%s.old" % name):
         return False
     return int(pid) == os.getpid() or not os.path.exists("/proc/" + pid)

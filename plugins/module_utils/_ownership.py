@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Dict, List, Mapping, Optional
+from typing import Any, Collection, Dict, List, Mapping, Optional
 
 # Every template's header carries these words within its first lines.
 MARKER = "Managed by kubeha.apiserver"
+OWN_FOLDER = "/etc/kubeha/"
 
 OURS = "ours"
 PACKAGE_DEFAULT = "package_default"
@@ -42,6 +43,28 @@ def classify(path: str, content: Optional[bytes], shipped: Mapping[str, str]) ->
     if _says_nothing(content) or _is_shipped(content, shipped.get(path)):
         return PACKAGE_DEFAULT
     return FOREIGN
+
+
+def is_edited(path: str, content: Optional[bytes], sums: Collection[str]) -> bool:
+    """Whether somebody else has written what is there. `sums` are checksums of what we wrote, as far as that was noted.
+
+    Without any, the marker tells; only data in a folder of our own has none.
+    """
+    if content is None:
+        return False
+    if sums:
+        return hashlib.sha256(content).hexdigest() not in sums
+    return not has_marker(content) and not path.startswith(OWN_FOLDER)
+
+
+def noted_sums(value: Any) -> Dict[str, List[str]]:
+    """{path: checksums} of files that we wrote; what an earlier version noted is a list of paths."""
+    if isinstance(value, list):
+        return {path: [] for path in value if isinstance(path, str)}
+    if not isinstance(value, dict):
+        return {}
+    return {path: [item for item in sums if isinstance(item, str)] for path, sums in value.items()
+            if isinstance(sums, list)}
 
 
 def has_marker(content: bytes) -> bool:

@@ -169,12 +169,13 @@ class Volatile(NamedTuple):
     mode: int
     owner: str
     group: str
+    content: str
 
 
 def volatile(tmpfiles: str) -> List[Volatile]:
     lines = [line.split() for line in tmpfiles.splitlines()]
     return [
-        Volatile(line[1], line[0] == "d", int(line[2], 8), line[3], line[4])
+        Volatile(line[1], line[0] == "d", int(line[2], 8), line[3], line[4], " ".join(line[6:]))
         for line in lines
         if len(line) >= 5 and line[0] in ("d", "f")
     ]

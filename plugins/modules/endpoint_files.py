@@ -163,7 +163,7 @@ daemon_reload_needed:
   returned: success
   type: bool
 folders_changed:
-  description: Folders and files below C(/run) that were or would be made, or given to their owners.
+  description: Folders, and files below C(/run), that were or would be made, or given their owners and modes.
   returned: success
   type: list
   elements: str
@@ -223,13 +223,19 @@ moving:
   returned: success
   type: bool
 foreign_files:
-  description: Files that somebody has written since, and that stay.
-  returned: when O(state=absent)
+  description: Files of an earlier plan that somebody has written anew since, and that stay.
+  returned: success
   type: list
   elements: str
   sample: []
+kept_files:
+  description: Copies that were or would be made of what somebody else has written.
+  returned: success
+  type: list
+  elements: str
+  sample: [/var/lib/kubeha/adopted/etc/haproxy/haproxy.cfg]
 kept:
-  description: What was there before this collection and couldn't be put back.
+  description: Copies of what others wrote that stay on the host.
   returned: when O(state=absent)
   type: list
   elements: str
@@ -265,10 +271,11 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Set
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _copies_io,
     _haproxy,
     _host_io,
     _hostfacts,
@@ -280,16 +287,19 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _release_io,
     _secrets,
 )
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
 STATE = _hostview.STATE
 STATE_LIST = STATE + "/files-%s.json"
 STATE_PLAN = _hostview.ROLE_PLAN
-ADOPTED = STATE + "/adopted"
 PREVIOUS = STATE + "/previous"
 COMMAND_SECONDS = 30.0
-GUARDED = (_hostview.HAPROXY_CONFIG, _hostview.KEEPALIVED_CONFIG)
+# Somebody else may have them, with or without this collection.
+GUARDED = (_hostview.HAPROXY_CONFIG, _hostview.KEEPALIVED_CONFIG, _hostview.IMAGE_AUTH)
+OWN_FOLDER = _ownership.OWN_FOLDER.rstrip("/")
+RUN_FOLDERS = ("haproxy", "keepalived", "unit")
 # Nobody else puts anything there.
-OURS_ALONE = (_hostview.DRAIN, _hostview.RUN, _hostview.SOCKET, "/etc/kubeha")
+OURS_ALONE = (_hostview.DRAIN, _hostview.RUN, _hostview.SOCKET)
 # A pod of somebody else's that we replace may take the time that pods have to end, 30 s.
 LEAVE_SECONDS = 40.0
 SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
@@ -344,6 +354,9 @@ class Found:
     listed: List[str]
     units: List[str] = field(default_factory=list)
     foreign_manifests: List[str] = field(default_factory=list)
+    kept: List[str] = field(default_factory=list)
+    foreign: List[str] = field(default_factory=list)
+    mended: List[_podstate.Volatile] = field(default_factory=list)
     other_mode: List[str] = field(default_factory=list)
     invalid: List[Dict[str, Any]] = field(default_factory=list)
     not_validated: List[str] = field(default_factory=list)
@@ -351,6 +364,12 @@ class Found:
     @property
     def changed_files(self) -> List[File]:
         return [file for file in self.files if file.changed]
+
+    @property
+    def rewritten(self) -> List[File]:
+        """What is replaced, but what a package has put there."""
+        return [file for file in self.files
+                if not file.same_content and file.ownership != _ownership.PACKAGE_DEFAULT]
 
     @property
     def config(self) -> Optional[File]:
@@ -385,11 +404,12 @@ def main() -> None:
     )
     if module.params["files"] is None:
         module.fail_json(msg="endpoint_files is used in plays, where its action plugin renders the files")
+    deployment = Deployment(module)
     try:
-        Deployment(module).run()
+        deployment.run()
     except OSError as error:
-        module.fail_json(msg="Files can't be put into place: %s. Each file is either the old one or the new one."
-                             % error, touched=True)
+        left = "The new files are in place." if deployment.touched else "What was there is as it was."
+        module.fail_json(msg="Files can't be put into place: %s. %s" % (error, left), touched=deployment.touched)
 
 
 class Deployment:
@@ -398,6 +418,8 @@ class Deployment:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.at = time.time()
+        # Whether a file has been replaced or removed.
+        self.touched = False
         self.role: str = module.params["role"]
         self.secrets = _secrets.unseal(module.params["sealed"] or "")
 
@@ -409,6 +431,7 @@ class Deployment:
         if self.module.params["state"] == "kept":
             self.module.exit_json(**self._keep())
         found = self._look()
+        self._refuse_open_folders(found)
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
         self._validate(found)
@@ -430,12 +453,17 @@ class Deployment:
         listed = read_list(self.role)
         planned = {file.path for file in files}
         others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
-        stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)]
+        stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)
+                 and not is_foreign(path)]
         if self.module.params["keep_stale"]:
             stale = []
         sysctls = {**released_sysctls([*stale, *planned], files), **wanted_sysctls(files)}
         found = Found(files, stale, sysctls, wanted_folders(files), listed)
+        found.foreign = [path for path in listed if path not in planned and path not in others and is_foreign(path)]
+        found.kept = [copy for copy in [*(copy_of(file.path, file.path not in listed) for file in found.rewritten),
+                                        *map(copy_of, stale)] if copy]
         found.units = wanted_units(found.changed_files, planned)
+        found.mended = our_folders(files)
         if found.manifest:
             found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         # What serves goes on doing so until the host's turn comes.
@@ -479,13 +507,28 @@ class Deployment:
                                       % (" and ".join(found.other_mode),
                                          "as services" if found.manifest else "as static pods"))
 
+    def _refuse_open_folders(self, found: Found) -> None:
+        """Root writes where only root can write: others could put a link there, or a file of theirs."""
+        folders = sorted({os.path.dirname(path) for path in [file.path for file in found.files] + found.stale})
+        said = ["%s: %s" % (folder, trouble) for folder, trouble in
+                ((folder, owned.trouble(folder)) for folder in folders) if trouble]
+        if said:
+            self.module.fail_json(msg="Nothing was changed, because others than root could write into folders that "
+                                      "files belong in: %s. Give them to root, with mode 0755." % "; ".join(said))
+
+    def _keep_copy(self, path: str, original: bool = False) -> None:
+        copy = copy_of(path, original)
+        if copy is not None:
+            _copies_io.keep(path, _host_io.read_file(path) or b"", os.stat(path), original)
+            self.module.warn("Somebody else has written %s. What it said is kept as %s." % (path, copy))
+
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests
         if foreign and not self.module.params["adopt"]:
             self.module.fail_json(
                 msg="%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to "
                     "take this host's %s over; the original is kept in %s then."
-                    % (" and ".join(foreign), self.role, ADOPTED),
+                    % (" and ".join(foreign), self.role, _copies_io.FOLDER),
                 foreign_files=foreign)
 
     # Validate
@@ -528,7 +571,7 @@ class Deployment:
         try:
             os.chmod(staging, 0o755)
             path = os.path.join(staging, os.path.basename(config.path))
-            write_new(path, config.tested, config.mode, uid(config.owner), gid(config.group))
+            owned.write_new(path, config.tested, config.mode, uid(config.owner), gid(config.group))
             inside, binary = _host_io.program_inside(process)
             if config.kind == "haproxy":
                 self._judge(config, found, inside + [binary, "-c", "-f", path], staging, haproxy_findings)
@@ -541,7 +584,7 @@ class Deployment:
     def _judge_script(self, file: File, found: Found) -> None:
         with tempfile.TemporaryDirectory(prefix=".kubeha-staging-", dir=existing_parent(STATE)) as staging:
             path = os.path.join(staging, os.path.basename(file.path))
-            write_new(path, file.tested, 0o600, 0, 0)
+            owned.write_new(path, file.tested, 0o600)
             self._judge(file, found, ["sh", "-n", path], staging, script_findings)
 
     def _stage(self, file: File, staging: str) -> None:
@@ -551,13 +594,13 @@ class Deployment:
             folders = [os.path.join(_hostview.RUN, name) for name in _hostview.ROLES] + [_hostview.DRAIN]
             scripts = [_hostview.CHECK, _hostview.NOTIFY]
             for folder in folders:
-                make_folders(staging + folder)
+                owned.make_folder(staging + folder)
             missing = [path for path in folders + scripts if not os.path.exists(path)]
             places = {path: staging + path for path in missing}
             content = _keepalived.relocated(content.decode("utf-8"), places).encode("utf-8")
         path = staging + file.path
-        make_folders(os.path.dirname(path))
-        write_new(path, content, file.mode, uid(file.owner), gid(file.group))
+        owned.make_folder(os.path.dirname(path))
+        owned.write_new(path, content, file.mode, uid(file.owner), gid(file.group))
 
     def _validate_file(self, file: File, staging: str, found: Found) -> None:
         path = staging + file.path
@@ -594,70 +637,78 @@ class Deployment:
 
     def _swap(self, found: Found) -> None:
         changed = found.changed_files
-        planned = [file.path for file in found.files]
-        make_folders(STATE)
+        owned.make_folder(STATE)
+        self._keep_originals(found)
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
-        write_list(self.role, sorted(set(found.listed) | set(planned)))
+        note_files(self.role, found.files, keep=[*found.listed, *(file.path for file in found.files)])
+        mend_folders(found.mended)
         if changed or found.stale or found.foreign_manifests:
-            self._keep_originals(found)
             self._keep_previous(found)
-        self._end_foreign_pods(found.foreign_manifests)
         # The folders before the manifests: the kubelet would make what it mounts by itself, and give it to root.
-        for file in sorted(changed, key=lambda file: file.kind == "manifest"):
-            if file.kind == "manifest":
-                make_volatile_folders(found.files, wanted_folders(found.files))
-            self._put(file)
-        make_volatile_folders(found.files, wanted_folders(found.files))
+        make_volatile(found.files)
+        with owned.Batch() as batch:
+            self._add(batch, changed, found)
+            if not (found.stale or self.module.params["keep_stale"]):
+                note_files(self.role, found.files, batch=batch)
+            self._end_foreign_pods(found.foreign_manifests)
+            batch.commit()
+        self.touched = True
         if found.units:
             _release_io.begin()
         # A host that is moved to the other mode gets back what was there before us.
-        originals = {path: ADOPTED + path for path in found.stale if os.path.isfile(ADOPTED + path)}
-        take_away(path for path in found.stale if path not in originals)
-        for path, kept in originals.items():
-            shutil.move(kept, path)
-        for folder in {os.path.dirname(path) for path in found.stale}:
-            sync_folder(folder)
-            remove_if_ours(folder)
-        if not self.module.params["keep_stale"]:
-            write_list(self.role, sorted(planned))
-        self._note_plan(found)
+        self._take_away(found.stale, originals_of(found.stale))
+        if found.stale:
+            note_files(self.role, found.files)
         for name, value in found.sysctls.items():
             self._set_sysctl(name, value)
 
-    def _note_plan(self, found: Found) -> None:
+    def _take_away(self, paths: List[str], originals: Mapping[str, str]) -> None:
+        """Files of ours; what systemd makes of them ends first. What was there before them comes back."""
+        units = _release_io.is_among(paths)
+        if units:
+            _release_io.end()
+        for path in paths:
+            self._keep_copy(path)
+            if path in originals:
+                owned.move(originals[path], path)
+            else:
+                owned.remove(path)
+            remove_if_ours(os.path.dirname(path))
+        if units:
+            _release_io.forget()
+
+    def _add(self, batch: owned.Batch, changed: List[File], found: Found) -> None:
+        """Files and what is noted of them: where a disk is full, all stays as it was. The manifest comes last."""
+        for file in sorted(changed, key=lambda file: file.kind == "manifest"):
+            folder = os.path.dirname(file.path)
+            if not os.path.isdir(folder):
+                owned.make_folder(folder)
+            batch.add(file.path, file.content, file.mode, uid(file.owner), gid(file.group), self._label(file.path))
         plan = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
         path = STATE_PLAN % self.role
         if plan is not None and _host_io.read_file(path) != plan:
-            replace_file(path, plan, 0o644, 0, 0)
+            batch.add(path, plan, 0o644)
 
     def _keep_originals(self, found: Found) -> None:
-        """What was there before us, for good: what somebody wrote, each time, and what a package shipped, once."""
+        """What a package shipped, once. What somebody wrote, each time that it's replaced."""
+        for file in found.rewritten:
+            self._keep_copy(file.path, file.path not in found.listed)
         for file in found.changed_files:
-            kept = ADOPTED + file.path
-            status = file.status
-            if not file.guarded or file.present is None or status is None or file.ownership == _ownership.OURS:
-                continue
-            if file in found.adopted and _host_io.read_file(kept) != file.present:
-                kept += "" if not os.path.lexists(kept) else "." + checksum(file.present)[:12]
-            if not os.path.lexists(kept):
-                make_folders(os.path.dirname(kept), 0o700)
-                write_new(kept, file.present, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+            shipped = file.ownership == _ownership.PACKAGE_DEFAULT and _copies_io.original(file.path) is None
+            if shipped and file.present is not None and file.status is not None:
+                _copies_io.keep(file.path, file.present, file.status, original=True)
 
     def _end_foreign_pods(self, manifests: List[str]) -> None:
         """Take somebody else's static pods away, and wait until they have given port and VIP back."""
         if not manifests:
             return
         for path in manifests:
-            kept = ADOPTED + path
             content = _host_io.read_file(path)
-            if content is None:
-                continue
-            kept += "" if _host_io.read_file(kept) in (None, content) else "." + checksum(content)[:12]
-            make_folders(os.path.dirname(kept), 0o700)
-            write_new(kept, content, 0o600, 0, 0)
+            if content is not None:
+                _copies_io.keep(path, content, os.stat(path), original=True)
         before = {process.pid for process in _host_io.find_programs(self.role)}
         for path in manifests:
-            os.unlink(path)
+            owned.remove(path)
         deadline = time.monotonic() + LEAVE_SECONDS
         while _host_io.find_kubelet()["running"] and time.monotonic() < deadline:
             if not before.intersection(process.pid for process in _host_io.find_programs(self.role)):
@@ -683,9 +734,23 @@ class Deployment:
         return {"changed": False, "previous": os.path.isdir(os.path.join(PREVIOUS, self.role))}
 
     def _keep_set(self, paths: List[str]) -> None:
-        make_folders(PREVIOUS, 0o700)
+        owned.make_folder(STATE)
+        owned.make_folder(PREVIOUS, 0o700)
         folder = os.path.join(PREVIOUS, self.role)
         fresh = tempfile.mkdtemp(prefix=".%s-" % self.role, dir=PREVIOUS)
+        try:
+            self._copy_set(paths, fresh)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        # An exchange of folders isn't atomic, but both are whole all the time.
+        old = fresh + ".old"
+        if os.path.lexists(folder):
+            os.rename(folder, old)
+        os.rename(fresh, folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _copy_set(self, paths: List[str], fresh: str) -> None:
         for path in paths:
             try:
                 status = os.lstat(path)
@@ -694,14 +759,8 @@ class Deployment:
             content = _host_io.read_file(path) or b""
             if path == _hostview.PLAN_FILE:
                 content = _host_io.read_file(STATE_PLAN % self.role) or content
-            make_folders(os.path.dirname(fresh + path), 0o700)
-            write_new(fresh + path, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-        # An exchange of folders isn't atomic, but both are whole all the time.
-        old = fresh + ".old"
-        if os.path.lexists(folder):
-            os.rename(folder, old)
-        os.rename(fresh, folder)
-        shutil.rmtree(old, ignore_errors=True)
+            owned.make_folder(os.path.dirname(fresh + path), 0o700)
+            owned.write_new(fresh + path, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
     def _go_back(self) -> Dict[str, Any]:
         """Put the previous set back, and remove what it didn't have."""
@@ -718,14 +777,19 @@ class Deployment:
             result["changed"] = bool(result["changed_files"] or result["removed_files"])
             sysctls = {**released_sysctls(result["removed_files"], files), **wanted_sysctls(files)}
             if not self.module.check_mode:
-                for file in files:
-                    if file.changed:
-                        self._put(file)
-                if wanted_units([file for file in files if file.changed], set(kept)):
+                changed = [file for file in files if file.changed]
+                for file in changed:
+                    self._keep_copy(file.path)
+                note_files(self.role, files, keep=[*read_list(self.role), *kept])
+                make_volatile(files)
+                with owned.Batch() as batch:
+                    self._add(batch, changed, Found(files, [], {}, [], []))
+                    batch.commit()
+                self.touched = True
+                if wanted_units(changed, set(kept)):
                     _release_io.begin()
-                take_away(result["removed_files"])
-                write_list(self.role, kept)
-                self._note_plan(Found(files, [], {}, [], []))
+                self._take_away(result["removed_files"], {})
+                note_files(self.role, files)
                 for name, value in sysctls.items():
                     self._set_sysctl(name, value)
         result.update(self._daemon(Found(files, result["removed_files"], {}, [], [])))
@@ -738,18 +802,17 @@ class Deployment:
         others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
         mine = [path for path in read_list(self.role) if path not in others]
         foreign = [path for path in mine if is_foreign(path)]
-        originals = {path: ADOPTED + path for path in mine if os.path.isfile(ADOPTED + path) and path not in foreign}
+        originals = {path: kept for path, kept in originals_of(mine).items() if path not in foreign}
         removed = [path for path in mine
                    if path not in foreign and path not in originals and os.path.lexists(path)]
+        copies = [copy for copy in map(copy_of, [*removed, *originals]) if copy]
         state = [path for path in (STATE_LIST % self.role, STATE_PLAN % self.role, os.path.join(PREVIOUS, self.role))
                  if os.path.lexists(path)]
         if not others:
             state += [path for path in OURS_ALONE if os.path.lexists(path)]
         sysctls = released_sysctls(mine, [])
         if not self.module.check_mode:
-            for path, kept in originals.items():
-                shutil.move(kept, path)
-            take_away(removed)
+            self._take_away([*removed, *originals], originals)
             for name, value in sysctls.items():
                 self._set_sysctl(name, value)
             for path in state:
@@ -757,10 +820,13 @@ class Deployment:
             for folder in {os.path.dirname(path) for path in mine} | {PREVIOUS}:
                 remove_if_ours(folder)
             if not others:
-                remove_empty(ADOPTED)
-                remove_empty(STATE)
+                for folder in (OWN_FOLDER, _copies_io.FOLDER, STATE):
+                    remove_empty(folder)
+        if not others:
+            foreign += [path for path in files_below(OWN_FOLDER) if path not in mine]
         return {"changed": bool(mine or state), "changed_files": sorted(originals), "removed_files": removed,
-                "foreign_files": foreign, "kept": [] if others else kept_originals(),
+                "foreign_files": foreign, "kept_files": copies,
+                "kept": [] if others else sorted(set(_copies_io.left()) - set(originals.values()) | set(copies)),
                 "sysctls_changed": sorted(sysctls)}
 
     def _kind(self, path: str) -> str:
@@ -776,21 +842,12 @@ class Deployment:
             file.status, file.present = os.lstat(path), _host_io.read_file(path)
         return file
 
-    def _put(self, file: File) -> None:
-        folder = os.path.dirname(file.path)
-        make_folders(folder)
-        temporary = os.path.join(folder, ".%s.kubeha-%d" % (os.path.basename(file.path), os.getpid()))
-        try:
-            write_new(temporary, file.content, file.mode, uid(file.owner), gid(file.group))
-            if self.module.selinux_enabled():
-                context = self.module.selinux_default_context(file.path)
-                self.module.set_context_if_different(temporary, context, False)
-            os.rename(temporary, file.path)
-        except BaseException:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
-            raise
-        sync_folder(folder)
+    def _label(self, path: str) -> Optional[Callable[[str], Any]]:
+        """SELinux's, which a file has before it has its name."""
+        if not self.module.selinux_enabled():
+            return None
+        context = self.module.selinux_default_context(path)
+        return lambda scratch: self.module.set_context_if_different(scratch, context, False)
 
     def _set_sysctl(self, name: str, value: str) -> None:
         try:
@@ -805,14 +862,16 @@ class Deployment:
     def _result(self, found: Found) -> Dict[str, Any]:
         changed = [file.path for file in found.changed_files]
         result: Dict[str, Any] = {
-            "changed": bool(changed or found.stale or found.foreign_manifests or found.folders or found.units
-                            or found.sysctls),
+            "changed": bool(changed or found.stale or found.foreign_manifests or found.folders or found.mended
+                            or found.units or found.sysctls),
             "changed_files": changed,
             "removed_files": found.stale,
             "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
             "validated": not found.not_validated,
             "not_validated": found.not_validated,
-            "folders_changed": found.folders,
+            "folders_changed": found.folders + [item.path for item in found.mended],
+            "kept_files": found.kept,
+            "foreign_files": found.foreign,
             "units_changed": found.units,
             "sysctls_changed": sorted(found.sysctls),
         }
@@ -1049,28 +1108,48 @@ def running_execution(role: str) -> str:
 
 def wanted_folders(files: List[File]) -> List[str]:
     """What the planned tmpfiles make and isn't there as it should be."""
-    items = [item for file in files if file.kind == "tmpfiles" for item in _podstate.volatile(file.content.decode())]
-    return [item.path for item in items if not is_there(item)]
+    return [item.path for item in volatile_items(files) if item_differs(item)]
 
 
-def is_there(item: _podstate.Volatile) -> bool:
-    try:
-        status = os.lstat(item.path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    if not item.folder:
-        return stat.S_ISREG(status.st_mode)
-    return stat.S_ISDIR(status.st_mode) and (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (
-        item.mode, uid(item.owner), gid(item.group))
+def volatile_items(files: List[File]) -> List[_podstate.Volatile]:
+    return [item for file in files if file.kind == "tmpfiles" for item in _podstate.volatile(file.content.decode())]
 
 
-def make_volatile_folders(files: List[File], wanted: List[str]) -> None:
-    """As every boot does it."""
-    for file in files if wanted else ():
-        if file.kind == "tmpfiles":
-            output = _host_io.run(["systemd-tmpfiles", "--create", file.path], COMMAND_SECONDS)
-            if output.code != 0:
-                raise OSError("systemd-tmpfiles: %s" % (output.error or output.text.strip()))
+def item_differs(item: _podstate.Volatile) -> bool:
+    owners = uid(item.owner), gid(item.group)
+    if item.folder:
+        return owned.folder_differs(item.path, item.mode, *owners) or bool(owned.traps(item.path))
+    found = owned.status(item.path)
+    return found is None or not stat.S_ISREG(found.st_mode) or (
+        stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (item.mode, *owners)
+
+
+def make_volatile(files: List[File]) -> None:
+    """As every boot does it. A folder of root's that was somebody else's may have anything in it."""
+    for item in volatile_items(files):
+        owners = uid(item.owner), gid(item.group)
+        if item.folder:
+            owned.make_folder(item.path, item.mode, *owners)
+            for path in owned.traps(item.path):
+                owned.remove(path)
+        elif not owned.mend(item.path, item.mode, *owners) and owned.status(item.path) is None:
+            owned.write(item.path, item.content.encode(), item.mode, *owners)
+
+
+def our_folders(files: List[File]) -> List[_podstate.Volatile]:
+    """Folders of ours that others read, and those that nobody else may; as far as they're there with another mode."""
+    made_by_pods = {item.path for item in volatile_items(files)}
+    shared = {os.path.dirname(file.path) for file in files if is_our_folder(os.path.dirname(file.path))}
+    shared.update([STATE, _hostview.DRAIN, _hostview.RUN, *(os.path.join(_hostview.RUN, name) for name in RUN_FOLDERS)])
+    modes = {**dict.fromkeys(shared, 0o755), _copies_io.FOLDER: 0o700, PREVIOUS: 0o700}
+    root = str(owned.ROOT)
+    return [_podstate.Volatile(path, True, mode, root, root, "") for path, mode in sorted(modes.items())
+            if path not in made_by_pods and os.path.isdir(path) and owned.folder_differs(path, mode)]
+
+
+def mend_folders(folders: List[_podstate.Volatile]) -> None:
+    for item in folders:
+        owned.make_folder(item.path, item.mode)
 
 
 def checksum(content: bytes) -> str:
@@ -1078,10 +1157,27 @@ def checksum(content: bytes) -> str:
 
 
 def read_list(role: str) -> List[str]:
+    return list(read_sums(role))
+
+
+def read_sums(role: str) -> Dict[str, List[str]]:
+    """Files of ours, with the checksums of what we wrote."""
     try:
-        return [path for path in json.loads(_host_io.read_file(STATE_LIST % role) or b"[]") if isinstance(path, str)]
+        return _ownership.noted_sums(json.loads(_host_io.read_file(STATE_LIST % role) or b"[]"))
     except ValueError:
-        return []
+        return {}
+
+
+def copy_of(path: str, original: bool = False) -> Optional[str]:
+    """Where a copy has to be made of what somebody else wrote; None where we wrote it, or there is one."""
+    content = _host_io.read_file(path)
+    if content is None or not _ownership.is_edited(path, content, written(path)):
+        return None
+    return _copies_io.place(path, content, original)
+
+
+def written(path: str) -> List[str]:
+    return [item for role in _hostview.ROLES for item in read_sums(role).get(path, [])]
 
 
 def is_whole(role: str, paths: List[str]) -> bool:
@@ -1090,36 +1186,18 @@ def is_whole(role: str, paths: List[str]) -> bool:
     return all(os.path.lexists(path) for path in paths if os.path.basename(path) == name)
 
 
-def write_list(role: str, paths: List[str]) -> None:
-    if paths == read_list(role):
-        return
-    replace_file(STATE_LIST % role, (json.dumps(paths, indent=1) + "\n").encode(), 0o644, 0, 0)
-
-
-def replace_file(path: str, content: bytes, mode: int, owner: int, group: int) -> None:
-    write_new(path + ".new", content, mode, owner, group)
-    os.rename(path + ".new", path)
-    sync_folder(os.path.dirname(path))
-
-
-def write_new(path: str, content: bytes, mode: int, owner: int, group: int) -> None:
-    """A whole file with its final owner and mode: never readable by more than those who may."""
-    if os.path.lexists(path):
-        os.unlink(path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        os.fchown(descriptor, owner, group)
-        os.fchmod(descriptor, mode)
-        stream.flush()
-        os.fsync(descriptor)
-
-
-def make_folders(path: str, mode: int = 0o755) -> None:
-    if not os.path.isdir(path):
-        make_folders(os.path.dirname(path), mode)
-        os.mkdir(path, mode)
-        os.chmod(path, mode)
+def note_files(role: str, files: List[File], keep: Iterable[str] = (), batch: Optional[owned.Batch] = None) -> None:
+    """What is planned, or in place; `keep` are paths that go on being ours, with what was noted of them."""
+    before = read_sums(role)
+    sums = {path: before.get(path, []) for path in keep}
+    for file in files:
+        if file.path in sums and file.present is not None and not _ownership.is_edited(
+                file.path, file.present, sums[file.path]):
+            sums[file.path] = [checksum(file.present)]
+        sums[file.path] = list(dict.fromkeys([*sums.get(file.path, []), checksum(file.content)]))
+    if sums != before:
+        write = owned.write if batch is None else batch.add
+        write(STATE_LIST % role, (json.dumps(sums, indent=1, sort_keys=True) + "\n").encode(), 0o644)
 
 
 def wanted_units(changed: Iterable[File], planned: Set[str]) -> List[str]:
@@ -1129,19 +1207,6 @@ def wanted_units(changed: Iterable[File], planned: Set[str]) -> List[str]:
     return [_release_io.WATCHER] if _release_io.is_among(file.path for file in changed) or _release_io.is_off() else []
 
 
-def take_away(paths: Iterable[str]) -> None:
-    """Files of ours; what systemd makes of them ends first."""
-    paths = list(paths)
-    units = _release_io.is_among(paths)
-    if units:
-        _release_io.end()
-    for path in paths:
-        os.unlink(path)
-        sync_folder(os.path.dirname(path))
-    if units:
-        _release_io.forget()
-
-
 def is_foreign(path: str) -> bool:
     """A file of ours that somebody has written anew; what has no marker anyway is ours by its name."""
     if path not in GUARDED:
@@ -1149,25 +1214,34 @@ def is_foreign(path: str) -> bool:
     return _ownership.classify(path, _host_io.read_file(path), {}) == _ownership.FOREIGN
 
 
-def kept_originals() -> List[str]:
-    """What was there before and isn't put back, because something else was there then, too."""
-    return sorted(os.path.join(top, name) for top, dummy, names in os.walk(ADOPTED) for name in names)
+def originals_of(paths: Iterable[str]) -> Dict[str, str]:
+    """What was there before us, by path."""
+    found = {path: _copies_io.original(path) for path in paths if os.path.isdir(os.path.dirname(path))}
+    return {path: kept for path, kept in found.items() if kept}
+
+
+def files_below(folder: str) -> List[str]:
+    return sorted(os.path.join(top, name) for top, dummy, names in os.walk(folder) for name in names)
 
 
 def remove_path(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:
-        os.unlink(path)
+        owned.remove(path)
 
 
 def remove_if_ours(folder: str) -> None:
     """Empty, and none that a package has."""
-    if "kubeha" in folder or folder.endswith(".service.d"):
+    if is_our_folder(folder):
         try:
             os.rmdir(folder)
         except OSError:
             return
+
+
+def is_our_folder(folder: str) -> bool:
+    return "kubeha" in folder or folder.endswith(".service.d")
 
 
 def remove_empty(folder: str) -> None:
@@ -1184,14 +1258,6 @@ def existing_parent(path: str) -> str:
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
-
-
-def sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def user_exists(name: str) -> bool:

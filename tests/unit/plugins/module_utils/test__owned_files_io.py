@@ -23,6 +23,7 @@ def fixture_top(tmp_path, monkeypatch):
     tmp_path.chmod(0o755)
     monkeypatch.setattr(owned, "TOP", str(tmp_path))
     monkeypatch.setattr(owned, "ROOT", os.getuid())
+    monkeypatch.setattr(owned, "ROOT_GROUP", os.getgid())
     (tmp_path / "etc").mkdir(mode=0o755)
     (tmp_path / "etc").chmod(0o755)
     return tmp_path
@@ -31,8 +32,7 @@ def fixture_top(tmp_path, monkeypatch):
 @pytest.fixture(name="write")
 def fixture_write():
     def write(path, content=b"new\n", mode=0o644, owner=None, group=None, **how):
-        mine = (os.getuid() if owner is None else owner, os.getgid() if group is None else group)
-        owned.write(str(path), content, mode, *mine, **how)
+        owned.write(str(path), content, mode, owner, group, **how)
 
     return write
 
@@ -63,8 +63,8 @@ def test_a_file_is_replaced_whole_with_its_mode(top, write, umask):
 def test_folders_have_their_mode_whatever_the_umask(top, umask):
     path = str(top / "run/kubeha/deep")
     for wanted in (True, False):
-        assert owned.folder_differs(path, 0o711, os.getuid(), os.getgid()) == wanted
-        assert owned.make_folder(path, 0o711, os.getuid(), os.getgid()) == wanted
+        assert owned.folder_differs(path, 0o711) == wanted
+        assert owned.make_folder(path, 0o711) == wanted
     assert [mode_of(top / name) for name in ("run", "run/kubeha", "run/kubeha/deep")] == [0o755, 0o755, 0o711]
 
 
@@ -73,16 +73,16 @@ def test_a_folders_wrong_mode_is_mended(top, mode):
     path = top / "run"
     path.mkdir()
     path.chmod(mode)
-    assert owned.folder_differs(str(path), 0o755, os.getuid(), os.getgid())
-    assert owned.make_folder(str(path), 0o755, os.getuid(), os.getgid())
+    assert owned.folder_differs(str(path), 0o755)
+    assert owned.make_folder(str(path), 0o755)
     assert mode_of(path) == 0o755
 
 
 def test_a_files_wrong_mode_is_mended(top):
     path = top / "etc/x"
     path.touch(0o600)
-    assert owned.mend(str(path), 0o644, os.getuid(), os.getgid())
-    assert not owned.mend(str(path), 0o644, os.getuid(), os.getgid())
+    assert owned.mend(str(path), 0o644)
+    assert not owned.mend(str(path), 0o644)
     assert not owned.mend(str(top / "etc/none"), 0o644)
     assert mode_of(path) == 0o644
 
@@ -252,20 +252,49 @@ def test_what_a_killed_run_left_goes_with_the_next_write(top, write):
 
 
 def test_a_new_file_is_no_other(top):
-    owned.write_new(str(top / "etc/x"), b"1", 0o600, os.getuid(), os.getgid())
+    owned.write_new(str(top / "etc/x"), b"1", 0o600)
     with pytest.raises(FileExistsError):
-        owned.write_new(str(top / "etc/x"), b"2", 0o600, os.getuid(), os.getgid())
+        owned.write_new(str(top / "etc/x"), b"2", 0o600)
     assert (top / "etc/x").read_bytes() == b"1"
 
 
-def test_only_what_is_to_be_kept_stays(top):
-    (top / "etc/keep").touch()
+def test_traps_are_seen(top):
+    (top / "etc/plain").touch()
     (top / "etc/folder").mkdir()
     (top / "etc/trap.new").symlink_to("/etc/shadow")
     os.mkfifo(top / "etc/pipe")
-    gone = owned.only(str(top / "etc"), lambda name, found: name == "keep" and stat.S_ISREG(found.st_mode))
-    assert gone == [str(top / "etc" / name) for name in ("pipe", "trap.new")]
-    assert names(top / "etc") == ["folder", "keep"]
+    (top / "etc/folder/x").touch()
+    os.link(top / "etc/folder/x", top / "etc/second")
+    assert owned.traps(str(top / "etc")) == [str(top / "etc" / name) for name in ("pipe", "second", "trap.new")]
+    assert owned.traps(str(top / "none")) == []
+
+
+def test_a_batch_that_fails_leaves_all_as_it_was(top, write, monkeypatch):
+    write(top / "etc/a", b"old a")
+    write(top / "etc/b", b"old b")
+    (top / "run").mkdir(mode=0o755)
+    rename = os.rename
+
+    def fails(source, target, **folders):
+        if target == "c":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        rename(source, target, **folders)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", fails)
+        with pytest.raises(OSError, match="Read-only file system: '%s" % (top / "etc/c")), owned.Batch() as batch:
+            for name in ("a", "new", "b", "c"):
+                batch.add(str(top / "etc" / name), b"new", 0o644)
+            assert (top / "etc/a").read_bytes() == b"old a"
+            batch.commit()
+    assert names(top / "etc") == ["a", "b"]
+    assert [(top / "etc" / name).read_bytes() for name in "ab"] == [b"old a", b"old b"]
+    with owned.Batch() as batch:
+        batch.add(str(top / "etc/a"), b"new", 0o644)
+        batch.add(str(top / "run/x"), b"new", 0o600)
+        batch.commit()
+    assert (names(top / "etc"), names(top / "run")) == (["a", "b"], ["x"])
+    assert (top / "etc/a").read_bytes() == (top / "run/x").read_bytes() == b"new"
 
 
 def test_moving_keeps_the_mode(top):

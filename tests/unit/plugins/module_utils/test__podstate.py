@@ -135,8 +135,8 @@ def test_canonical_image(image, canonical):
 def test_volatile_folders_and_files():
     text = "# header\nd /run/kubeha/haproxy 0755 99 99 -\nf /run/kubeha/haproxy/down 0644 99 99 - 1\nr /run/x\n"
     assert podstate.volatile(text) == [
-        podstate.Volatile("/run/kubeha/haproxy", True, 0o755, "99", "99"),
-        podstate.Volatile("/run/kubeha/haproxy/down", False, 0o644, "99", "99"),
+        podstate.Volatile("/run/kubeha/haproxy", True, 0o755, "99", "99", ""),
+        podstate.Volatile("/run/kubeha/haproxy/down", False, 0o644, "99", "99", "1"),
     ]
 
 

@@ -8,6 +8,7 @@ import grp
 import json
 import os
 import pwd
+import shutil
 import stat
 from hashlib import sha256
 
@@ -33,6 +34,7 @@ class FakeModule:
         self.params = params
         self.check_mode = check_mode
         self._diff = diff
+        self.warnings = []
 
     def exit_json(self, **result):
         raise Exit(result)
@@ -42,6 +44,9 @@ class FakeModule:
 
     def selinux_enabled(self):
         return False
+
+    def warn(self, warning):
+        self.warnings.append(warning)
 
 
 class Host:
@@ -60,9 +65,14 @@ class Host:
         for name, value in {
             "STATE": "/var/lib/kubeha", "STATE_LIST": "/var/lib/kubeha/files-%s.json",
             "STATE_PLAN": "/var/lib/kubeha/plan-%s.json",
-            "ADOPTED": "/var/lib/kubeha/adopted", "PREVIOUS": "/var/lib/kubeha/previous",
+            "PREVIOUS": "/var/lib/kubeha/previous", "OWN_FOLDER": "/etc/kubeha",
         }.items():
             monkeypatch.setattr(endpoint_files, name, self.path(value))
+        monkeypatch.setattr(endpoint_files._copies_io, "FOLDER", self.path("/var/lib/kubeha/adopted"))
+        monkeypatch.setattr(endpoint_files._hostview, "RUN", self.path("/run/kubeha"))
+        monkeypatch.setattr(endpoint_files._hostview, "DRAIN", self.path("/var/lib/kubeha/drain"))
+        for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
+            monkeypatch.setattr(endpoint_files.owned, name, value)
         monkeypatch.setattr(endpoint_files._podstate, "RUNNING", {
             "haproxy": str(self.running), "keepalived": str(root / "run/keepalived.running")})
         monkeypatch.setattr(endpoint_files._podstate, "EXECUTION", {
@@ -272,19 +282,20 @@ def test_a_file_that_the_other_role_still_has_stays(host):
 
 
 def test_what_a_killed_run_wrote_is_known_to_the_next(host, monkeypatch):
-    put = endpoint_files.Deployment._put
+    rename = os.rename
 
-    def killed(self, file):
-        put(self, file)
-        raise KeyboardInterrupt
+    def killed(*names, **folders):
+        rename(*names, **folders)
+        if names[1] == "hook":
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(endpoint_files.Deployment, "_put", killed)
-    module = FakeModule({"role": "haproxy", "files": host.files(hook="#!/bin/bash\n", haproxy=OURS),
-                         "state": "present", "adopt": False, "keep_stale": False,
-                         "sealed": None})
-    with pytest.raises(KeyboardInterrupt):
-        endpoint_files.Deployment(module).run()
-    monkeypatch.setattr(endpoint_files.Deployment, "_put", put)
+    # SIGKILL leaves no time to clean up.
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", killed)
+        patched.setattr(endpoint_files.owned.Batch, "_undo", lambda batch: None)
+        patched.setattr(endpoint_files.owned.Batch, "__exit__", lambda batch, *why: None)
+        with pytest.raises(KeyboardInterrupt):
+            host.run(host.files(hook="#!/bin/bash\n", haproxy=OURS))
     # The plan has changed meanwhile: what is left over goes.
     assert host.run(host.files(haproxy=OURS))["removed_files"] == [host.path("/usr/libexec/hook")]
 
@@ -446,9 +457,9 @@ def test_a_new_file_is_never_readable_by_more_than_those_who_may(host, monkeypat
     modes = []
     rename = os.rename
 
-    def watched(source, target):
-        modes.append((os.path.basename(target), stat.S_IMODE(os.stat(source).st_mode)))
-        rename(source, target)
+    def watched(source, target, src_dir_fd=None, dst_dir_fd=None):
+        modes.append((os.path.basename(target), stat.S_IMODE(os.stat(source, dir_fd=src_dir_fd).st_mode)))
+        rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     monkeypatch.setattr(os, "rename", watched)
     host.run(host.files(keepalived=OURS), role="keepalived")
@@ -529,15 +540,14 @@ class PodHost(Host):
         monkeypatch.setattr(
             endpoint_files._host_io, "program_inside", lambda process: (["nsenter", "-t", "7"], "/bin/haproxy"))
         self.binary("sh", "exec /bin/sh \"$@\"")
-        # The real one would need root; like it, this one is told the file and not what to make.
-        self.binary("systemd-tmpfiles", "echo tmpfiles $2 >>%s; mkdir -p %s" % (self.calls, self.folder))
         self.binary("nsenter", "echo \"$@\" >>%s; exit 0" % self.calls)
 
     def pod_files(self, config="one\n", execution="e1", script="#!/bin/sh\nexit 0\n"):
         owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
         contents = [
             ("tmpfiles", self.path("/etc/tmpfiles.d/kubeha.conf"), "0644",
-             OURS + "d %s 0755 %s %s -\n" % (self.folder, owner["owner"], owner["group"])),
+             OURS + "d {0} 0755 {1} {2} -\nf {0}/down 0644 {1} {2} - 1\n".format(
+                 self.folder, owner["owner"], owner["group"])),
             ("pod-script", self.path("/etc/kubeha/haproxy/run"), "0755", script),
             ("haproxy", self.config, "0644", OURS + config),
             ("manifest", self.manifest, "0600", MANIFEST % execution),
@@ -567,16 +577,17 @@ def fixture_node(tmp_path, monkeypatch):
 
 def test_a_pod_s_first_and_second_run(node):
     result = node.run(node.pod_files())
-    assert result["changed"] and result["folders_changed"] == [node.folder]
+    assert result["changed"] and result["folders_changed"] == [node.folder, node.folder + "/down"]
     # Nothing runs that could look at it; endpoint_pod sees whether it's good.
     assert not result["validated"] and node.config in result["not_validated"][0]
     assert not result["active"] and not result["pending_reload"] and not result["needs_restart"]
     assert read(node.manifest) == MANIFEST % "e1"
     assert stat.S_IMODE(os.stat(node.manifest).st_mode) == 0o600
-    assert node.called() == ["tmpfiles " + node.path("/etc/tmpfiles.d/kubeha.conf")]
+    down = os.path.join(node.folder, "down")
+    assert read(down) == "1" and stat.S_IMODE(os.stat(down).st_mode) == 0o644
     node.starts()
     again = node.run(node.pod_files())
-    assert not again["changed"] and again["active"] and again["validated"] and len(node.called()) == 1
+    assert not again["changed"] and again["active"] and again["validated"] and node.called() == []
 
 
 class WatchedHost(PodHost):
@@ -667,22 +678,21 @@ def test_a_watcher_that_cannot_be_started_is_said(watched):
 
 
 def test_folders_are_there_before_the_manifest(node, monkeypatch):
-    put = endpoint_files.Deployment._put
-    seen = {}
+    rename, seen = os.rename, {}
 
-    def watched(self, file):
-        seen[file.kind] = os.path.isdir(node.folder)
-        put(self, file)
+    def watched(*names, **folders):
+        seen[names[1]] = os.path.isdir(node.folder)
+        rename(*names, **folders)
 
-    monkeypatch.setattr(endpoint_files.Deployment, "_put", watched)
+    monkeypatch.setattr(os, "rename", watched)
     node.run(node.pod_files())
-    assert seen == {"tmpfiles": False, "pod-script": False, "haproxy": False, "manifest": True}
+    assert seen["kubeha-haproxy.yaml"]
 
 
 def test_a_folder_that_got_lost_is_a_change(node):
     node.run(node.pod_files())
-    os.rmdir(node.folder)
-    assert node.run(node.pod_files(), check_mode=True)["folders_changed"] == [node.folder]
+    shutil.rmtree(node.folder)
+    assert node.run(node.pod_files(), check_mode=True)["folders_changed"] == [node.folder, node.folder + "/down"]
     assert not os.path.exists(node.folder)
     assert node.run(node.pod_files())["changed"] and os.path.isdir(node.folder)
 
