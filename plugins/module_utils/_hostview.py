@@ -18,7 +18,7 @@ import math
 import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from . import _pods
+from . import _pods, _sandbox
 
 ROLES = ("haproxy", "keepalived")
 COMMON = "common"
@@ -269,16 +269,7 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
     execution = [
         "LimitNOFILE=%d" % nofile,
         "OOMScoreAdjust=-500",
-        "NoNewPrivileges=yes",
-        "ProtectHome=yes",
-        "ProtectSystem=full",
-        "ProtectKernelModules=yes",
-        "ProtectKernelTunables=yes",
-        "ProtectControlGroups=yes",
-        "LockPersonality=yes",
-        "RestrictRealtime=yes",
-        "RestrictSUIDSGID=yes",
-    ]
+    ] + _sandbox.haproxy(bind["port"] for endpoint in endpoints for bind in endpoint["haproxy"]["binds"])
     return {
         "globals": layout.haproxy_globals + _thread_limit(endpoints, layout) + [
             # HAProxy says it on its socket, which proves what it has loaded.
@@ -404,14 +395,7 @@ def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str, layout: Layou
         # The process that speaks VRRP reports its state too, not only the one that watches it.
         "NotifyAccess=all",
         "OOMScoreAdjust=-500",
-        "ProtectHome=yes",
-        # Not "full": 2.3 names its routing protocol in /etc/iproute2.
-        "ProtectSystem=yes",
-        "ProtectKernelModules=yes",
-        "ProtectControlGroups=yes",
-        "LockPersonality=yes",
-        "RestrictSUIDSGID=yes",
-    ]
+    ] + _sandbox.keepalived()
     restart_ms = max([_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"]],
                      default=1000)
     # Each is run once a second: endpoints that ask the same of this host's HAProxy share one.
@@ -459,24 +443,7 @@ def _release(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
         "manifest": _pods.manifest_path(endpoints[0]["manifest_dir"], "keepalived"),
         "vips": list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
                                    for instance in endpoint["instances"] for vip in instance["vips"])),
-        "sandbox": [
-            "CapabilityBoundingSet=CAP_NET_ADMIN",
-            "NoNewPrivileges=yes",
-            "ProtectSystem=strict",
-            "ProtectHome=yes",
-            "PrivateTmp=yes",
-            "PrivateDevices=yes",
-            "ProtectKernelModules=yes",
-            "ProtectKernelTunables=yes",
-            "ProtectControlGroups=yes",
-            "RestrictAddressFamilies=AF_NETLINK AF_UNIX",
-            "RestrictNamespaces=yes",
-            "RestrictRealtime=yes",
-            "RestrictSUIDSGID=yes",
-            "LockPersonality=yes",
-            "MemoryDenyWriteExecute=yes",
-            "SystemCallArchitectures=native",
-        ],
+        "sandbox": _sandbox.helper(["CAP_NET_ADMIN"], ["AF_NETLINK", "AF_UNIX"]),
     }
 
 

@@ -165,8 +165,11 @@ need_apt() {
     step "Installing packages: ${missing[*]}" -- _apt_install "${missing[@]}"
 }
 
+# Lists have a lock that apt doesn't wait for.
 _apt_install() {
     export DEBIAN_FRONTEND=noninteractive
+    exec 8>"$CACHE/apt.lock"
+    flock 8
     local options=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
     apt-get "${options[@]}" update || true
     apt-get "${options[@]}" install --yes --no-install-recommends "$@"

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Render plans of all kinds for the versions of one Debian release: cases.py FOLDER KEEPALIVED-VERSION HAPROXY-VERSION
 
-FOLDER/CASE/files.json has what `endpoint_files` is given on a host, secrets.json the secrets.
+FOLDER/CASE/files.json has what `endpoint_files` is given on a host, secrets.json the secrets. FOLDER/units.json has the
+units of ours that a host with static pods gets.
 """
 
 from __future__ import annotations
@@ -88,7 +89,16 @@ def main() -> int:
             (target / "names.json").write_text(json.dumps(
                 [endpoint["name"] for endpoint in plan["endpoints"] if host in _hostview.balancers(
                     {"endpoints": [endpoint]})]), encoding="utf-8")
+    (folder / "units.json").write_text(json.dumps(pod_units(keepalived, haproxy)), encoding="utf-8")
     return 0
+
+
+def pod_units(keepalived: str, haproxy: str) -> list[dict[str, Any]]:
+    plan = compute_plan({
+        "vip": VIPS["ipv4"], "mode": "static_pod", "keepalived_image": "k:" + keepalived,
+        "haproxy_image": "h:" + haproxy, "lb_hosts": list(HOSTS), "apiserver_hosts": list(HOSTS),
+    }, hosts(keepalived, haproxy), {})  # fmt: skip
+    return [entry for entry in _render.render_host(plan, HOSTS[0], ROLES) if entry["path"].endswith(".service")]
 
 
 if __name__ == "__main__":

@@ -59,14 +59,18 @@ FAULTS_OF_HAPROXY = {
     "a line at the end": lambda text: text + "nonsense\n",
     "a health check of nobody": lambda text: re.sub(r"nbsrv\([^)]*\)", "nbsrv(nobody)", text),
 }
+# What `systemd-analyze security` may find at most, from 0 (safe) to 10.
+EXPOSURE = {"haproxy.service": 2.5, "keepalived.service": 5.0}
+EXPOSURE_OF_OURS = 3.0
 problems: list[str] = []
 
 
 def main() -> int:
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     prepare()
-    cases = sorted(Path(sys.argv[1]).iterdir())
+    cases = sorted(path for path in Path(sys.argv[1]).iterdir() if path.is_dir())
     deploy_twice(cases)
+    expose(json.loads(Path(sys.argv[1], "units.json").read_text(encoding="utf-8")))
     counts = {"validated": 0, "started": 0, "broken": 0}
     for case in cases:
         files = load(case)
@@ -181,6 +185,25 @@ def deploy_twice(cases: list[Path]) -> None:
     left = [str(path) for folder in ("/var/lib", "/etc") for path in Path(folder).rglob(".*kubeha*")]
     if left:
         problems.append("left behind: %s" % left)
+
+
+def expose(units: list[dict]) -> None:
+    """What systemd says of the sandbox of each unit, with the drop-ins that were just deployed."""
+    version = int(re.findall(r"\d+", run("systemctl", "--version").stdout)[0])
+    if version < 250:
+        return
+    for entry in units:
+        Path(entry["path"]).write_text(entry["content"], encoding="utf-8")
+    ours = [path.name for path in Path("/etc/systemd/system").glob("kubeha*.service")]
+    if not ours:
+        problems.append("no unit of ours is there to be judged")
+    for unit, most in [*EXPOSURE.items(), *((name, EXPOSURE_OF_OURS) for name in ours)]:
+        said = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit).stdout
+        level = float(re.findall(r"Overall exposure level for \S+: ([\d.]+)", said)[0])
+        if level > most:
+            problems.append("systemd-analyze security: %s: %.1f, more than %.1f" % (unit, level, most))
+    for entry in units:
+        Path(entry["path"]).unlink()
 
 
 # The binaries' opinion
