@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PRIVATE to the collection. What systemd takes away from services: directives of systemd.exec(5), for their units.
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What systemd takes away from services: directives of systemd.exec(5), for their units.
 
 A directive that an older systemd doesn't know is ignored there with a line in the journal. The commands of a unit that
 begin with "+" run outside of it: the hook has to write below /run/kubeha.
