@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _secrets
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._piped import Piped
 
@@ -43,7 +43,7 @@ class ActionModule(Piped):
             files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))
             given = plain(args["secrets"])
             marks = _render.secret_placeholders(
-                plan, host, lambda: _known(given, task_vars, self._templar))
+                plan, host, lambda: _known(given, task_vars, self))
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
         module_args = {"role": args["role"], "state": args["state"], "adopt": args["adopt"],
@@ -59,7 +59,7 @@ class ActionModule(Piped):
         return result
 
 
-def _known(given: t.Any, task_vars: dict[str, t.Any], templar: t.Any) -> dict[str, dict[str, str]]:
+def _known(given: t.Any, task_vars: dict[str, t.Any], action: Piped) -> dict[str, dict[str, str]]:
     """The secrets in the variables, but VRRP's passwords as given where they are."""
-    found = secrets(collect(task_vars, templar).intent)
+    found = known_secrets(task_vars, action._templar, action._task)
     return {**found, "passwords": given} if given else found

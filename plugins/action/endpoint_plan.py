@@ -46,13 +46,16 @@ class ActionModule(ActionBase):
             return _refused(result, [Problem(
                 "inventory_empty", "inventory", None, "the inventory has no hosts, or can't be read",
                 "name an inventory that exists: -i FILE")], "The run")
+        strategy = str(self._task.get_play().strategy)
+        if args["gather"] != "plan" and not _in_order(strategy):
+            return _refused(result, [_out_of_order(strategy)], "The run")
         if args["gather"] == "named":
             return self._name(result, args["named"], task_vars or {})
         if args["intent"] is not None:
             intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
             problems: list[Problem] = []
         else:
-            found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan")
+            found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan", task=self._task)
             if args["gather"] == "members":
                 problems = _misnamed(found) + _in_play(found.lb_hosts, args, task_vars or {})
                 named, wrong = self._named(args["named"], found.lb_hosts, task_vars or {})
@@ -85,7 +88,7 @@ class ActionModule(ActionBase):
     def _name(self, result: dict[str, t.Any], variable: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Hosts that somebody named, members or not; ``all`` are the endpoint's balancers."""
         if _names.pieces(self._value(variable, task_vars)) == ["all"]:
-            found = collect(task_vars, self._templar)
+            found = collect(task_vars, self._templar, task=self._task)
             hosts, problems = found.lb_hosts, _misnamed(found)
         else:
             hosts, problems = self._named(variable, None, task_vars)
@@ -115,6 +118,19 @@ class ActionModule(ActionBase):
 def _refused(result: dict[str, t.Any], problems: list[Problem], subject: str) -> dict[str, t.Any]:
     result.update(failed=True, msg=str(PlanError(problems, subject)), problems=[item.to_dict() for item in problems])
     return result
+
+
+def _in_order(strategy: str) -> bool:
+    """Whether a strategy is linear, or made of it: debug, mitogen_linear."""
+    name = strategy.rpartition(".")[2]
+    return name in ("linear", "debug") or name.endswith("_linear")
+
+
+def _out_of_order(strategy: str) -> Problem:
+    return Problem(
+        "strategy_unsupported", "strategy", strategy,
+        "hosts are changed one after the other, which needs a strategy by which all hosts do a task before the next one "
+        "begins", "write strategy: linear for the play; ANSIBLE_STRATEGY and ansible.cfg set it, too")
 
 
 def _play(task_vars: dict[str, t.Any]) -> list[str]:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _render, _secrets
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import controller_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 # Lists what we wrote: so nothing else is ever removed.
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
             names, registries = _hostview.secret_endpoints(plan, host), _hostview.secret_registries(plan, host)
             if names or registries:
                 if known is None:
-                    known = secrets(collect(task_vars, self._templar).intent)
+                    known = known_secrets(task_vars, self._templar, self._task)
                 passwords, logins = known["passwords"], known["registries"]
                 marks = {_hostview.placeholder(name): passwords[name] for name in names if passwords.get(name)}
                 marks.update((_hostview.image_placeholder(name), logins[name])

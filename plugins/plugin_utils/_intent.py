@@ -10,13 +10,14 @@ Values leave here as plain Python types, because the plan knows nothing of tags,
 
 from __future__ import annotations
 
+import copy
 import datetime
 import difflib
 import typing as t
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, show
-from ansible_collections.kubeha.apiserver.plugins.module_utils._names import pieces
+from ansible_collections.kubeha.apiserver.plugins.module_utils._names import from_json, pieces
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
@@ -34,6 +35,9 @@ OTHER_VARIABLES = frozenset({
 })
 
 
+# What says which endpoints and members there are.
+STRUCTURE = ("vip", "list", "lb_hosts", "apiserver_hosts")
+
 _SECRETS = ("password", "image_auth")
 
 
@@ -49,16 +53,15 @@ class Collected(t.NamedTuple):
     warnings: list[str]
 
 
-def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True) -> Collected:
-    """Gather intent, hosts and stored plans as seen by the host that runs the task.
+def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, task: t.Any = None) -> Collected:
+    """Gather intent, hosts and stored plans: the same whoever of the play's hosts runs ``task``, and under any --limit.
 
     Without ``asked``, what members outside of this play were asked before doesn't count: they are to be asked again.
-    The intent belongs to the endpoint, not to a host: where several balancers define a variable they must agree.
+    The intent belongs to the endpoint, not to a host: where several hosts define a variable they must agree.
     """
-    reader = _Reader(task_vars, templar)
-    intent = reader.intent()
-    lb_hosts, apiserver_hosts = _members(intent, task_vars.get("groups", {}))
-    reader.require_agreement(lb_hosts)
+    reader = _Reader(task_vars, templar, task)
+    intent, lb_hosts, apiserver_hosts = reader.intent()
+    reader.require_agreement(lb_hosts, apiserver_hosts)
     members = list(dict.fromkeys(lb_hosts + apiserver_hosts))
     observed = reader.observations(members, asked)
     hosts = {name: reader.host(name, observed.get(name, {})) for name in members if reader.knows(name)}
@@ -66,6 +69,11 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True) 
         name: spoken(info["deployed"]["plan"], info["deployed"].get("speaks")) for name, info in observed.items()
         if isinstance(info.get("deployed"), Mapping) and info["deployed"].get("plan")}
     return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
+
+
+def known_secrets(task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -> dict[str, dict[str, str]]:
+    """The secrets in the variables, whoever runs ``task``."""
+    return secrets(_Reader(task_vars, templar, task).intent()[0])
 
 
 def secrets(intent: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
@@ -114,47 +122,73 @@ def kind_of(value: t.Any) -> str:
 class _Reader:
     """Variables of the current host and of the other members, templated where needed."""
 
-    def __init__(self, task_vars: Mapping[str, t.Any], templar: t.Any) -> None:
+    def __init__(self, task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -> None:
         self.task_vars = task_vars
         self.templar = templar
+        self.task = task
         self.hostvars = task_vars["hostvars"]
         self.current = str(task_vars["inventory_hostname"])
         self.problems: list[Problem] = []
         self._raw: dict[str, Mapping[str, t.Any]] = {}
+        self._views: dict[str, tuple[Mapping[str, t.Any], t.Any]] = {}
 
-    def intent(self) -> dict[str, t.Any]:
-        """The intent as the current host sees it; from the members where it sees none."""
-        if "endpoint_vip" in self.task_vars or "endpoint_list" in self.task_vars:
-            source: t.Callable[[str], t.Any] = self._own
-        else:
-            holder = next((name for name in self._candidates()
-                           if "endpoint_vip" in self.raw(name) or "endpoint_list" in self.raw(name)), None)
-            source = self._own if holder is None else lambda name: self._of(holder, name)
-        found = {}
-        for key in INTENT_KEYS:
-            value = source(_variable(key))
-            if value is not _ABSENT:
-                found[key] = value
-        return found
+    def intent(self) -> tuple[dict[str, t.Any], list[str], list[str]]:
+        """The intent, its balancers and its API servers."""
+        groups = self.task_vars.get("groups", {})
+        intent = self.structure()
+        intent.update(self.details(*_members(copy.deepcopy(intent), groups)))
+        return intent, *_members(intent, groups)
 
-    def require_agreement(self, lb_hosts: Sequence[str]) -> None:
-        """Record a problem for every balancer whose variables say something else than the first that says anything."""
-        for key in INTENT_KEYS:
+    def structure(self) -> dict[str, t.Any]:
+        """Those keys of the intent that say which endpoints and members there are, from the first host that has each;
+        of all hosts that this play is for, whatever --limit says."""
+        everybody = self._everybody()
+        self._hosts = self._audience(everybody)
+        # A play for hosts that don't see the intent, as for workers.
+        if not any(_variable(key) in self.task_vars or any(_variable(key) in self.raw(host) for host in self._hosts)
+                   for key in ("vip", "list")):
+            self._hosts = everybody
+        writers = {key: [host for host in self._hosts if _variable(key) in self.raw(host)] for key in STRUCTURE}
+        spokesman = next((hosts[0] for key in ("vip", "list") for hosts in [writers[key]] if hosts), self.current)
+        return self._seen({key: hosts[0] if hosts else spokesman for key, hosts in writers.items()})
+
+    def details(self, lb_hosts: Sequence[str], apiserver_hosts: Sequence[str]) -> dict[str, t.Any]:
+        """All other keys: from the first member that has each, balancers before API servers."""
+        members = [host for host in dict.fromkeys([*lb_hosts, *apiserver_hosts]) if self.knows(host)]
+        spokesman = members[0] if members else self.current
+        return self._seen({
+            key: next((host for host in members if _variable(key) in self.raw(host)), spokesman)
+            for key in INTENT_KEYS if key not in STRUCTURE})
+
+    def require_agreement(self, lb_hosts: Sequence[str], apiserver_hosts: Sequence[str]) -> None:
+        """Record a problem for every host whose variables say something else than the first that says anything."""
+        balancers = [host for host in lb_hosts if self.knows(host)]
+        members = list(dict.fromkeys(balancers + [host for host in apiserver_hosts if self.knows(host)]))
+        everybody = list(dict.fromkeys(members + self._hosts))
+        # Hosts of another cluster; what else they say of it is not said.
+        elsewhere: set[str] = set()
+        for key in (*STRUCTURE, *(key for key in INTENT_KEYS if key not in STRUCTURE)):
             name = _variable(key)
-            said = [(host, self.raw(host)[name]) for host in lb_hosts if self.knows(host) and name in self.raw(host)]
-            if len(said) < 2:
-                continue
-            first_host, first = said[0]
+            # API servers may have a HAProxy of their own; who is no member can have an intent nevertheless.
+            concerned = everybody if key in STRUCTURE else members if name.startswith("endpoint_") else balancers
+            said = [(host, self.raw(host)[name]) for host in concerned if name in self.raw(host)]
+            others = set()
             for host, value in said[1:]:
+                first_host, first = said[0]
+                if host in elsewhere and key not in ("vip", "list"):
+                    continue
                 if (value is first or value == first) and not _is_template(value):
                     continue
-                if self._of(host, name) != self._of(first_host, name):
-                    self.problems.append(Problem(
-                        code="intent_differs", where="%s: %s" % (host, name),
-                        value=HIDDEN if name.endswith(_SECRETS) else show(self._of(host, name)),
-                        rule="one endpoint has one intent: every balancer has to see the same value as %s" % first_host,
-                        fix="set %s once, for the group of balancers; hosts that differ by endpoint go into hosts: of "
-                            "endpoint_list" % name))
+                found, expected = self._of(host, name), self._of(first_host, name)
+                if found == expected:
+                    continue
+                if host not in members:
+                    elsewhere.add(host)
+                    # One of a group is enough to name it.
+                    if str(found) in others:
+                        continue
+                    others.add(str(found))
+                self.problems.append(_differs(host, name, found, first_host, expected, host in members))
 
     def observations(self, members: Sequence[str], asked: bool) -> dict[str, Mapping[str, t.Any]]:
         """What endpoint_info returned for each member: in this play, or asked on behalf of it."""
@@ -206,15 +240,50 @@ class _Reader:
             self._raw[name] = self.hostvars.raw_get(name)
         return self._raw[name]
 
-    def _candidates(self) -> list[str]:
+    def _everybody(self) -> list[str]:
+        """All hosts, those of the default groups first."""
         groups = self.task_vars.get("groups", {})
-        order = [name for group in DEFAULT_LB_GROUPS for name in groups.get(group, [])]
-        return list(dict.fromkeys(order + list(groups.get("all", []))))
+        names = [name for group in (*DEFAULT_LB_GROUPS, "all") for name in groups.get(group, [])]
+        return [str(name) for name in dict.fromkeys(names) if self.knows(name)]
 
-    def _own(self, name: str) -> t.Any:
-        if name not in self.task_vars:
-            return _ABSENT
-        return self._template(self.task_vars[name], self.current, name, self.templar.template)
+    def _audience(self, everybody: list[str]) -> list[str]:
+        """Those that the play is for, whether or not --limit leaves them out."""
+        inventory = getattr(self.hostvars, "_inventory", None)
+        if self.task is None or inventory is None:
+            return everybody
+        found = inventory.get_hosts(self.task.get_play().hosts, ignore_limits=True, ignore_restrictions=True)
+        wanted = {str(host.name) for host in found}
+        return [name for name in everybody if name in wanted]
+
+    def _seen(self, hosts: Mapping[str, str]) -> dict[str, t.Any]:
+        """Each key's value as the host sees it that is named for it."""
+        found = {}
+        for key, host in hosts.items():
+            name = _variable(key)
+            variables, template = self._view(host)
+            value = self._template(variables[name], host, name, template) if name in variables else _ABSENT
+            if value is not _ABSENT:
+                found[key] = value if name.endswith(_SECRETS) else from_json(value)
+        return found
+
+    def _view(self, host: str) -> tuple[Mapping[str, t.Any], t.Callable[[t.Any], t.Any]]:
+        """All variables as they would be if ``host`` ran this task: those of the play and the role, too."""
+        if host not in self._views:
+            self._views[host] = self._make_view(host)
+        return self._views[host]
+
+    def _make_view(self, host: str) -> tuple[Mapping[str, t.Any], t.Callable[[t.Any], t.Any]]:
+        if host == self.current:
+            return self.task_vars, self.templar.template
+        manager = getattr(self.hostvars, "_variable_manager", None)
+        if self.task is None or manager is None:
+            raw = self.raw(host)
+            # Not of this host alone is what is nowhere in the inventory: a default, or the play's.
+            shared = {name: value for name, value in self.task_vars.items() if name not in self.raw(self.current)}
+            return {**shared, **raw}, self.templar.template
+        variables = manager.get_vars(
+            play=self.task.get_play(), host=self.hostvars._inventory.get_host(host), task=self.task)
+        return variables, self.templar.copy_with_new_env(available_variables=variables).template
 
     def _of(self, host: str, name: str) -> t.Any:
         if name not in self.raw(host):
@@ -244,6 +313,21 @@ class _Absent:
 
 
 _ABSENT = _Absent()
+
+
+def _differs(host: str, name: str, value: t.Any, first: str, expected: t.Any, member: bool) -> Problem:
+    hidden = name.endswith(_SECRETS)
+    if member or hidden or name not in ("endpoint_vip", "endpoint_list"):
+        return Problem(
+            code="intent_differs", where="%s: %s" % (host, name), value=HIDDEN if hidden else show(value),
+            rule="one endpoint has one intent: every balancer has to see the same value as %s" % first,
+            fix="set %s once, for the group of balancers; hosts that differ by endpoint go into hosts: of "
+                "endpoint_list" % name)
+    return Problem(
+        code="intent_several", where="%s: %s" % (host, name), value=show(value),
+        rule="%s has %s: a run has one intent, and whoever comes first must not decide which" % (first, show(expected)),
+        fix="write one endpoint_list for all of these hosts, with name, vip, lb_hosts and apiserver_hosts in each "
+            "entry; or give each cluster an inventory of its own")
 
 
 def _variable(key: str) -> str:

@@ -11,7 +11,8 @@ set -eu
 refused() {
     local codes=$1 playbook=$2 output code
     shift 2
-    if output=$(ansible-playbook "kubeha.apiserver.$playbook" "$@" 2>&1); then
+    [[ $playbook == */* ]] || playbook=kubeha.apiserver.$playbook
+    if output=$(ansible-playbook "$playbook" "$@" 2>&1); then
         echo "$output"
         echo "$playbook $*: it ended well"
         exit 1
@@ -19,7 +20,7 @@ refused() {
     for code in $codes; do
         grep -qF "[$code]" <<<"$output" || { echo "$output"; echo "$playbook $*: not $code"; exit 1; }
     done
-    if grep -qE 'Traceback|UNREACHABLE|/nowhere/python|Ask|Look at' <<<"$output"; then
+    if grep -qE 'Traceback|UNREACHABLE|/nowhere/python|Observe|Look at' <<<"$output"; then
         echo "$output"
         echo "$playbook $*: a host was contacted"
         exit 1
@@ -51,3 +52,20 @@ refused hosts_missing plan "${on[@]}" -e endpoint_lb_hosts=nobody
 # No host is made up.
 refused host_unknown site "${on[@]}" -e endpoint_lb_hosts=cp1,cp2,cp-3
 refused host_unknown status "${on[@]}" -e '{"endpoint_lb_hosts": "[\"cp1\", \"cp-3\"]"}'
+
+# Two clusters: whoever comes first in the inventory, or is left by --limit, doesn't decide.
+refused intent_several plan -i two.yml
+refused intent_several site -i two.yml --limit beta
+
+# The same plan, whoever is left by --limit: the balancers' group alone says who balances, and on which port.
+for limit in all mine_2 mine_2,cp1; do
+    ansible-playbook kubeha.apiserver.plan -i balancers.yml --limit "$limit" -e "endpoint_plan_file=$PWD/$limit.json"
+    cmp all.json "$limit.json"
+done
+grep -q '"port": 7443' all.json
+grep -q '"host": "mine_1"' all.json
+rm ./*.json
+
+# Where each host goes its own way, nothing is done one after the other.
+ANSIBLE_STRATEGY=free refused strategy_unsupported site "${on[@]}"
+ANSIBLE_STRATEGY=ansible.builtin.host_pinned refused strategy_unsupported ./roles.yml "${on[@]}"

@@ -108,6 +108,37 @@ def test_balancers_that_disagree_are_all_named():
     assert "two" not in str([problem.to_dict() for problem in problems])
 
 
+def test_two_clusters_are_no_single_intent():
+    hosts = {"a1": {"endpoint_vip": "198.51.100.100", "endpoint_lb_hosts": "alpha"},
+             "b1": {"endpoint_vip": "198.51.100.200", "endpoint_lb_hosts": "beta"},
+             "b2": {"endpoint_vip": "198.51.100.200", "endpoint_lb_hosts": "beta"}}
+    groups = {"kube_control_plane": [], "alpha": ["a1"], "beta": ["b1", "b2"]}
+    for current in hosts:
+        found = gather(hosts, groups, current=current)
+        assert [(item.code, item.where, item.value) for item in found.problems] == [
+            ("intent_several", "b1: endpoint_vip", "198.51.100.200")]
+        assert "a1 has 198.51.100.100" in found.problems[0].rule
+        assert "endpoint_list" in found.problems[0].fix
+
+
+@pytest.mark.parametrize("current", ["bastion", "cp1", "lb1", "lb2"])
+def test_whoever_reads_it_the_intent_is_the_same(current):
+    hosts = {"bastion": {}, "cp1": {}, "lb1": {"endpoint_lb_hosts": "balancers", "endpoint_port": 7443}}
+    for variables in hosts.values():
+        variables["endpoint_vip"] = "198.51.100.100"
+    hosts["lb2"] = dict(hosts["lb1"])
+    found = gather(hosts, {"kube_control_plane": ["cp1"], "balancers": ["lb1", "lb2"]}, current=current)
+    assert (found.lb_hosts, found.intent["port"], found.problems) == (["lb1", "lb2"], 7443, [])
+
+
+@pytest.mark.parametrize("text", ['["cp3","cp1"]', "cp3,cp1", [" cp3", "cp1 "]])
+def test_a_list_in_a_text_is_that_list(text):
+    found = gather(three(endpoint_vip='["198.51.100.100"]', endpoint_lb_hosts=text, endpoint_auth_password='["x"]'))
+    assert found.lb_hosts == ["cp3", "cp1"]
+    assert found.intent["vip"] == ["198.51.100.100"]
+    assert found.intent["auth_password"] == '["x"]'
+
+
 def test_a_template_that_fails_is_a_problem():
     found = gather(three(endpoint_vip="{{ undefined_thing }}"))
     assert [problem.code for problem in found.problems] == ["template_failed"]
