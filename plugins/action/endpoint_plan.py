@@ -129,8 +129,8 @@ def _in_order(strategy: str) -> bool:
 def _out_of_order(strategy: str) -> Problem:
     return Problem(
         "strategy_unsupported", "strategy", strategy,
-        "hosts are changed one after the other, which needs a strategy by which all hosts do a task before the next one "
-        "begins", "write strategy: linear for the play; ANSIBLE_STRATEGY and ansible.cfg set it, too")
+        "hosts are changed one after the other, which needs a strategy by which all hosts do a task before the next "
+        "one begins", "write strategy: linear for the play; ANSIBLE_STRATEGY and ansible.cfg set it, too")
 
 
 def _play(task_vars: dict[str, t.Any]) -> list[str]:
