@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import Malformed, parse_ip
+from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import IpPacket, Malformed, parse_ip, text_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._reach import probe_of
-from ansible_collections.kubeha.apiserver.plugins.module_utils._vrrp import GROUPS, Advert, advert_of
+from ansible_collections.kubeha.apiserver.plugins.module_utils._vrrp import GROUPS, Advert, advert_of, claimed_vrid
 
 FAMILIES = tuple(GROUPS)
 # A network that is flooded with inventions must not fill the memory.
@@ -20,6 +20,7 @@ _ROUTERS_LIMIT = 2048
 _PRIORITIES_LIMIT = 8
 _ADDRESSES_LIMIT = 1024
 _SOURCES_LIMIT = 8
+_REJECTED_LIMIT = 256
 # How many intervals of a router are listened to.
 _INTERVALS = 3
 
@@ -35,25 +36,35 @@ class _Router:
     addresses: Set[str] = field(default_factory=set)
 
 
+class _Rejected(NamedTuple):
+    """One kind of packet that isn't believed, from one sender. Fields are None where it doesn't even have those."""
+
+    mac: str
+    reason: str
+    family: Optional[str] = None
+    source: Optional[str] = None
+    virtual_router_id: Optional[int] = None
+
+
 class Heard:
     def __init__(self) -> None:
         self._routers: Dict[Tuple[Any, ...], _Router] = {}
         self._malformed: Dict[str, int] = {}
         self._malformed_from: Dict[str, None] = {}
+        self._rejected: Dict[_Rejected, int] = {}
 
     def add(self, data: bytes, mac: str, now: float) -> None:
         """One IP packet as it came off the wire, from whatever sent it."""
+        packet: Optional[IpPacket] = None
         try:
             packet = parse_ip(data)
             if probe_of(packet) is not None:
                 return
             advert = advert_of(packet)
         except Malformed as error:
-            self._malformed[error.reason] = self._malformed.get(error.reason, 0) + 1
-            if len(self._malformed_from) < _SOURCES_LIMIT:
-                self._malformed_from[mac] = None
+            self._reject(error.reason, mac, packet)
             return
-        key = (advert.family, advert.version, advert.vrid, advert.source, mac, advert.multicast)
+        key = (advert.family, advert.version, advert.vrid, advert.source, mac, advert.multicast, advert.auth)
         router = self._routers.get(key)
         if router is None:
             if len(self._routers) >= _ROUTERS_LIMIT:
@@ -68,6 +79,16 @@ class Heard:
         if len(router.addresses) < _ADDRESSES_LIMIT:
             router.addresses.update(advert.addresses)
 
+    def _reject(self, reason: str, mac: str, packet: Optional[IpPacket]) -> None:
+        self._malformed[reason] = self._malformed.get(reason, 0) + 1
+        if len(self._malformed_from) < _SOURCES_LIMIT:
+            self._malformed_from[mac] = None
+        kind = _Rejected(mac, reason)
+        if packet is not None:
+            kind = _Rejected(mac, reason, packet.family, text_of(packet.source), claimed_vrid(packet))
+        if kind in self._rejected or len(self._rejected) < _REJECTED_LIMIT:
+            self._rejected[kind] = self._rejected.get(kind, 0) + 1
+
     def until(self, earliest: float, latest: float) -> float:
         """When to stop listening, for three intervals of all that was heard."""
         wanted = [router.first + _INTERVALS * router.advert.interval for router in self._routers.values()]
@@ -79,6 +100,7 @@ class Heard:
             "routers": [_described(router) for router in routers],
             "malformed": dict(sorted(self._malformed.items())),
             "malformed_from": list(self._malformed_from),
+            "rejected": [dict(kind._asdict(), count=count) for kind, count in self._rejected.items()],
             "free": {family: self._free(family) for family in FAMILIES},
         }
 

@@ -6,7 +6,8 @@
 """VRRP adverts, version 2 (RFC 3768) and 3 (RFC 9568), over IPv4 and IPv6.
 
 Strict about what every implementation agrees on, tolerant where they are known to differ: whether version 3's checksum
-covers a pseudo header over IPv4, and of which destination (keepalived's old unicast form); how long version 2 is.
+covers a pseudo header over IPv4, and of which destination (keepalived's old unicast form); whether it covers what
+follows the advert (keepalived's HMAC isn't covered over IPv4); how long version 2 is.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ REASONS = (
 )
 
 _HEADER = struct.Struct("!BBBBHH")
+# What keepalived 2.4 appends: scheme, key, zeros; seconds, fraction and counter; 16 bytes of HMAC-SHA256.
+_HMAC_TRAILER = struct.Struct("!BBHIHH16s")
+_HMAC_SHA256 = 1
 _AUTH_DATA = 8
 _AUTH_NAMES = {0: "none", 1: "pass", 2: "ah"}
 _SIZES = {"ipv4": 4, "ipv6": 16}
@@ -103,13 +107,16 @@ def advert_of(packet: IpPacket) -> Advert:
     end = _HEADER.size + count * size
     if len(payload) < end:
         raise Malformed("length")
-    covered = _checksum_kind(payload, packet, version)
+    # What follows the advert may be covered or not. Version 2 has its 8 bytes of authentication within.
+    covered = _checksum_kind(payload, packet, version) or _checksum_kind(
+        payload[: end + (_AUTH_DATA if version == 2 else 0)], packet, version
+    )
     if covered is None:
         raise Malformed("checksum")
     if version == 2:
         interval, auth = float(timing & 0xFF), _auth_name(timing >> 8, authenticated)
     else:
-        interval, auth = (timing & 0x0FFF) / 100.0, "none" if len(payload) == end else "trailer"
+        interval, auth = (timing & 0x0FFF) / 100.0, _trailer_name(payload[end:])
     if interval == 0:
         raise Malformed("interval")
     multicast = is_multicast(packet.destination)
@@ -129,6 +136,17 @@ def advert_of(packet: IpPacket) -> Advert:
         auth=auth,
         checksum=covered,
     )
+
+
+def claimed_vrid(packet: IpPacket) -> Optional[int]:
+    """The virtual router ID of a packet that may be no advert: it's all that a router looks at before it reacts."""
+    payload = packet.payload
+    if packet.protocol == AH:
+        try:
+            payload = _after_authentication_header(payload)
+        except Malformed:
+            return None
+    return payload[1] if len(payload) > 1 else None
 
 
 def build_advert(
@@ -169,6 +187,17 @@ def _covered(payload: bytes, source: bytes, destination: bytes, kind: str) -> by
     if kind == "old_unicast":
         destination = pack(GROUPS["ipv4"])
     return pseudo_header(source, destination, len(payload), VRRP) + payload
+
+
+def _trailer_name(trailer: bytes) -> str:
+    """keepalived's HMAC, or whatever else another implementation may append."""
+    if not trailer:
+        return "none"
+    if len(trailer) == _HMAC_TRAILER.size:
+        scheme, _key, reserved, *_rest = _HMAC_TRAILER.unpack(trailer)
+        if scheme == _HMAC_SHA256 and reserved == 0:
+            return "hmac"
+    return "trailer"
 
 
 def _auth_name(number: int, authenticated: bool) -> str:

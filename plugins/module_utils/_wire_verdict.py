@@ -50,7 +50,12 @@ CODES: Dict[str, Tuple[str, str]] = {
     ),
     "vrrp_lossy": (WARNING, "a backup that misses adverts takes the VIP although the holder is well"),
     "vrrp_untested": (INFO, "a firewall between them would be noticed only when two members hold the VIP"),
-    "vrrp_malformed": (WARNING, "keepalived drops such packets too, and whoever sends them isn't heard"),
+    "vrrp_malformed": (WARNING, "no member believes such packets: whoever sends them isn't heard"),
+    "vrrp_stranger": (
+        WARNING,
+        "keepalived looks at every packet with this virtual router ID before it drops it; a flood of them costs it "
+        "time, and one that copies a member's adverts is believed where they carry no authentication",
+    ),
     "wire_untested": (WARNING, "conflicts there would be noticed only once the endpoint runs"),
 }
 
@@ -115,6 +120,20 @@ class _Wire:
                     self.macs.update(dict.fromkeys(macs, host))
         for host, macs in own.items():
             self.macs.update(dict.fromkeys(macs, host))
+        # MAC addresses that adverts of one source came from.
+        self.senders: Dict[str, Set[str]] = {}
+        for result in results.values():
+            for heard in _part(result, "scan").get("interfaces", {}).values():
+                for router in heard.get("routers", ()):
+                    self.senders.setdefault(router["source"], set()).add(router["mac"])
+        # VRRP version and authentication by member and virtual router ID, in this plan and in stored ones.
+        self.speech: List[Tuple[str, int, int, str]] = [
+            (member["host"], instance["virtual_router_id"], instance["vrrp_version"], endpoint["auth"])
+            for given in (plan, *(deployed or {}).values())
+            for endpoint in given.get("endpoints", ())
+            for instance in endpoint["instances"]
+            for member in instance["members"]
+        ]
         # VRIDs that stored plans give to an address.
         self.stored: Set[Tuple[str, int, str]] = {
             (host, instance["virtual_router_id"], vip["address"])
@@ -207,6 +226,11 @@ def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> 
     text = _router_text(router, who)
     if same_vrid and 255 in router["priorities"] and _is_heard(endpoint, router):
         return _Group("vrid_priority_255", name, text, _router_fix(wire, instance, who))
+    if same_vrid and who is not None:
+        other = _other_speech(wire, who, router)
+        if other:
+            interface = next(member["interface"] for member in instance["members"])
+            return _Group("vrrp_stranger", name, "%s, %s" % (text, other), _stranger_fix(interface))
     if who is not None and _is_explained(wire, who, router, taken, same_vrid):
         return None
     if same_vrid:
@@ -214,6 +238,18 @@ def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> 
         return _Group(code, name, text, _router_fix(wire, instance, who))
     fix = "stop what holds %s on %s, or choose another endpoint_vip" % (_listed(taken), who or "that router")
     return _Group("vip_under_other_vrid", name, text, fix)
+
+
+def _other_speech(wire: _Wire, who: str, router: Plan) -> str:
+    """How adverts in a member's name differ from those that it sends itself; empty where they may be its own."""
+    owner = wire.macs.get(router["mac"])
+    if owner != who and any(wire.macs.get(mac) == who for mac in wire.senders[router["source"]]):
+        return "from %s, which isn't its own" % ("%s's MAC address" % owner if owner else "MAC %s" % router["mac"])
+    vrid = router["virtual_router_id"]
+    given = [(version, auth) for host, number, version, auth in wire.speech if (host, number) == (who, vrid)]
+    if given and wire.deployed is not None and who in wire.results and (router["version"], router["auth"]) not in given:
+        return "which isn't what it was given: VRRPv%d, authentication %s" % given[0]
+    return ""
 
 
 def _is_explained(wire: _Wire, who: str, router: Plan, taken: Sequence[str], same_vrid: bool) -> bool:
@@ -234,11 +270,12 @@ def _is_heard(endpoint: Plan, router: Plan) -> bool:
 def _router_text(router: Plan, who: Optional[str]) -> str:
     addresses = list(router["addresses"])
     shown = _listed(addresses[:_NAMED]) if addresses else "no address"
-    return "%s advertises virtual router %d by %s, VRRPv%d, priority %s, every %g s, for %s" % (
+    return "%s advertises virtual router %d by %s, VRRPv%d%s, priority %s, every %g s, for %s" % (
         "%s (%s)" % (who, router["source"]) if who else "%s (MAC %s)" % (router["source"], router["mac"]),
         router["virtual_router_id"],
         router["destination"],
         router["version"],
+        "" if router["auth"] == "none" else ", authentication %s" % router["auth"],
         _listed([str(priority) for priority in router["priorities"] or [router["priority"]]]),
         router["interval"],
         shown,
@@ -256,26 +293,57 @@ def _router_fix(wire: _Wire, instance: Plan, who: Optional[str]) -> str:
 
 
 def _malformed(wire: _Wire) -> List[Finding]:
-    kinds: Dict[Tuple[str, Tuple[str, ...]], Dict[str, None]] = {}
-    senders: Dict[Tuple[str, Tuple[str, ...]], Dict[str, None]] = {}
+    """Packets that are no adverts: those with one of our virtual router IDs reach keepalived, the others nobody."""
+    seen: Dict[Tuple[str, str, Optional[int]], Dict[str, None]] = {}
+    hosts: Dict[Tuple[str, str, Optional[int]], Dict[str, None]] = {}
     for host, result in wire.results.items():
         for interface, heard in _part(result, "scan").get("interfaces", {}).items():
-            if heard.get("malformed"):
-                key = (interface, tuple(heard["malformed"]))
-                kinds.setdefault(key, {})[host] = None
-                senders.setdefault(key, {}).update(dict.fromkeys(heard.get("malformed_from", ())))
-    findings = []
-    for (interface, reasons), hosts in kinds.items():
-        known = [_named(wire, mac) for mac in senders[interface, reasons]]
-        seen = "VRRP packets that can't be believed on %s, because of %s, from %s (heard by %s)" % (
+            for rejected in heard.get("rejected", ()):
+                key = (interface, _sender(wire, rejected), _planned_vrid(wire, host, interface, rejected))
+                seen.setdefault(key, {})[rejected["reason"]] = None
+                hosts.setdefault(key, {})[host] = None
+    findings: Dict[Tuple[str, Optional[int], Tuple[str, ...], Tuple[str, ...]], List[str]] = {}
+    for key, reasons in seen.items():
+        interface, sender, vrid = key
+        findings.setdefault((interface, vrid, tuple(sorted(reasons)), tuple(hosts[key])), []).append(sender)
+    result_: List[Finding] = []
+    for (interface, vrid, why, heard_by), senders in findings.items():
+        text = "VRRP packets%s that can't be believed on %s, because of %s, from %s (heard by %s)" % (
+            "" if vrid is None else " for virtual router %d" % vrid,
             interface,
-            _listed(list(reasons)),
-            _listed(known[:_NAMED]),
-            _listed(list(hosts)),
+            _listed(why),
+            _listed(senders[:_NAMED]),
+            _listed(heard_by),
         )
-        fix = "look at what sends them: `tcpdump -ni %s -vvv proto 112 or ip6 proto 112` shows them" % interface
-        findings.append(_finding("vrrp_malformed", seen, fix, next(iter(hosts))))
-    return findings
+        code = "vrrp_malformed" if vrid is None else "vrrp_stranger"
+        result_.append(_finding(code, text, _stranger_fix(interface), heard_by[0]))
+    return result_
+
+
+def _sender(wire: _Wire, rejected: Plan) -> str:
+    """Who sent it, by MAC address: that of the packet's source may be anybody's."""
+    named = _named(wire, rejected["mac"])
+    return named if rejected["source"] is None else "%s (%s)" % (rejected["source"], named)
+
+
+def _planned_vrid(wire: _Wire, host: str, interface: str, rejected: Plan) -> Optional[int]:
+    """The virtual router ID of a packet, if it's one that this host has there."""
+    return next(
+        (
+            instance["virtual_router_id"]
+            for _endpoint, instance, member in wire.members()
+            if (member["host"], member["interface"], instance["family"]) == (host, interface, rejected["family"])
+            and instance["virtual_router_id"] == rejected["virtual_router_id"]
+        ),
+        None,
+    )
+
+
+def _stranger_fix(interface: str) -> str:
+    return (
+        "stop what sends them (the switch knows the port of its MAC address): `tcpdump -eni %s -vvv 'ip proto 112 or "
+        "ip6 proto 112'` shows them" % interface
+    )
 
 
 # Who has the addresses

@@ -104,7 +104,10 @@ interfaces:
           type: list
           elements: str
         auth:
-          description: C(none), C(pass) or C(ah), which are VRRPv2's. C(trailer) if something follows a VRRPv3 advert.
+          description:
+            - C(none), C(pass) or C(ah), which are VRRPv2's.
+            - C(hmac) if what keepalived 2.4 appends for authentication follows a VRRPv3 advert, C(trailer) if something
+              else does.
           type: str
         checksum:
           description: What its checksum covers. C(plain), C(pseudo), or C(old_unicast) as keepalived's before 1.3.6.
@@ -120,6 +123,18 @@ interfaces:
       description: MAC addresses that they came from, some of them.
       type: list
       elements: str
+    rejected:
+      description:
+        - Who sent them, and what was wrong. C(source) and C(virtual_router_id) are null where the packet has none.
+      type: list
+      elements: dict
+      sample:
+        - mac: "02:00:00:00:00:21"
+          source: 198.51.100.21
+          family: ipv4
+          virtual_router_id: 100
+          reason: checksum
+          count: 3
     free:
       description: Virtual router IDs that nobody was heard to use, by family.
       type: dict

@@ -151,6 +151,11 @@ class Segment:
         self._processes.append(process)
         return process
 
+    @staticmethod
+    def run(namespace: str, function: t.Callable[..., t.Any], *args: t.Any) -> Process:
+        """Ends by itself; somebody waits for its result."""
+        return Process(namespace, function, *args)
+
     def keepalived(self, host: str, config: str, root: str | None = None) -> Keepalived:
         keepalived = Keepalived(self.namespace(host), config, root)
         self._processes.append(keepalived.process)

@@ -286,7 +286,7 @@ def test_malformed_packets_are_counted_and_believed_by_nobody(segment: Segment) 
     packet = _packets.build_ip(_packets.pack(source), _packets.pack(group), _packets.VRRP, bytes(payload))
     segment.process("rogue", advertise, packet, _packets.multicast_mac(_packets.pack(group)), 0.5)
     findings = judge(segment, segment.plan(HOSTS, vrrp_transport="multicast"))
-    assert codes(findings) == [("vrrp_malformed", "cp1")]
+    assert codes(findings) == [("vrrp_stranger", "cp1")]
     assert "checksum" in findings[0]["seen"] and segment.mac("rogue") in findings[0]["seen"]
 
 

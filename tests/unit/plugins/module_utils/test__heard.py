@@ -68,6 +68,39 @@ def test_malformed_packets_are_counted_by_reason():
     assert heard.result()["malformed_from"] == [MAC] and heard.result()["routers"] == []
 
 
+def test_who_sent_what_is_not_believed():
+    heard = Heard()
+    for _number in range(3):
+        heard.add(packet()[:-1] + b"\x99", MAC, 1)
+    heard.add(packet(source="198.51.100.22")[:-1] + b"\x99", MAC, 1)
+    heard.add(b"", MAC, 1)
+    sender = {"mac": MAC, "family": "ipv4", "virtual_router_id": 51, "reason": "checksum"}
+    assert heard.result()["rejected"] == [
+        dict(sender, source="198.51.100.21", count=3),
+        dict(sender, source="198.51.100.22", count=1),
+        {"mac": MAC, "family": None, "source": None, "virtual_router_id": None, "reason": "short", "count": 1},
+    ]
+
+
+def test_a_flood_of_senders_fills_no_memory():
+    heard = Heard()
+    for number in range(1000):
+        heard.add(packet(source="198.51.%d.%d" % divmod(number, 256))[:-1] + b"\x99", MAC, 1)
+    assert len(heard.result()["rejected"]) == 256 and heard.result()["malformed"] == {"checksum": 1000}
+
+
+def test_what_carries_an_hmac_is_a_router_and_its_virtual_router_id_is_taken():
+    trailer = bytes([1, 1, 0, 0]) + b"\0" * 24
+    payload = _vrrp.build_advert("198.51.100.21", "224.0.0.18", 3, 51, 150, 0.1, ["198.51.100.200"]) + trailer
+    heard = Heard()
+    source, group = packets.pack("198.51.100.21"), packets.pack("224.0.0.18")
+    heard.add(packets.build_ip(source, group, packets.VRRP, payload), MAC, 1)
+    heard.add(packet(), MAC, 1)
+    result = heard.result()
+    assert [router["auth"] for router in result["routers"]] == ["hmac", "none"]
+    assert result["malformed"] == {} and 51 not in result["free"]["ipv4"]
+
+
 def test_what_tests_reachability_is_neither_a_router_nor_malformed():
     source, group = packets.pack("198.51.100.21"), packets.pack("224.0.0.18")
     probe = _reach.build_probe(source, group, _reach.Probe(_reach.LINK, 0, 0, b"12345678"))

@@ -171,6 +171,51 @@ def test_unicast_may_come_through_routers():
     assert vrrp.parse_advert(packet(destination=PEERS["ipv4"], ttl=63)).ttl == 63
 
 
+# Scheme 1, key 1, zeros; a time and a counter; 16 bytes of HMAC: as keepalived 2.4.2 and newer append it.
+HMAC = bytes([1, 1, 0, 0]) + bytes(range(8)) + b"\xa5" * 16
+
+
+@pytest.mark.parametrize("covered", ["plain", "pseudo", "old_unicast"])
+def test_keepalived_appends_its_hmac_after_the_checksum_was_made(covered):
+    payload = vrrp.build_advert(
+        SOURCES["ipv4"], PEERS["ipv4"], 3, 50, 150, 0.1, VIPS["ipv4"], covered=covered) + HMAC
+    advert = vrrp.parse_advert(packet(destination=PEERS["ipv4"], payload=payload))
+    assert (advert.auth, advert.checksum, advert.vrid, advert.addresses) == ("hmac", covered, 50, tuple(VIPS["ipv4"]))
+
+
+def test_over_ipv6_the_kernel_has_the_checksum_cover_the_hmac():
+    blank = bytearray(vrrp.build_advert(SOURCES["ipv6"], PEERS["ipv6"], 3, 50, 150, 0.1, VIPS["ipv6"]) + HMAC)
+    blank[6:8] = b"\0\0"
+    header = packets.pseudo_header(
+        packets.pack(SOURCES["ipv6"]), packets.pack(PEERS["ipv6"]), len(blank), packets.VRRP)
+    blank[6:8] = packets.checksum(header + bytes(blank)).to_bytes(2, "big")
+    assert vrrp.parse_advert(packet("ipv6", PEERS["ipv6"], payload=bytes(blank))).auth == "hmac"
+
+
+@pytest.mark.parametrize("trailer", [
+    b"\0" * 4, b"\1" * 20, b"\2" + HMAC[1:], HMAC[:2] + b"\1" + HMAC[3:], HMAC + b"\0"])
+def test_another_trailer_that_the_checksum_leaves_out(trailer):
+    assert vrrp.parse_advert(packet(payload=V3 + trailer)).auth == "trailer"
+
+
+def test_a_trailer_makes_no_wrong_checksum_right():
+    assert refusal(packet(payload=V3[:6] + b"\x12\x34" + V3[8:] + HMAC)) == "checksum"
+
+
+@pytest.mark.parametrize("extra", [4, 28])
+def test_version_2_may_be_longer_than_its_authentication(extra):
+    assert vrrp.parse_advert(packet(payload=V2 + b"\7" * extra)).auth == "none"
+
+
+def test_the_virtual_router_id_of_what_is_no_advert():
+    def claimed(payload, protocol=packets.VRRP):
+        return vrrp.claimed_vrid(packets.parse_ip(packet(payload=payload, protocol=protocol)))
+
+    assert claimed(b"\xff\x32") == 50 and claimed(V3[:6] + b"\x12\x34" + V3[8:]) == 50
+    assert claimed(authentication_header(V2), packets.AH) == 50
+    assert claimed(b"\x31") is None and claimed(b"\x70\xff" + b"\0" * 40, packets.AH) is None
+
+
 def test_what_follows_an_advert_is_told():
     payload = changed(V3 + b"\0" * 16)
     assert vrrp.parse_advert(packet(payload=payload)).auth == "trailer"

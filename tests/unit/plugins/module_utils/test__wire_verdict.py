@@ -42,7 +42,7 @@ def clean(hosts=HOSTS, transport="unicast", began=1000.0):
             "scan": {
                 "seconds": 6.0,
                 "interfaces": {"eth0": {
-                    "routers": [], "malformed": {}, "malformed_from": [],
+                    "routers": [], "malformed": {}, "malformed_from": [], "rejected": [],
                     "free": {"ipv4": list(range(1, 256)), "ipv6": list(range(1, 256))}, "error": None}},
                 "error": None,
             },
@@ -213,14 +213,71 @@ def test_a_members_own_other_vrrp_instance_with_our_vrid():
     assert found(plan, results, {"cp2": old}) == []
 
 
+def reject(results, hosts, **changes):
+    rejected = {"mac": STRANGER, "family": "ipv4", "source": "198.51.100.21", "virtual_router_id": 7,
+                "reason": "checksum", "count": 3}
+    for host in hosts:
+        results[host]["scan"]["interfaces"]["eth0"]["rejected"].append(dict(rejected, **changes))
+    return results
+
+
 def test_malformed_packets():
-    results = clean()
-    for host in ("cp1", "cp3"):
-        heard = results[host]["scan"]["interfaces"]["eth0"]
-        heard.update(malformed={"checksum": 3, "ttl": 1}, malformed_from=[STRANGER, MACS["cp2"]])
+    results = reject(clean(), ("cp1", "cp3"))
+    reject(results, ("cp1", "cp3"), reason="ttl")
+    reject(results, ("cp1", "cp3"), mac=MACS["cp2"], source=None, family=None, virtual_router_id=None)
+    reject(results, ("cp1", "cp3"), mac=MACS["cp2"], source=None, family=None, virtual_router_id=None, reason="ttl")
     (finding,) = found(a_plan(), results)
     assert finding["code"] == "vrrp_malformed"
-    assert "checksum and ttl" in finding["seen"] and "MAC %s and cp2" % STRANGER in finding["seen"]
+    assert "checksum and ttl" in finding["seen"]
+    assert "198.51.100.21 (MAC %s) and cp2 (heard by cp1 and cp3)" % STRANGER in finding["seen"]
+
+
+@pytest.mark.parametrize("changes,code", [
+    ({}, "vrrp_stranger"),
+    ({"family": "ipv6", "source": "fe80::21"}, "vrrp_malformed"),  # another virtual router, with the same number
+    ({"mac": MACS["cp2"], "source": ADDRESSES["cp2"]}, "vrrp_stranger"),
+    ({"virtual_router_id": 101}, "vrrp_malformed"),
+])
+def test_packets_for_our_virtual_router_that_are_no_adverts(changes, code):
+    changes = dict({"virtual_router_id": 100, "reason": "version"}, **changes)
+    (finding,) = found(a_plan(), reject(clean(), HOSTS, **changes))
+    assert finding["code"] == code
+    assert changes.get("source", "198.51.100.21") in finding["seen"]
+    if code == "vrrp_stranger":
+        assert "for virtual router 100" in finding["seen"] and "because of version" in finding["seen"]
+
+
+def member(host, **changes):
+    return router(source=ADDRESSES[host], mac=MACS[host], addresses=[VIP], interval=0.1, **changes)
+
+
+@pytest.mark.parametrize("mac,named", [(STRANGER, "MAC %s" % STRANGER), (MACS["cp3"], "cp3's MAC address")])
+def test_adverts_with_a_members_address_from_another_machine(mac, named):
+    plan = a_plan("multicast")
+    stored = dict.fromkeys(HOSTS, plan)
+    assert found(plan, hear(clean(), dict(member("cp2"), mac=mac)), stored) == []  # of a network that changes MACs
+    (finding,) = found(plan, hear(clean(), member("cp2"), dict(member("cp2"), mac=mac)), stored)
+    assert finding["code"] == "vrrp_stranger" and named in finding["seen"] and ADDRESSES["cp2"] in finding["seen"]
+
+
+@pytest.mark.parametrize("changes", [{"auth": "hmac"}, {"version": 2, "auth": "pass"}, {"version": 2}])
+def test_a_member_that_speaks_otherwise_than_it_was_given(changes):
+    plan = a_plan("multicast")
+    results = hear(clean(), member("cp2", **changes))
+    (finding,) = found(plan, results, dict.fromkeys(HOSTS, plan))
+    assert finding["code"] == "vrrp_stranger" and "VRRPv3, authentication none" in finding["seen"]
+    assert ("authentication %s" % changes["auth"] if "auth" in changes else "VRRPv2") in finding["seen"]
+    # It may be what the plan that it still has says, and of others nobody knows.
+    old = copy.deepcopy(plan)
+    old["endpoints"][0]["auth"] = changes.get("auth", "none")
+    old["endpoints"][0]["instances"][0]["vrrp_version"] = changes.get("version", 3)
+    assert found(plan, results, {"cp2": old}) == []
+    assert found(plan, results) == []
+
+
+def test_the_authentication_of_a_router_is_shown():
+    (finding,) = found(a_plan("multicast"), hear(clean(), router(auth="hmac")))
+    assert finding["code"] == "vrid_in_use" and "VRRPv3, authentication hmac, priority" in finding["seen"]
 
 
 # Addresses
