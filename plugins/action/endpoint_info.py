@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host, expectation
 
 
@@ -19,6 +20,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        reach_delegate(self, task_vars)
         args = arguments_of_host(self._task, task_vars)
         plan = args.get("plan")
         if isinstance(plan, dict) and isinstance(plan.get("endpoints"), list) and "expect" not in args:

@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
 
 
 class ActionModule(ActionBase):
@@ -22,7 +23,9 @@ class ActionModule(ActionBase):
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
         super().run(tmp, task_vars)
+        reach_delegate(self, task_vars)
         args = dict(self._task.args)
         # This is a worker; the process that was started is its parent.
         args["owner"] = owner = _owner(os.getppid())

@@ -247,3 +247,20 @@ def test_each_promise_has_its_test(name: str) -> None:
     path, _colons, function = name.partition("::")
     assert name == "" or (ROOT / path).exists(), path
     assert not function or re.search(rf"^\s*def {re.escape(function)}\(", TEXTS[path], re.M), name
+
+
+def test_delegated_tasks_go_where_they_say() -> None:
+    """Ansible evaluates a delegate's variables with another host's name; what corrects it is called by the action."""
+    plugins = (ROOT / "plugins/action").glob("*.py")
+    careful = {path.stem for path in plugins if "reach_delegate(self" in path.read_text()}
+    blocks = [
+        block
+        for name, text in TEXTS.items()
+        if name.startswith(("roles/", "playbooks/")) and name.endswith(".yml")
+        for block in re.split(r"^ *- (?=name:)", text, flags=re.M)
+        if "delegate_to:" in block
+    ]
+    assert blocks
+    actions = {name for block in blocks for name in re.findall(r"^ *kubeha\.apiserver\.(\w+):", block, re.M)}
+    assert actions and actions <= careful
+    assert not [block for block in blocks if "ansible.builtin" in block]

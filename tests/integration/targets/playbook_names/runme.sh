@@ -69,3 +69,14 @@ rm ./*.json
 # Where each host goes its own way, nothing is done one after the other.
 ANSIBLE_STRATEGY=free refused strategy_unsupported site "${on[@]}"
 ANSIBLE_STRATEGY=ansible.builtin.host_pinned refused strategy_unsupported ./roles.yml "${on[@]}"
+
+# Who is asked on behalf of another is asked by its own variables, not by those of whoever asks.
+rm -f ssh.log
+ansible-playbook -i delegates.yml delegate.yml
+for way in 2:cp2.mgmt 3:cp3.mgmt 4:plain; do
+    grep -q "Port=220${way%:*} .*user-cp${way%:*}.* ${way#*:}.example.org" ssh.log
+done
+if grep 'cp1' ssh.log; then
+    exit 1
+fi
+rm ssh.log
