@@ -121,7 +121,7 @@ changed_files:
   elements: str
   sample: [/etc/haproxy/haproxy.cfg]
 removed_files:
-  description: Files of an earlier plan that were or would be removed.
+  description: Files of an earlier plan, and what a run that was killed has left, that were or would be removed.
   returned: success
   type: list
   elements: str
@@ -265,6 +265,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
@@ -307,6 +308,8 @@ SYSCTL_CONF = "/etc/sysctl.conf"
 # Of all that the collection sets.
 KERNEL_DEFAULT = "0"
 SOCKET_SECONDS = 1.0
+# Folders of configurations that were judged, and files that weren't whole yet.
+LEFTOVER = re.compile(r"\.(?:kubeha-(?:staging|check)-(?:(\d+)-)?\w+|.+\.kubeha-(\d+))\Z")
 # Somebody else's configuration isn't ours to show, and may hold secrets of any form.
 NOT_SHOWN = "(written by somebody else, not shown)\n"
 
@@ -353,6 +356,7 @@ class Found:
     folders: List[str]
     listed: List[str]
     units: List[str] = field(default_factory=list)
+    left: List[str] = field(default_factory=list)
     foreign_manifests: List[str] = field(default_factory=list)
     kept: List[str] = field(default_factory=list)
     foreign: List[str] = field(default_factory=list)
@@ -464,6 +468,7 @@ class Deployment:
                                         *map(copy_of, stale)] if copy]
         found.units = wanted_units(found.changed_files, planned)
         found.mended = our_folders(files)
+        found.left = leftovers(self.role, [*listed, *planned])
         if found.manifest:
             found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         # What serves goes on doing so until the host's turn comes.
@@ -542,7 +547,7 @@ class Deployment:
             return
         # Not in Ansible's own temporary folder: keepalived looks at its scripts as the user that will run them.
         parent = existing_parent(STATE)
-        staging = tempfile.mkdtemp(prefix=".kubeha-staging-", dir=parent)
+        staging = tempfile.mkdtemp(prefix=scratch_prefix("staging"), dir=parent)
         try:
             os.chmod(staging, 0o755)
             for file in found.files:
@@ -567,7 +572,7 @@ class Deployment:
         if process is None or running_execution(self.role) != _podstate.execution_of(manifest.content.decode()):
             found.not_validated.append("%s: no pod runs that could tell" % config.path)
             return
-        staging = tempfile.mkdtemp(prefix=".kubeha-check-", dir=os.path.dirname(config.path))
+        staging = tempfile.mkdtemp(prefix=scratch_prefix("check"), dir=os.path.dirname(config.path))
         try:
             os.chmod(staging, 0o755)
             path = os.path.join(staging, os.path.basename(config.path))
@@ -582,7 +587,7 @@ class Deployment:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _judge_script(self, file: File, found: Found) -> None:
-        with tempfile.TemporaryDirectory(prefix=".kubeha-staging-", dir=existing_parent(STATE)) as staging:
+        with tempfile.TemporaryDirectory(prefix=scratch_prefix("staging"), dir=existing_parent(STATE)) as staging:
             path = os.path.join(staging, os.path.basename(file.path))
             owned.write_new(path, file.tested, 0o600)
             self._judge(file, found, ["sh", "-n", path], staging, script_findings)
@@ -638,6 +643,7 @@ class Deployment:
     def _swap(self, found: Found) -> None:
         changed = found.changed_files
         owned.make_folder(STATE)
+        sweep(self.role, found.left)
         self._keep_originals(found)
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
         note_files(self.role, found.files, keep=[*found.listed, *(file.path for file in found.files)])
@@ -777,6 +783,7 @@ class Deployment:
             result["changed"] = bool(result["changed_files"] or result["removed_files"])
             sysctls = {**released_sysctls(result["removed_files"], files), **wanted_sysctls(files)}
             if not self.module.check_mode:
+                sweep(self.role, leftovers(self.role, [*read_list(self.role), *kept]))
                 changed = [file for file in files if file.changed]
                 for file in changed:
                     self._keep_copy(file.path)
@@ -808,6 +815,7 @@ class Deployment:
         copies = [copy for copy in map(copy_of, [*removed, *originals]) if copy]
         state = [path for path in (STATE_LIST % self.role, STATE_PLAN % self.role, os.path.join(PREVIOUS, self.role))
                  if os.path.lexists(path)]
+        left = leftovers(self.role, [*mine, *(layout.config[self.role] for layout in _hostview.LAYOUTS.values())])
         if not others:
             state += [path for path in OURS_ALONE if os.path.lexists(path)]
         sysctls = released_sysctls(mine, [])
@@ -815,6 +823,7 @@ class Deployment:
             self._take_away([*removed, *originals], originals)
             for name, value in sysctls.items():
                 self._set_sysctl(name, value)
+            sweep(self.role, left)
             for path in state:
                 remove_path(path)
             for folder in {os.path.dirname(path) for path in mine} | {PREVIOUS}:
@@ -824,7 +833,8 @@ class Deployment:
                     remove_empty(folder)
         if not others:
             foreign += [path for path in files_below(OWN_FOLDER) if path not in mine]
-        return {"changed": bool(mine or state), "changed_files": sorted(originals), "removed_files": removed,
+        return {"changed": bool(mine or state or left), "changed_files": sorted(originals),
+                "removed_files": removed + left,
                 "foreign_files": foreign, "kept_files": copies,
                 "kept": [] if others else sorted(set(_copies_io.left()) - set(originals.values()) | set(copies)),
                 "sysctls_changed": sorted(sysctls)}
@@ -862,10 +872,10 @@ class Deployment:
     def _result(self, found: Found) -> Dict[str, Any]:
         changed = [file.path for file in found.changed_files]
         result: Dict[str, Any] = {
-            "changed": bool(changed or found.stale or found.foreign_manifests or found.folders or found.mended
-                            or found.units or found.sysctls),
+            "changed": bool(changed or found.stale or found.left or found.foreign_manifests or found.folders
+                            or found.mended or found.units or found.sysctls),
             "changed_files": changed,
-            "removed_files": found.stale,
+            "removed_files": found.stale + found.left,
             "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
             "validated": not found.not_validated,
             "not_validated": found.not_validated,
@@ -1197,7 +1207,7 @@ def note_files(role: str, files: List[File], keep: Iterable[str] = (), batch: Op
         sums[file.path] = list(dict.fromkeys([*sums.get(file.path, []), checksum(file.content)]))
     if sums != before:
         write = owned.write if batch is None else batch.add
-        write(STATE_LIST % role, (json.dumps(sums, indent=1, sort_keys=True) + "\n").encode(), 0o644)
+        write(STATE_LIST % role, (json.dumps(sums, indent=1, sort_keys=True) + "\n").encode(), 0o600)
 
 
 def wanted_units(changed: Iterable[File], planned: Set[str]) -> List[str]:
@@ -1222,6 +1232,41 @@ def originals_of(paths: Iterable[str]) -> Dict[str, str]:
 
 def files_below(folder: str) -> List[str]:
     return sorted(os.path.join(top, name) for top, dummy, names in os.walk(folder) for name in names)
+
+
+def scratch_prefix(name: str) -> str:
+    """Of a folder that tells whose it is: what its process leaves is for the next run to remove."""
+    return ".kubeha-%s-%d-" % (name, os.getpid())
+
+
+def leftovers(role: str, paths: Iterable[str]) -> List[str]:
+    """What runs that were killed have left, beside the files of these paths and among our own."""
+    folders = {os.path.dirname(path) for path in paths} | {os.path.dirname(STATE), STATE}
+    found = [os.path.join(folder, name) for folder in sorted(folders) for name in list_folder(folder)
+             if is_leftover(name)]
+    return found + [os.path.join(PREVIOUS, name) for name in list_folder(PREVIOUS) if name.startswith(".%s-" % role)]
+
+
+def is_leftover(name: str) -> bool:
+    match = LEFTOVER.match(name)
+    if match is None:
+        return False
+    pid = match.group(1) or match.group(2)
+    # A number is given to other processes later, but none of Python's is likely to be among them.
+    return pid is None or b"python" not in (_host_io.read_file("/proc/%s/comm" % pid) or b"")
+
+
+def sweep(role: str, left: Iterable[str]) -> None:
+    """Remove what `leftovers` found. Where a previous set was just being exchanged, the new one is whole."""
+    folder = os.path.join(PREVIOUS, role)
+    left = [path for path in left if os.path.lexists(path)]
+    for path in left:
+        if path.endswith(".old") and not os.path.lexists(folder):
+            fresh = path[:-len(".old")]
+            os.rename(fresh if os.path.lexists(fresh) else path, folder)
+    for path in left:
+        if os.path.lexists(path):
+            remove_path(path)
 
 
 def remove_path(path: str) -> None:

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import base64
 import grp
 import json
 import os
 import pwd
+import re
 import shutil
+import signal
 import stat
+import sys
 from hashlib import sha256
 
 import pytest
@@ -778,3 +782,142 @@ def test_a_host_is_moved_to_the_other_mode_at_keepaliveds_turn(node, monkeypatch
     assert not os.path.exists(os.path.dirname(node.drop_in))
     node.starts()
     assert "run here as static pods" in node.run(node.files(haproxy=OURS + "one\n"))["msg"]
+
+
+# Secrets, and runs that are killed
+
+OLD, NEW, ELSE = "Canary-old", "Canary-new", "Canary-else"
+CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.link", "shutil.", "subprocess.")
+
+
+def killed_at(step, act):
+    """Run `act` in a process that is killed before its change number `step`; whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def hook(event, arguments):
+            nonlocal count
+            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            if writes or event.startswith(CHANGES):
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        try:
+            act()
+        finally:
+            os._exit(0)  # pytest's own clean-up is the parent's
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def forms(secret):
+    return [form.encode() for form in (secret, base64.b64encode(secret.encode()).decode())]
+
+
+def holding(root, *secrets):
+    """Files below `root` that hold any of the secrets."""
+    wanted = [form for secret in secrets for form in forms(secret)]
+    return {str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*")
+            if path.is_file() and "bin" not in path.parts and any(form in path.read_bytes() for form in wanted)}
+
+
+class SecretHost(Host):
+    """A host whose keepalived has a password, and whose kubelet has a registry's."""
+
+    CONF, AUTH = "etc/keepalived/keepalived.conf", "var/lib/kubelet/config.json"
+    STATE = "var/lib/kubeha/"
+
+    def __init__(self, root, monkeypatch):
+        super().__init__(root, monkeypatch)
+        # It says what it was shown, as keepalived does of a line that it doesn't understand.
+        self.binary("keepalived", "exec cat \"$3\" >&2")
+        self.pristine = root.parent / "pristine"
+
+    def deploy(self, secret, auth=True, **how):
+        files = self.files(keepalived=OURS + "vrrp_instance a {\n    auth_pass <<p>>\n}\n", hook="#!/bin/sh\n")
+        if auth:
+            files.append(dict(files[0], path=self.path("/" + self.AUTH), kind="image-auth", guarded=True,
+                              content='{\n "#": "%s",\n "auths": {"r": {"auth": "<<r>>"}}\n}\n' % OURS.strip()))
+        login = base64.b64encode(secret.encode()).decode()
+        result = self.run(files, role="keepalived", secrets={"<<p>>": secret, "<<r>>": login}, **how)
+        assert not any(form.decode() in json.dumps(result) for form in forms(secret)), result
+        return result
+
+    def loads(self):
+        config = self.root / self.CONF
+        running = self.root / "run/keepalived.running"
+        running.write_text(sha256(config.read_bytes()).hexdigest())
+
+    def fingerprint(self):
+        """Where the secrets are, and what lies around."""
+        places = [(secret, path) for secret in (OLD, NEW) for path in holding(self.root, secret)]
+        return frozenset((secret, re.sub(r"-(\d+$|[a-z0-9_]{8})", "", path))
+                         for secret, path in places + [("", path) for path in self.left()])
+
+    def left(self):
+        return [path for path in map(str, self.root.rglob(".*")) if "kubeha" in path and "bin" not in path]
+
+    def keep(self):
+        shutil.copytree(self.root, self.pristine, symlinks=True)
+
+    def restore(self, kept):
+        for path in self.root.iterdir():
+            shutil.rmtree(path)
+        shutil.copytree(kept, self.root, symlinks=True, dirs_exist_ok=True)
+
+
+@pytest.fixture(name="guarded")
+def fixture_guarded(tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    root.mkdir()
+    return SecretHost(root, monkeypatch)
+
+
+@pytest.mark.parametrize("change", ["first", "other", "back", "absent", "without"])
+def test_a_run_that_is_killed_leaves_a_secret_only_where_it_belongs(guarded, change):
+    if change != "first":
+        guarded.binary("keepalived", "exit 0")
+        guarded.deploy(OLD)
+        guarded.loads()
+    if change == "back":
+        guarded.deploy(NEW)
+    guarded.binary("keepalived", "exit 0")
+    act = {
+        "first": lambda: guarded.deploy(NEW), "other": lambda: guarded.deploy(NEW),
+        "without": lambda: guarded.deploy(NEW, auth=False),
+        "back": lambda: guarded.run(guarded.files(keepalived=""), role="keepalived", state="previous"),
+        "absent": lambda: guarded.run([], role="keepalived", state="absent"),
+    }[change]
+    guarded.keep()
+    belongs = [guarded.CONF, guarded.AUTH]
+    previous = [guarded.STATE + "previous/keepalived" + str(guarded.root) + "/" + path for path in belongs]
+    scratch = re.compile(r"(.*/)?\.[^/]*(kubeha|keepalived)-[^/]*(/.*)?")
+    step, seen = 0, set()
+    while True:
+        step += 1
+        if not killed_at(step, act):
+            break
+        as_before = guarded.fingerprint()
+        if as_before in seen:
+            guarded.restore(guarded.pristine)
+            continue
+        seen.add(as_before)
+        left = holding(guarded.root, OLD, NEW)
+        assert set(left.values()) <= {0o600}, (step, left)
+        assert all(path in belongs + previous or scratch.fullmatch(path) for path in left), (step, left)
+        killed = guarded.root.parent / "killed"
+        shutil.copytree(guarded.root, killed, symlinks=True)
+        # The next run sweeps, and so does removal.
+        guarded.deploy(ELSE)
+        left = holding(guarded.root, OLD, NEW)
+        assert set(left) <= set(previous), (step, left)
+        assert set(holding(guarded.root, ELSE)) == set(belongs) and guarded.left() == [], step
+        assert not guarded.deploy(ELSE)["changed"]
+        guarded.restore(killed)
+        guarded.run([], role="keepalived", state="absent")
+        assert holding(guarded.root, OLD, NEW) == {} and guarded.left() == [], step
+        guarded.restore(guarded.pristine)
+        shutil.rmtree(killed)
+    assert len(seen) > 2
