@@ -63,6 +63,12 @@ def config_mark(text: str) -> Optional[str]:
     return found.group(1) if found else None
 
 
+def has_loaded(text: str, description: Optional[str]) -> Optional[bool]:
+    """Whether the HAProxy that says this of itself runs a configuration of ours; None where it doesn't tell."""
+    mark = config_mark(text)
+    return description == mark if mark and (description or "").startswith("kubeha:") else None
+
+
 def is_up(status: str) -> bool:
     """`UP`, and `UP 1/2` on its way down; `no check` is unknown, which isn't up."""
     return status.split(" ", 1)[0] == "UP"

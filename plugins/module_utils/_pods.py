@@ -28,8 +28,9 @@ NOTIFY = FOLDER["keepalived"] + "/notify"
 # Run by the host, not in the pod, once keepalived's manifest is gone.
 RELEASE = FOLDER["keepalived"] + "/release"
 RELEASE_UNITS = ["/etc/systemd/system/kubeha-release.%s" % kind for kind in ("service", "path")]
-STATE = {name: "/run/kubeha/" + name for name in ("haproxy", "keepalived", "unit")}
-SOCKET = STATE["haproxy"] + "/kubeha.sock"
+# HAProxy's user has only "stats", where its socket is, and files that root has made in "haproxy".
+STATE = {name: "/run/kubeha/" + name for name in ("haproxy", "keepalived", "stats", "unit")}
+SOCKET = STATE["stats"] + "/kubeha.sock"
 DRAIN = "/var/lib/kubeha/drain"
 # Which pod spec and which start script a running pod has: what its manifest says, and what it writes when it starts.
 EXECUTION = "kubeha.apiserver/execution"
@@ -66,8 +67,9 @@ def haproxy(image: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]], ru
     })
     return _pod("haproxy", container, [
         _mount("config", FOLDER["haproxy"], "Directory", read_only=True),
-        # Made by tmpfiles.d for HAProxy's user: the kubelet would make it for root.
+        # Made by tmpfiles.d: the kubelet would make "stats" for root, and no files.
         _mount("state", STATE["haproxy"], "Directory"),
+        _mount("stats", STATE["stats"], "Directory"),
     ], run)
 
 
@@ -93,12 +95,19 @@ def keepalived(image: Mapping[str, Any], run: str) -> Dict[str, Any]:
 
 
 def tmpfiles(images: Mapping[str, Any]) -> List[str]:
-    """Lines of tmpfiles.d for the folders in /run. HAProxy is down until it says that it isn't."""
+    """Lines of tmpfiles.d for the folders in /run. HAProxy is down until it says that it isn't.
+
+    Root and keepalived read what HAProxy's user writes, which is only into files that are there: in a folder of its own
+    it could put links and pipes.
+    """
     user = images["haproxy"]["user"]
     return [
         "d /run/kubeha 0755 root root -",
-        "d %s 0755 %d %d -" % (STATE["haproxy"], user, user),
+        "d %s 0755 root root -" % STATE["haproxy"],
         "f %s/down 0644 %d %d - 1" % (STATE["haproxy"], user, user),
+        *("f %s/%s 0644 %d %d -" % (STATE["haproxy"], name, user, user)
+          for name in ("since", "running", "execution", "version")),
+        "d %s 0700 %d %d -" % (STATE["stats"], user, user),
         "d %s 0755 root root -" % STATE["keepalived"],
         "d %s 0755 root root -" % STATE["unit"],
     ]

@@ -949,10 +949,8 @@ class Deployment:
 
     def _has_loaded(self, config: bytes, haproxy: Mapping[str, Any]) -> bool:
         """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did."""
-        said, mark = haproxy.get("description") or "", _haproxy.config_mark(config.decode("utf-8", "replace"))
-        if mark and said.startswith("kubeha:"):
-            return bool(said == mark)
-        return loaded_checksum(self.role) == checksum(config)
+        said = _haproxy.has_loaded(config.decode("utf-8", "replace"), haproxy.get("description"))
+        return loaded_checksum(self.role) == checksum(config) if said is None else said
 
     def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
         for file in found.changed_files:

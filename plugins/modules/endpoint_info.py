@@ -607,7 +607,7 @@ class Observer:
             "static_pod_kubelet": self._static_pod_kubelet(),
             "running": running,
             "reload_pending": {
-                name: pending or (name == "haproxy" and self._haproxy_pending(daemons, haproxy))
+                name: self._haproxy_pending(daemons, haproxy, pending) if name == "haproxy" else pending
                 for name, pending in reload_pending(
                     daemons, self._layout().config, running, self.still["files"]
                 ).items()
@@ -630,12 +630,12 @@ class Observer:
             "apiservers": {},
         }
 
-    def _haproxy_pending(self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any]) -> bool:
-        """By HAProxy's own words: what was noted when it was told to reload isn't what it did."""
-        said, deployed = haproxy.get("description"), self.haproxy_mark
-        if daemons["haproxy"]["active"] != "active" or not deployed or not (said or "").startswith("kubeha:"):
-            return False
-        return bool(said != deployed)
+    def _haproxy_pending(self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any], noted: bool) -> bool:
+        """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did."""
+        said = haproxy.get("description") or ""
+        if daemons["haproxy"]["active"] != "active" or not self.haproxy_mark or not said.startswith("kubeha:"):
+            return noted
+        return bool(said != self.haproxy_mark)
 
     def _services(self) -> Dict[str, Any]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:

@@ -118,7 +118,7 @@ import os
 import signal
 import time
 from hashlib import sha256
-from typing import Callable, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -129,6 +129,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _pods,
     _podstate,
 )
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
 POLL_SECONDS = 0.1
 SOCKET_SECONDS = 0.5
@@ -193,7 +194,7 @@ class Task:
         there = os.path.lexists(self.pod.manifest)
         if not self.module.check_mode:
             if there:
-                os.unlink(self.pod.manifest)
+                owned.remove(self.pod.manifest)
             # Without a kubelet nobody ends what may still run, as after kubeadm reset nothing does.
             if _host_io.find_kubelet()["running"] and not self.within(
                 self.module.params["wait"], lambda: self.pod.find() is None
@@ -207,7 +208,7 @@ class Task:
         done = self.pod.reload()
         if not self.within(self.module.params["reload_wait"], done):
             self.fail("%s was told to reload and goes on with what it had" % self.pod.role)
-        self.pod.note_running()
+        self.pod.note_loaded()
         self.finish(True, _podstate.RELOAD, True, why, seen)
 
     def wait(self, why: str) -> None:
@@ -271,7 +272,7 @@ class Pod:
         process = self.find()
         return _podstate.Seen(
             pid=process.pid if process else None,
-            config=_host_io.first_word(self.running),
+            config=self.loaded(),
             execution=_host_io.first_word(_podstate.EXECUTION[self.role]),
             ready=process is not None and self.is_ready(process),
         )
@@ -297,15 +298,12 @@ class Pod:
         _host_io.signal_process(process, number)
         return process
 
-    def note_running(self) -> None:
-        """What the pod's own script notes when it starts. It may belong to the container's user, like its folder."""
-        owner = os.stat(os.path.dirname(self.running))
-        temporary = self.running + ".host"
-        with open(temporary, "w", encoding="ascii") as stream:
-            stream.write(self.wanted.config + "\n")
-            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
-            os.fchmod(stream.fileno(), 0o644)
-        os.rename(temporary, self.running)
+    def loaded(self) -> Optional[str]:
+        """The checksum of the configuration that it runs with."""
+        return _host_io.first_word(self.running)
+
+    def note_loaded(self) -> None:
+        """What the pod's own script notes when it starts, and nobody tells otherwise."""
 
     def last_words(self) -> List[str]:
         return self._log() + self._kubelet_said()
@@ -358,14 +356,23 @@ class HaproxyPod(Pod):
         self.signal(signal.SIGUSR2)
         return lambda: self._worker() not in (None, before)
 
+    def loaded(self) -> Optional[str]:
+        """As it says itself: its script has noted what it was started with, and a reload goes by its script."""
+        said = _haproxy.has_loaded(self.text, self._state().get("description"))
+        return super().loaded() if said is None else self.wanted.config if said else "another"
+
     def _worker(self) -> Optional[int]:
         """The worker that takes new connections, by its number inside of the pod."""
+        state = self._state()
+        return None if state.get("stopping", True) else state["pid"]
+
+    @staticmethod
+    def _state() -> Dict[str, Any]:
         try:
             answer = _host_io.ask_unix_socket(_pods.SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
-            state = _haproxy.parse_state(answer.decode("utf-8", "replace"))
+            return _haproxy.parse_state(answer.decode("utf-8", "replace"))
         except (OSError, _host_io.Timeout, _haproxy.HaproxyError):
-            return None
-        return None if state["stopping"] else state["pid"]
+            return {}
 
 
 class KeepalivedPod(Pod):
@@ -392,6 +399,9 @@ class KeepalivedPod(Pod):
         output = _host_io.run(inside + _keepalived.test_command(binary, self.config), TEST_SECONDS)
         said = [output.error] if output.code is None else _keepalived.findings(output.code, output.text)
         return _podstate.log_lines("\n".join(said), LOG_LINES, self.secrets)
+
+    def note_loaded(self) -> None:
+        owned.write(self.running, (self.wanted.config + "\n").encode(), 0o644)
 
     def _has_loaded(self, pid: int) -> bool:
         try:

@@ -45,6 +45,7 @@ class Host:
             text = text.replace("/run/kubeha", str(self.run_folder)).replace("/etc/", "%s/etc/" % root)
             text = text.replace("/proc/net/", "%s/" % root).replace("/var/lib/kubeha", "%s/kubeha" % root)
             text = text.replace("keepalived_script", getpass.getuser()).replace("sleep 0.3", "true")
+            text = text.replace("/proc/1/fd/2", str(root / "console")).replace("logger ", "echo >%s/log " % root)
             self.scripts[name] = root / name
             self.scripts[name].write_text(text, encoding="utf-8")
         # A notification whose number is known before it does anything.
@@ -185,7 +186,8 @@ def test_ready_without_its_file_tells_what_it_sees(host, server):
 
 # The clock goes on while the script starts: nothing here is at the very edge.
 @pytest.mark.parametrize("started, hung, expected", [
-    (None, None, 0),
+    (None, None, 1),
+    ("", None, 1),
     (31, None, 0),
     (20, None, 1),
     (1000, 20, 1),

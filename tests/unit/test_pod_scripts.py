@@ -50,7 +50,7 @@ class Pod:
         self.run_folder = root / "run/kubeha"
         self.bin = root / "bin"
         for folder in ("bin", "etc/kubeha/haproxy", "etc/kubeha/keepalived", "run/kubeha/haproxy",
-                       "run/kubeha/keepalived", "run/kubeha/unit", "net"):
+                       "run/kubeha/keepalived", "run/kubeha/stats", "run/kubeha/unit", "net"):
             (root / folder).mkdir(parents=True)
         for tool in tools:
             (self.bin / tool).symlink_to(TOOLS[tool])
@@ -71,6 +71,7 @@ class Pod:
         # Nothing of this machine's own is in reach.
         for path in (":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "/usr/sbin:/usr/bin:/sbin:/bin"):
             text = text.replace(path, "" if path.startswith(":") else str(self.bin))
+        text = text.replace("/proc/1/fd/2", str(self.root / "console"))
         text = text.replace("processes=/proc\n", "processes=%s/proc\n" % self.root)
         text = text.replace("/bin/bash /usr/bin/bash /usr/local/bin/bash", "%s/bash" % self.bin)
         script = self.root / name
@@ -183,6 +184,7 @@ def test_notifications_one_after_the_other(pod):
         assert pod.run("notify", "INSTANCE", "a", state, 150) == 0
         assert pod.read("keepalived/holder-a") == expected
     assert not (pod.run_folder / "keepalived/lock-a").exists()
+    assert not (pod.root / "console").exists()
 
 
 def test_who_died_in_his_turn_is_not_waited_for(pod):
@@ -202,7 +204,7 @@ fi
 echo "$*" >"{root}/arguments"
 for name in TERM USR1 USR2; do trap "echo $name >>{root}/signals" $name; done
 trap "echo TERM >>{root}/signals; exit 143" TERM
-cd "{root}/run/kubeha/haproxy"
+cd "{root}/run/kubeha/stats"
 python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("kubeha.sock")'
 while [ ! -e "{root}/end" ]; do sleep 0.02; done
 exit 7
@@ -241,7 +243,7 @@ def test_haproxy_is_up_once_it_listens(pod, haproxy):
     haproxy.send_signal(signal.SIGTERM)
     assert haproxy.wait(timeout=10) == 143
     assert pod.read("haproxy/down") == "1"
-    assert not (pod.run_folder / "haproxy/running").exists()
+    assert pod.read("haproxy/running") == pod.read("haproxy/execution") == ""
     assert pod.read("../../signals").split() == ["USR2", "TERM"]
 
 
@@ -253,7 +255,7 @@ def test_haproxy_that_ends_by_itself_is_down(pod, haproxy):
 
 
 def test_haproxy_that_never_listens_is_never_up(pod, monkeypatch):
-    monkeypatch.chdir(pod.run_folder / "haproxy")
+    monkeypatch.chdir(pod.run_folder / "stats")
     (pod.root / "etc/kubeha/haproxy/haproxy.cfg").write_text("one\n")
     # Left by one that was killed.
     with socket.socket(socket.AF_UNIX) as old:

@@ -21,7 +21,7 @@ import sys
 import time
 
 # Of a service, and of a static pod.
-SOCKETS = ("/var/lib/haproxy/kubeha.sock", "/run/kubeha/haproxy/kubeha.sock")
+SOCKETS = ("/var/lib/haproxy/kubeha.sock", "/run/kubeha/stats/kubeha.sock")
 
 
 def main() -> int:

@@ -93,7 +93,7 @@ def test_only_root_binds_low_ports(user, port, added):
     rights = manifests(plan(made))["haproxy"]["spec"]["containers"][0]["securityContext"]
     assert rights["capabilities"].get("add") == added
     assert rights["runAsNonRoot"] is (user != 0)
-    assert "d /run/kubeha/haproxy 0755 %d %d -" % (user, user) in podsutil.tmpfiles(made["images"])
+    assert "d /run/kubeha/stats 0700 %d %d -" % (user, user) in podsutil.tmpfiles(made["images"])
 
 
 def test_liveness_is_haproxys_own_and_never_an_api_servers():
@@ -134,7 +134,18 @@ def test_the_execution_tells_image_and_start_script():
 def test_haproxy_is_down_until_it_says_otherwise():
     lines = hostview.host_view(plan(pods()), "cp1")["tmpfiles"]
     assert "f /run/kubeha/haproxy/down 0644 99 99 - 1" in lines
-    assert lines.index("d /run/kubeha/haproxy 0755 99 99 -") < lines.index("f /run/kubeha/haproxy/down 0644 99 99 - 1")
+    assert lines.index("d /run/kubeha/haproxy 0755 root root -") < lines.index(
+        "f /run/kubeha/haproxy/down 0644 99 99 - 1")
+
+
+def test_haproxys_user_has_no_folder_that_keepalived_or_root_writes_in():
+    """Nor one that keepalived reads in: it could put a pipe in place of a file there."""
+    theirs = {line.split()[1] for line in podsutil.tmpfiles(pods()["images"]) if line.split()[0] == "d" and " 99 " in line}
+    assert theirs == {podsutil.STATE["stats"]} and podsutil.SOCKET.startswith(podsutil.STATE["stats"])
+    mounted = [volume["hostPath"]["path"] for volume in manifests()["keepalived"]["spec"]["volumes"] if "hostPath" in volume]
+    assert mounted and not theirs.intersection(mounted)
+    assert not theirs.intersection(path.rpartition("/")[0] for path in (
+        *_podstate.RUNNING.values(), *_podstate.EXECUTION.values(), *_podstate.VERSION.values()))
 
 
 def test_what_keepalived_starts_with():

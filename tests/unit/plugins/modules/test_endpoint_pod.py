@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 from hashlib import sha256
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _pods, _podstate
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import DumpError
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_pod
 
-OLD, NEW = "global\n# old\n", "global\n# new\n"
+OLD, NEW = "global\n    description kubeha:01\n", "global\n    description kubeha:02\n"
 KEEPALIVED = "vrrp_instance a {\n    virtual_router_id 7\n    priority 150\n    auth_pass s3cret\n}\n"
 MANIFEST = 'metadata:\n  annotations:\n    kubeha.apiserver/execution: "%s"\n'
-STATE = "show info\nVersion: 3.0.11\nPid: %d\nStopping: 0\n\n# pxname,svname,status\n"
+STATE = "show info\nVersion: 3.0.11\nPid: %d\nStopping: 0\ndescription: %s\n\n# pxname,svname,status\n"
 
 
 class Exit(Exception):
@@ -44,6 +46,8 @@ class Node:
         self.root = root
         self.process = None
         self.worker = 8
+        # What it says of itself.
+        self.description = ""
         self.kubelet = True
         self.instances = {}
         self.signals = []
@@ -61,7 +65,8 @@ class Node:
         monkeypatch.setattr(_host_io, "dump_keepalived", lambda pid, seconds: self.dump())
         monkeypatch.setattr(_host_io, "program_inside", lambda process: (["nsenter"], "/usr/sbin/keepalived"))
         monkeypatch.setattr(_host_io, "run", lambda argv, seconds: _host_io.Output(0, self.said.get(argv[0], "")))
-        monkeypatch.setattr(os, "fchown", lambda *arguments: None)
+        for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
+            monkeypatch.setattr(owned, name, value)
         monkeypatch.setattr(endpoint_pod, "POLL_SECONDS", 0.001)
         os.mkdir(self.path("manifests"))
 
@@ -80,6 +85,7 @@ class Node:
         self.process = _podstate.Process(pid, 1, 5.0, (role,))
         self.write("%s-running" % role, sha256(config.encode()).hexdigest() + "\n")
         self.write("%s-execution" % role, execution + "\n")
+        self.description = config.split()[-1] if "kubeha:" in config else ""
 
     def look(self):
         self.looks += 1
@@ -93,7 +99,12 @@ class Node:
     def answer(self):
         if self.worker is None:
             raise ConnectionRefusedError(111, "refused")
-        return (STATE % self.worker).encode()
+        return (STATE % (self.worker, self.description)).encode()
+
+    def reloads(self):
+        """As HAProxy does, when it likes its configuration."""
+        self.worker += 1
+        self.description = "kubeha:02"
 
     def dump(self):
         instances = self.instances
@@ -130,13 +141,34 @@ def test_nothing_to_do(node):
 def test_a_reload_is_proven_by_the_new_worker(node):
     node.place("haproxy", NEW, "e1")
     node.start("haproxy", OLD, "e1")
-    node.on_signal = lambda number: setattr(node, "worker", 9)
+    node.on_signal = lambda number: node.reloads()
     result = node.run()
     assert outcome(result) == (True, "reload", True) and result["pid"] == 100
     assert node.signals == [signal.SIGUSR2]
-    # What it runs is noted, so the next run has nothing to do.
+    # It says itself what it runs, so the next run has nothing to do.
     assert outcome(node.run()) == (False, "none", True)
-    assert (os.stat(node.path("haproxy-running")).st_mode & 0o777) == 0o644
+
+
+@pytest.mark.parametrize("trap", ["link", "pipe", "folder"])
+def test_root_writes_nothing_where_haproxys_pod_can(node, tmp_path_factory, trap):
+    """Its user plants whatever it likes beside the note of what it runs: nothing happens to it."""
+    target = tmp_path_factory.mktemp("etc") / "shadow"
+    target.write_text("secret")
+    target.chmod(0o600)
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", OLD, "e1")
+    for name in ("haproxy-running.new", "haproxy-running.host", ".haproxy-running.kubeha-%d" % os.getpid()):
+        if trap == "link":
+            os.symlink(target, node.path(name))
+        elif trap == "pipe":
+            os.mkfifo(node.path(name))
+        else:
+            os.mkdir(node.path(name))
+    before = {path: os.lstat(path).st_mtime_ns for path in node.root.iterdir()}
+    node.on_signal = lambda number: node.reloads()
+    assert outcome(node.run()) == (True, "reload", True)
+    assert {path: os.lstat(path).st_mtime_ns for path in node.root.iterdir()} == before
+    assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("secret", 0o600)
 
 
 def test_a_reload_without_a_new_worker_fails(node):
@@ -158,8 +190,12 @@ def test_keepalived_is_reloaded_with_or_without_a_kubelet(node, kubelet):
     node.start("keepalived", OLD, "e1")
     node.instances = {"a": {"virtual_router_id": 7, "priority": 100}}
     node.on_signal = lambda number: node.instances["a"].update(priority=150)
+    before = os.umask(0o077)
     assert outcome(node.run("keepalived")) == (True, "reload", True)
+    os.umask(before)
     assert node.signals == [signal.SIGHUP]
+    assert stat.S_IMODE(os.stat(node.path("keepalived-running")).st_mode) == 0o644
+    assert outcome(node.run("keepalived")) == (False, "none", True)
 
 
 def test_keepalived_that_keeps_what_it_had(node):
@@ -195,7 +231,7 @@ def test_a_pod_of_another_manifest_is_waited_for_and_not_reloaded(node):
 def test_a_pod_that_started_before_its_configuration_changed_is_reloaded(node):
     node.place("haproxy", NEW, "e2")
     node.on_look = lambda looks: node.start("haproxy", OLD, "e2") if looks == 5 else None
-    node.on_signal = lambda number: setattr(node, "worker", 9)
+    node.on_signal = lambda number: node.reloads()
     assert outcome(node.run()) == (True, "reload", True)
 
 
