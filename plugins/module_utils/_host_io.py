@@ -24,6 +24,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived_state as keepalived
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _netlink as netlink
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _ownership as ownership
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
 
@@ -126,7 +127,8 @@ def ask_unix_socket(path: str, question: bytes, seconds: float, limit: int = 1 <
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as handle:
         try:
             _limit(handle, deadline)
-            handle.connect(path)
+            with owned.reached(path) as name:
+                handle.connect(name)
             handle.sendall(question)
             return _read_all(handle, deadline, limit)
         except (socket.timeout, BlockingIOError):

@@ -192,6 +192,22 @@ def read(
     return now() if seconds is None else within(seconds, now, path)
 
 
+@contextmanager
+def reached(path: str) -> Iterator[str]:
+    """A name by which to connect to this socket and to no other: of root's, or of whoever was given its folder."""
+    above, name = os.path.split(path)
+    owner = os.stat(above).st_uid
+    with opened(above, [owner]) as at, _named(path):
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid not in (ROOT, owner):
+            raise Untrusted(errno.EINVAL, "it isn't a socket of its folder's owner", path)
+        yield "/proc/self/fd/%d" % descriptor
+    finally:
+        os.close(descriptor)
+
+
 def status(path: str) -> Optional[os.stat_result]:
     """Of what has this name itself, links not followed. None where there's nothing."""
     try:

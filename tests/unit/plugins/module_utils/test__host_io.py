@@ -80,10 +80,45 @@ def unix_server(path, answer):
             thread.join(10)
 
 
+@pytest.fixture(name="trusted", autouse=True)
+def fixture_trusted(tmp_path, monkeypatch):
+    for name, value in (("TOP", str(tmp_path)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
+        monkeypatch.setattr(host_io.owned, name, value)
+
+
 def test_unix_socket(tmp_path):
     path = str(tmp_path / "s")
     with unix_server(path, b"x" * 200000):
         assert host_io.ask_unix_socket(path, b"show info\n", 5) == b"x" * 200000
+
+
+@pytest.mark.parametrize("trap", ["link", "file", "pipe"])
+def test_a_link_to_another_socket_is_not_followed(tmp_path, trap):
+    """HAProxy's pod has the folder of its socket, and may want root to speak to another one."""
+    path = str(tmp_path / "s")
+    if trap == "link":
+        os.symlink(tmp_path / "other", path)
+    elif trap == "file":
+        (tmp_path / "s").touch()
+    else:
+        os.mkfifo(path)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "other"))
+        other.listen(1)
+        with pytest.raises(host_io.owned.Untrusted, match="isn't a socket"):
+            host_io.ask_unix_socket(path, b"show info\n", 0.2)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to others")
+def test_a_socket_in_the_folder_of_its_owner(tmp_path):
+    (tmp_path / "stats").mkdir(mode=0o700)
+    path = str(tmp_path / "stats/s")
+    with unix_server(path, b"yes"):
+        os.chown(path, 99, 99)
+        with pytest.raises(host_io.owned.Untrusted):
+            host_io.ask_unix_socket(path, b"show info\n", 5)
+        os.chown(tmp_path / "stats", 99, 99)
+        assert host_io.ask_unix_socket(path, b"show info\n", 5) == b"yes"
 
 
 def test_unix_socket_that_hangs(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview as hostview
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _ownership as ownership
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods as podsutil
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render as render
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
 from hypothesis import given
@@ -140,12 +141,14 @@ def test_haproxy_is_down_until_it_says_otherwise():
 
 def test_haproxys_user_has_no_folder_that_keepalived_or_root_writes_in():
     """Nor one that keepalived reads in: it could put a pipe in place of a file there."""
-    theirs = {line.split()[1] for line in podsutil.tmpfiles(pods()["images"]) if line.split()[0] == "d" and " 99 " in line}
+    lines = podsutil.tmpfiles(pods()["images"])
+    theirs = {line.split()[1] for line in lines if line.split()[0] == "d" and " 99 " in line}
     assert theirs == {podsutil.STATE["stats"]} and podsutil.SOCKET.startswith(podsutil.STATE["stats"])
-    mounted = [volume["hostPath"]["path"] for volume in manifests()["keepalived"]["spec"]["volumes"] if "hostPath" in volume]
+    volumes = manifests()["keepalived"]["spec"]["volumes"]
+    mounted = [volume["hostPath"]["path"] for volume in volumes if "hostPath" in volume]
     assert mounted and not theirs.intersection(mounted)
     assert not theirs.intersection(path.rpartition("/")[0] for path in (
-        *_podstate.RUNNING.values(), *_podstate.EXECUTION.values(), *_podstate.VERSION.values()))
+        *podstate.RUNNING.values(), *podstate.EXECUTION.values(), *podstate.VERSION.values()))
 
 
 def test_what_keepalived_starts_with():
