@@ -17,7 +17,8 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, plain
 
 # Problems that end when hosts report their addresses.
-ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "subnet_unknown"})
+ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "inventory_outside_subnet",
+                          "subnet_unknown"})
 
 
 class ActionModule(ActionBase):

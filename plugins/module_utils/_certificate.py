@@ -13,6 +13,12 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
+# For a certificate that doesn't name what clients connect to.
+REPAIR = (
+    "add {wanted} to apiServer.certSANs of kubeadm's ClusterConfiguration, remove apiserver.crt and apiserver.key from "
+    "/etc/kubernetes/pki, run `kubeadm init phase certs apiserver --config FILE`, and restart the API server"
+)
+
 _SEQUENCE, _OBJECT_ID, _OCTETS = 0x30, 0x06, 0x04
 _EXTENSIONS = 0xA3  # [3] of TBSCertificate, RFC 5280 section 4.1
 _SUBJECT_ALT_NAME = bytes([0x55, 0x1D, 0x11])  # 2.5.29.17

@@ -186,6 +186,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "member_outside_subnet": (
         "all balancers of an endpoint share one subnet, and the others are in {subnet}",
         "set endpoint_address of {host} to its address in {subnet}, or take the host out of endpoint_lb_hosts"),
+    "inventory_outside_subnet": (
+        "{host} is reached at this address, which isn't in the balancers' subnet {subnet}, so another one has to be"
+        " its own there",
+        "set endpoint_address for {host} to its address in {subnet}, or let the host be asked"),
     "interface_unknown": (
         "which interface of {host} holds {address} isn't known: no facts and no stored plan",
         "set endpoint_interface for {host}, or let the host be asked"),
@@ -276,6 +280,9 @@ WARNINGS: dict[str, str] = {
     "auth_pass_slow": (
         "endpoint_auth: pass is VRRP version 2, which counts whole seconds: adverts go out every second and a lost host"
         " is noticed after 3 to 4 s instead of about {seconds} s"),
+    "backend_guessed": (
+        "{endpoint} looks for API servers where the inventory reaches their hosts: {hosts}. These addresses are in no"
+        " subnet of the balancers, and the hosts haven't confirmed them; set endpoint_address where it's another one"),
     "balancer_alone": "{host} is the only balancer of {endpoint}, so nothing takes over when it fails",
     "deployed_unreadable": "the plan stored on {host} can't be read and is ignored: {reason}",
     "facts_unreadable": "{host} reported networks that can't be read; they are ignored: {reason}",

@@ -14,7 +14,7 @@ import ipaddress
 import re
 import shlex
 import struct
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 UNIT_PROPERTIES = (
     "Id",
@@ -27,6 +27,9 @@ UNIT_PROPERTIES = (
     "ActiveEnterTimestampMonotonic",
     "StateChangeTimestampMonotonic",
 )
+
+# The first one that has a file of a name hides those of the same name in the others: sysctl.d(5).
+SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
 
 _FAMILY_BY_ID = {
     "debian": "debian",
@@ -160,6 +163,31 @@ def parse_sysctls(text: str) -> Dict[str, str]:
         if equals and not name.startswith(("#", ";")):
             found[name.strip().lstrip("-").replace("/", ".")] = value.strip()
     return found
+
+
+def parse_default_routes(ipv4: str, ipv6: str) -> Dict[str, List[str]]:
+    """By family the interfaces of the default routes that are used: of several those with the lowest metric."""
+    found: Dict[str, List[Tuple[int, str]]] = {"ipv4": [], "ipv6": []}
+    for words in map(str.split, ipv4.splitlines()):
+        if len(words) > 7 and words[1] == words[7] == "0" * 8:
+            found["ipv4"].append((_number(words[6]), words[0]))
+    for words in map(str.split, ipv6.splitlines()):
+        # The kernel always has one by way of the loopback interface, which refuses.
+        if words[:2] == ["0" * 32, "00"] and len(words) > 9 and words[9] != "lo":
+            found["ipv6"].append((int(words[5], 16) if re.fullmatch("[0-9a-f]{1,8}", words[5]) else 0, words[9]))
+    lowest = {family: min(routes, default=(0, ""))[0] for family, routes in found.items()}
+    return {family: list(dict.fromkeys(interface for metric, interface in routes if metric == lowest[family]))
+            for family, routes in found.items()}
+
+
+def sysctl_files(names_in: Callable[[str], Iterable[str]]) -> List[str]:
+    """Paths of the files for sysctl in the order in which they're read. `names_in` lists a folder."""
+    found: Dict[str, str] = {}
+    for folder in SYSCTL_FOLDERS:
+        for name in names_in(folder):
+            if name.endswith(".conf"):
+                found.setdefault(name, "%s/%s" % (folder, name))
+    return [found[name] for name in sorted(found)]
 
 
 def parse_selinux_boolean(text: str) -> Optional[bool]:

@@ -201,7 +201,9 @@ class _Draft:
         if written:
             network = around.check_written(name, written, interface)
             prefix = network.prefix if network and network.prefix is not None else written.value.prefix
-            self.known[name] = (Located(written.value.address, prefix), network.interface if network else interface)
+            # An address that stands alone tells no subnet, written or reported.
+            located = Located(written.value.address, None if prefix == BITS[self.family] else prefix)
+            self.known[name] = (located, network.interface if network else interface)
         elif around.hosts[name].networks:
             self._choose_network(name, said)
         else:
@@ -252,14 +254,19 @@ class _Draft:
         """Take the address of a host that reported nothing from the inventory, or from a stored plan."""
         said = self.around.said_interface(self.spec, name)
         stored = self.stored.get((name, self.family))
-        sources = (self.around.hosts[name].inventory_address, stored.located.address if stored else None)
-        usable = [address for address in sources
+        inventory = self.around.hosts[name].inventory_address
+        usable = [address for address in (inventory, stored.located.address if stored else None)
                   if address and address.family == self.family and address not in self.around.vips]
         if not usable:
             At(self.around.findings, name + ": endpoint_address").problem(
                 "address_unknown", host=name, family=family_name(self.family))
             raise Refused
-        address = next((address for address in usable if subnet.holds(address)), usable[0])
+        address = next((address for address in usable if subnet.holds(address)), usable[-1])
+        if address == inventory and not subnet.holds(address):
+            # A floating address, or a network for management: the host's own can be another one.
+            At(self.around.findings, name + ": ansible_host").problem(
+                "inventory_outside_subnet", str(address), host=name, subnet=subnet)
+            raise Refused
         self.known[name] = (Located(address, None), said.value if said else None)
 
     def _member(self, name: str, subnet: Subnet) -> Member:
@@ -375,6 +382,9 @@ def find_backends(around: Surroundings, spec: Spec, instances: list[Instance]) -
             except Refused:
                 continue
     _duplicates(around.findings, found)
+    if finder.guessed:
+        around.findings.warn("backend_guessed", endpoint=spec.name, hosts=listed(
+            "{0} at {1}".format(name, address) for name, address in found if name in finder.guessed))
     return found
 
 
@@ -390,6 +400,7 @@ class _Backends:
         self.subnets = {instance.family: instance.subnet for instance in instances}
         self.members = {(member.host, instance.family): member.address
                         for instance in instances for member in instance.members}
+        self.guessed: list[str] = []    # nobody but the inventory says that the API server is there
 
     def address(self, name: str) -> Address:
         """The address of an API server, or raise Refused."""
@@ -430,7 +441,10 @@ class _Backends:
         if silent and stored and stored.family == family and stored not in self.around.vips:
             return stored
         inventory = self._inventory(name, family)
-        if inventory is not None:
+        if inventory is not None and silent:
+            self.guessed.append(name)
+        # One that the host doesn't have is translated on the way to it.
+        if inventory is not None and (silent or any(network.address == inventory for network in networks)):
             return inventory
         if len({network.interface for network in networks}) > 1:
             At(self.around.findings, name + ": endpoint_address").problem(

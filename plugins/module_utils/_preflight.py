@@ -191,7 +191,8 @@ RULES: Dict[str, Rule] = {
         WARNING,
         "strict reverse path filtering drops clients' packets to the VIP, because answers would leave by another "
         "interface",
-        "`sysctl -w net.ipv4.conf.{interface}.rp_filter=2`, and keep it in /etc/sysctl.d",
+        # With slashes, because an interface's name may have dots.
+        "`sysctl -w net/ipv4/conf/{interface}/rp_filter=2`, and keep it in /etc/sysctl.d",
     ),
     "arp_flux": Rule(
         WARNING,
@@ -240,8 +241,7 @@ RULES: Dict[str, Rule] = {
     "certificate_lacks_vip": Rule(
         WARNING,
         "clients that come by way of the VIP refuse this certificate",
-        "add {wanted} to apiServer.certSANs of kubeadm's ClusterConfiguration, remove apiserver.crt and .key from "
-        "/etc/kubernetes/pki, run `kubeadm init phase certs apiserver --config FILE`, and restart the API server",
+        _certificate.REPAIR,
     ),
     # This check itself
     "check_incomplete": Rule(INFO, "what can't be read can't be judged", "see that Ansible runs as root there"),
@@ -840,12 +840,13 @@ def _hosts_named(value: str) -> Iterator[str]:
 
 def _open_vrrp(manager: Optional[str], direction: str, where: str, peers: Sequence[str]) -> str:
     if manager in _MANAGED_FIREWALLS and direction == "in":
-        command = "ufw allow proto vrrp from %s" % peers[0]
+        command = " && ".join("ufw allow proto vrrp from %s" % peer for peer in peers)
         if manager == "firewalld":
             family = "ipv6" if ":" in peers[0] else "ipv4"
-            rule = 'rule family="%s" source address="%s" protocol value="vrrp" accept' % (family, peers[0])
-            command = "firewall-cmd --permanent --add-rich-rule='%s'` and `firewall-cmd --reload" % rule
-        return "set endpoint_manage_firewall: true, or there, for each peer: `%s`" % command
+            rule = "--add-rich-rule='rule family=\"%s\" source address=\"%s\" protocol value=\"vrrp\" accept'"
+            rules = " ".join(rule % (family, peer) for peer in peers)
+            command = "firewall-cmd --permanent %s && firewall-cmd --reload" % rules
+        return "set endpoint_manage_firewall: true, or `%s` there" % command
     field = "saddr" if direction == "in" else "daddr"
     family = "ip6" if ":" in peers[0] else "ip"
     return "`nft insert rule %s %s %s { %s } meta l4proto 112 accept` there, and the same where the ruleset is kept" % (
@@ -860,6 +861,6 @@ def _open_port(manager: Optional[str], where: str, port: int) -> str:
     if manager in _MANAGED_FIREWALLS:
         command = "ufw allow %d/tcp" % port
         if manager == "firewalld":
-            command = "firewall-cmd --permanent --add-port=%d/tcp` and `firewall-cmd --reload" % port
+            command = "firewall-cmd --permanent --add-port=%d/tcp && firewall-cmd --reload" % port
         return "set endpoint_manage_firewall: true, or `%s` there" % command
     return "`nft insert rule %s tcp dport %d accept` there, and the same where the ruleset is kept" % (where, port)

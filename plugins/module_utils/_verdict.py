@@ -90,8 +90,7 @@ CODES: Dict[str, Tuple[str, str]] = {
     "no_apiserver": (INFO, "start one with kubeadm; the VIP is ready for it"),
     "certificate_lacks_vip": (
         WARNING,
-        "add that to apiServer.certSANs of kubeadm's ClusterConfiguration, make apiserver.crt anew there by `kubeadm "
-        "init phase certs apiserver`, and restart the API server",
+        _certificate.REPAIR.format(wanted="that"),
     ),
     "kubelet_took_vip": (ERROR, "give the kubelet its own address by --node-ip there, and restart it"),
     "kubelet_node_ip_unset": (

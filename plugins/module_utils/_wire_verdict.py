@@ -389,6 +389,13 @@ def _holding(wire: _Wire, hosts: Sequence[str], address: str) -> _Holding:
     return holding
 
 
+# Whatever its prefix is, and on whichever interface.
+_TAKE_OFF = (
+    "ip -o address show to %s | while read -r _ interface _ address _; do "
+    'ip address del $address dev "${interface%%@*}"; done'
+)
+
+
 def _judge_vip(wire: _Wire, endpoint: Plan, hosts: Sequence[str], address: str, holding: _Holding) -> List[Finding]:
     findings: List[Finding] = []
     name = endpoint["name"]
@@ -424,7 +431,7 @@ def _judge_vip(wire: _Wire, endpoint: Plan, hosts: Sequence[str], address: str, 
         known = wire.deployed is not None and who in wire.results
         if known and not any(entry[0] == who and entry[2] == address for entry in wire.stored):
             seen = "%s is on %s already, and no endpoint is deployed there that has it" % (address, who)
-            fix = "take it off, unless you know what put it there: `ip address del %s dev INTERFACE`" % address
+            fix = "take it off, unless you know what put it there: `%s` there" % (_TAKE_OFF % address)
             findings.append(_finding("vip_held_unplanned", seen, fix, who, name))
     return findings
 

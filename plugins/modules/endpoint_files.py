@@ -303,7 +303,6 @@ RUN_FOLDERS = ("haproxy", "keepalived", "unit")
 OURS_ALONE = (_hostview.DRAIN, _hostview.RUN, _hostview.SOCKET)
 # A pod of somebody else's that we replace may take the time that pods have to end, 30 s.
 LEAVE_SECONDS = 40.0
-SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
 SYSCTL_CONF = "/etc/sysctl.conf"
 # Of all that the collection sets.
 KERNEL_DEFAULT = "0"
@@ -1055,10 +1054,9 @@ def released_sysctls(ours: List[str], files: List[File]) -> Dict[str, str]:
 
 def others_sysctls(ours: List[str]) -> Dict[str, str]:
     """What the files of others set at boot."""
-    paths = [os.path.join(folder, name) for folder in SYSCTL_FOLDERS for name in list_folder(folder)]
     found: Dict[str, str] = {}
-    for path in [*sorted(paths, key=os.path.basename), SYSCTL_CONF]:
-        if path not in ours and path.endswith(".conf"):
+    for path in [*_hostfacts.sysctl_files(list_folder), SYSCTL_CONF]:
+        if path not in ours:
             found.update(_hostfacts.parse_sysctls((_host_io.read_file(path) or b"").decode("utf-8", "replace")))
     return found
 

@@ -121,7 +121,7 @@ firewall:
         outcome: accept
         where: ""
 default_routes:
-  description: Interfaces of the default routes.
+  description: Interfaces of the default routes with the lowest metric.
   returned: always
   type: dict
   sample: {ipv4: [eth0], ipv6: []}
@@ -218,7 +218,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0
 UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
-SYSCTL_FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d")
 MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
 # Where endpoint_network notes what it did.
 NETWORK_STATE = "/var/lib/kubeha/network.json"
@@ -567,15 +566,7 @@ def read_ruleset(text: str) -> Optional[_netfilter.Ruleset]:
 
 
 def default_routes() -> Dict[str, List[str]]:
-    routes = [line.split() for line in _cluster_io.read_text("/proc/net/route").splitlines()[1:]]
-    ipv4 = [words[0] for words in routes if words[1:2] == ["00000000"]]
-    ipv6 = []
-    for line in _cluster_io.read_text("/proc/net/ipv6_route").splitlines():
-        words = line.split()
-        # The kernel always has one by way of the loopback interface, which refuses.
-        if words[:2] == ["0" * 32, "00"] and words[-1] != "lo":
-            ipv6.append(words[-1])
-    return {"ipv4": list(dict.fromkeys(ipv4)), "ipv6": list(dict.fromkeys(ipv6))}
+    return _hostfacts.parse_default_routes(*map(_cluster_io.read_text, ("/proc/net/route", "/proc/net/ipv6_route")))
 
 
 def sysctl(path: str) -> Dict[str, Any]:
@@ -590,14 +581,13 @@ def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
     """Files that are read after ours and set what ours sets."""
     found: Dict[str, List[str]] = {}
     ours = os.path.basename(_hostview.SYSCTL_FILE)
-    for folder in SYSCTL_FOLDERS if names else ():
-        for name in list_folder(folder):
-            if not name.endswith(".conf") or name <= ours:
-                continue
-            settings = _hostfacts.parse_sysctls(_cluster_io.read_text(os.path.join(folder, name)))
-            for setting in names:
-                if settings.get(setting.replace("/", ".")) == "0":
-                    found.setdefault(setting, []).append(os.path.join(folder, name))
+    for path in _hostfacts.sysctl_files(list_folder) if names else ():
+        if os.path.basename(path) <= ours:
+            continue
+        settings = _hostfacts.parse_sysctls(_cluster_io.read_text(path))
+        for setting in names:
+            if settings.get(setting.replace("/", ".")) == "0":
+                found.setdefault(setting, []).append(path)
     return found
 
 

@@ -28,6 +28,18 @@ systemctl start systemd-networkd
 for i in $(seq 50); do grep -qs ADMIN_STATE=configured /run/systemd/netif/links/* && exit; sleep 0.1; done
 exit 1
 """
+# Both default routes count for whoever looks at their metrics only.
+KERNEL = """
+ip link add flux.7 link eth0 type macvlan mode bridge
+ip address add "$(ip -4 -o address show dev eth0 | awk '{print $4; exit}' | sed 's/[0-9]*[/]/77\\//')" dev flux.7
+ip link set flux.7 up
+ip link add out.9 type dummy
+ip address add 198.18.9.2/24 dev out.9
+ip link set out.9 up
+ip route add default via 198.18.9.1 dev out.9 metric 100
+ip route add default dev eth0 metric 500
+sysctl -w net/ipv4/conf/eth0/rp_filter=1 net/ipv4/conf/all/arp_ignore=0 net/ipv4/conf/flux.7/arp_ignore=0
+"""
 
 
 def test_nothing_is_in_the_way(user: Looker, record_property: Callable[[str, object], None]) -> None:
@@ -87,6 +99,11 @@ def test_an_api_server_on_the_balancing_port_and_only_where_one_looks(user: Look
 
 def test_what_is_mended_and_deployed(user: Looker, record_property: Callable[[str, object], None]) -> None:
     user.sh("cp1", "systemctl stop squatter; rm -r /etc/haproxy")
+    user.preflight().failed()
+    user.follow("firewall_drops_vrrp")
+    user.follow("firewall_drops_clients")
+    user.preflight().succeeded()
+    assert user.found() == {("networkd_drops_vip", "cp3")}
     user.sh("cp2", "nft delete table inet site")
     run = user.site("--check", endpoint_manage_network=True).succeeded()
     assert not user.on("cp3", "sh", "-c", "ls /etc/systemd/network/*.d").strip()
@@ -122,6 +139,18 @@ def test_a_running_endpoint_gives_no_alarm(user: Looker) -> None:
     assert user.found() == set(), run.output
     assert user.found("info") == {("vrrp_untested", None)}
     assert user.holders() == ["cp1"]
+
+
+def test_advice_about_the_kernel_can_be_followed(user: Looker) -> None:
+    """A second card in the same subnet, and a better default route through a third one."""
+    user.sh("cp2", KERNEL)
+    user.preflight(endpoint_manage_network=True).succeeded()
+    assert user.found() == {("arp_flux", "cp2"), ("rp_filter_strict", "cp2")}
+    user.follow("arp_flux")
+    user.follow("rp_filter_strict")
+    user.preflight(endpoint_manage_network=True).succeeded()
+    assert user.found() == set()
+    user.sh("cp2", "ip link delete flux.7; ip link delete out.9")
 
 
 def test_what_was_done_is_taken_back(user: Looker) -> None:

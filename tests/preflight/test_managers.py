@@ -79,3 +79,13 @@ def test_they_are_closed_again(user: Looker) -> None:
     assert "vrrp" not in ufw and "6443" not in ufw
     assert "ufw allow 22/tcp" in ufw and "ufw allow 8080/tcp" in ufw
     assert not user.on("m1", "sh", "-c", "ls /var/lib/kubeha/network.json").strip()
+
+
+def test_or_by_hand_as_advised(user: Looker) -> None:
+    user.preflight().failed()
+    user.follow("firewall_drops_vrrp", "m1")
+    user.follow("firewall_drops_clients", "m1")
+    user.follow("firewall_drops_vrrp", "m2")
+    user.follow("firewall_drops_clients", "m2")
+    user.preflight().succeeded()
+    assert user.found() == set()

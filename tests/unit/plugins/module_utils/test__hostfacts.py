@@ -148,8 +148,35 @@ def test_selinux_boolean():
     assert hostfacts.parse_selinux_boolean("") is None
 
 
+ROUTES = """Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
+eth1 00000000 016433C6 0003 0 0 200 00000000 0 0 0
+eth0 00000000 010013C6 0003 0 0 100 00000000 0 0 0
+eth1 006433C6 00000000 0001 0 0 0 00FFFFFF 0 0 0
+tun0 00000000 00000000 0001 0 0 0 00000080 0 0 0
+"""
+ROUTES6 = """%s 00 %s 00 20010db8000000000000000000000001 00000400 00000001 00000000 00450003 eth2
+%s 00 %s 00 20010db8000000000000000000000002 00000064 00000001 00000000 00450003 eth3
+%s 00 %s 00 %s ffffffff 00000001 00000000 00200200 lo
+""" % ("0" * 32, "0" * 32, "0" * 32, "0" * 32, "0" * 32, "0" * 32, "0" * 32)
+
+
+def test_of_several_default_routes_those_of_the_lowest_metric_count():
+    assert hostfacts.parse_default_routes(ROUTES, ROUTES6) == {"ipv4": ["eth0"], "ipv6": ["eth3"]}
+    assert hostfacts.parse_default_routes("", "") == {"ipv4": [], "ipv6": []}
+
+
+def test_files_for_sysctl_hide_those_of_the_same_name():
+    folders = {
+        "/etc/sysctl.d": ["95-a.conf", "README"], "/usr/lib/sysctl.d": ["95-a.conf", "10-b.conf"],
+        "/usr/local/lib/sysctl.d": ["91-c.conf"],
+    }
+    assert hostfacts.sysctl_files(lambda folder: folders.get(folder, [])) == [
+        "/usr/lib/sysctl.d/10-b.conf", "/usr/local/lib/sysctl.d/91-c.conf", "/etc/sysctl.d/95-a.conf"]
+
+
 @given(st.text())
 def test_nothing_raises_on_odd_text(text):
+    hostfacts.parse_default_routes(text, "0" * 32 + " 00 " + text)
     hostfacts.parse_os_release(text)
     for manager in ("apt", "dnf", "zypper", "other"):
         hostfacts.parse_candidates(manager, text)

@@ -280,6 +280,32 @@ def test_one_host_with_a_prefix_tells_the_subnet_for_all() -> None:
     assert places(known=known) == ["ens3 198.51.100.11/24", "eth0 198.51.100.12/24", "ens3 198.51.100.13/24"]
 
 
+def test_an_address_that_stands_alone_counts_alike_written_and_reported() -> None:
+    alone = [network("eth0", "198.51.100.12", 32)]
+    reported = places(known=known_with("cp2", networks=alone))
+    assert places(known=known_with("cp2", networks=alone, address="198.51.100.12/32")) == reported
+    assert places(known=known_with("cp2", networks=alone, address="198.51.100.12")) == reported
+    offline_host = {"cp2": {"address": "198.51.100.12/32", "interface": "eth0"}}
+    assert places(known={**hosts(), **offline_host}) == reported
+
+
+def test_a_host_behind_a_floating_address_is_asked_or_found_where_it_is() -> None:
+    known = known_with("cp2", inventory_address="203.0.113.12")
+    assert places(known=known) == places()
+    known["cp2"]["networks"] = None
+    assert codes(known=known) == ["inventory_outside_subnet"]
+
+
+def test_an_api_server_behind_a_floating_address_is_found_where_it_is() -> None:
+    known = {**hosts(), "api": {"inventory_address": "203.0.113.9", "networks": [network("eth0", "10.0.0.9", 24)]}}
+    wanted = intent(apiserver_hosts=["api"])
+    assert backends(wanted, known) == ["10.0.0.9"]
+    assert "backend_guessed" not in warned(wanted, known)
+    known["api"]["networks"] = None
+    assert backends(wanted, known) == ["203.0.113.9"]
+    assert "backend_guessed" in warned(wanted, known)
+
+
 def test_hosts_that_cannot_be_asked_are_found_in_a_stored_plan() -> None:
     deployed = {"cp3": stored(plan())["cp3"]}
     known = {

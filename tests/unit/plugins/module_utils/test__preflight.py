@@ -294,6 +294,12 @@ def rp_filter_strict(seen):
     seen["preflight"]["sysctls"]["net/ipv4/conf/all/rp_filter"]["value"] = "0"
 
 
+def test_advice_works_for_interfaces_with_a_dot():
+    """sysctl takes the dots of a name for separators, unless the separators are slashes."""
+    fix = preflight.RULES["rp_filter_strict"].fix.format(interface="bond0.100")
+    assert "net/ipv4/conf/bond0.100/rp_filter=2" in fix
+
+
 @wrong("arp_flux", "warning", seen="eth1 has an address in the subnet of eth0 as well, and arp_ignore is 0 there")
 def arp_flux(seen):
     two_cards(seen, "0", "0")

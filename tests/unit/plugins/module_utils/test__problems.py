@@ -258,7 +258,7 @@ CASES = [
     Case("member_outside_subnet", "cp2: endpoint_address", intent(), on_networks(network("eth0", "198.51.100.12", 25))),
     Case("member_outside_subnet", "cp2: endpoint_address", intent(vip="198.51.100.200"),
          on_networks(network("eth0", "198.51.100.12", 25))),
-    Case("member_outside_subnet", "cp2: endpoint_address", intent(), with_host(
+    Case("inventory_outside_subnet", "cp2: ansible_host", intent(), with_host(
         "cp2", networks=None, inventory_address="203.0.113.12")),
     Case("interface_unknown", "cp1: endpoint_interface",
          intent(vip=VIP + "/24", lb_hosts=["cp1"], apiserver_hosts=["cp1"]), offline()),
@@ -354,6 +354,7 @@ def test_all_problems_are_found_at_once() -> None:
 
 WARNED = {
     "auth_pass_slow": (intent(auth="pass", auth_password="hunter2"),),
+    "backend_guessed": (intent(apiserver_hosts=["api"]), {**hosts(), "api": {"inventory_address": "203.0.113.9"}}),
     "balancer_alone": (intent(lb_hosts="cp1"),),
     "deployed_unreadable": (intent(), None, {"cp1": {"endpoints": 1}}),
     "facts_unreadable": (intent(), with_host("cp2", networks=[{"interface": "eth0"}, *host(12)["networks"]])),

@@ -17,7 +17,7 @@ import sys
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _release_io, _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostfacts, _release_io, _secrets
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
@@ -368,7 +368,7 @@ def test_going_back(host):
 
 def test_going_back_takes_kernel_settings_along(host, monkeypatch):
     monkeypatch.setattr(endpoint_files, "sysctl_path", lambda name: host.path("/proc/" + name))
-    monkeypatch.setattr(endpoint_files, "SYSCTL_FOLDERS", ())
+    monkeypatch.setattr(_hostfacts, "SYSCTL_FOLDERS", ())
     monkeypatch.setattr(endpoint_files, "SYSCTL_CONF", host.path("/etc/sysctl.conf"))
     setting = host.path("/proc/net.ipv4.ip_nonlocal_bind")
     host.write(setting, "0\n")
@@ -492,7 +492,7 @@ def test_sysctls(host, monkeypatch):
     assert host.run(files)["changed"]
     # Of no use any more, unless somebody else wants it.
     host.write(host.path("/proc/" + name), "1\n")
-    monkeypatch.setattr(endpoint_files, "SYSCTL_FOLDERS", (host.path("/etc/sysctl.d"),))
+    monkeypatch.setattr(_hostfacts, "SYSCTL_FOLDERS", (host.path("/etc/sysctl.d"),))
     monkeypatch.setattr(endpoint_files, "SYSCTL_CONF", host.path("/etc/sysctl.conf"))
     host.write(host.path("/etc/sysctl.d/99-site.conf"), "# mine\n-net/ipv4/ip_nonlocal_bind=1\n")
     assert host.run([], check_mode=True)["sysctls_changed"] == []
