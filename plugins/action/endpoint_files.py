@@ -13,6 +13,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._piped import Piped
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import token
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 
@@ -47,7 +48,7 @@ class ActionModule(Piped):
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
         module_args = {"role": args["role"], "state": args["state"], "adopt": args["adopt"],
-                       "keep_stale": args["keep_stale"], "files": files}
+                       "keep_stale": args["keep_stale"], "files": files, "owner": token(task_vars)}
         if marks:
             module_args["sealed"] = _secrets.seal(marks, os.urandom(18))
         result: dict[str, t.Any] = self.execute(

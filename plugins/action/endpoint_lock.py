@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import pathlib
-import socket
 import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _run
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
 
 
@@ -27,84 +24,28 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         reach_delegate(self, task_vars)
         args = dict(self._task.args)
-        # This is a worker; the process that was started is its parent.
-        args["owner"] = owner = _owner(os.getppid())
+        args["owner"] = owner = _run.token(task_vars)
+        if self._task.delegate_to:
+            # Whether the lock is held is known of the host that the task is about.
+            owner["held"] = False
         result: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
         holder = result.get("holder") or {}
-        if holder and holder.get("controller") == owner["controller"] and not _runs(holder):
+        if holder and holder.get("controller") == owner["controller"] and not _run.runs(holder):
             result = self._execute_module(module_args=dict(args, force=True), task_vars=task_vars)
             holder = result.get("holder") or {}
         if result.get("failed"):
             return result
         changer = result.get("changer") or {}
-        if holder:
+        when = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() - float(result.get("ago") or 0)))
+        if result.get("lost"):
+            result.update(failed=True, lost=True, msg="Nothing was changed here, because %s." % result["lost"])
+        elif holder:
             result.update(failed=True, msg=(
-                "%s has been changing this host since %s. Nothing is done here until it's ready; should it be gone, "
-                "its lock counts no more %d minutes after that." % (
-                    holder.get("name"), _time(holder), round(float(args.get("ttl", 1800)) / 60))))
+                "%s is changing this host, and was last seen there at %s. Nothing is done here until it's ready; should "
+                "it be gone, its lock counts no more %d minutes after that." % (
+                    holder.get("name"), when, round((holder["until"] - holder["at"]) / 60))))
         elif changer:
             result.update(failed=True, msg=(
                 "%s has changed this host at %s, after this run had looked at it. Nothing is done here: run it again."
-                % (changer.get("name"), _time(changer))))
+                % (changer.get("name"), when)))
         return result
-
-
-def _time(note: dict[str, t.Any]) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(note["at"]))
-
-
-def _owner(process: int) -> dict[str, t.Any]:
-    return {
-        "controller": _controller(),
-        "process": process,
-        "started": _started(process),
-        "name": "%s@%s (process %d)" % (_user(), socket.gethostname(), process),
-    }
-
-
-def _runs(holder: dict[str, t.Any]) -> bool:
-    """By its start too: numbers of processes are used again."""
-    started = _started(int(holder.get("process") or 0))
-    return started != "" and started == holder.get("started")
-
-
-def _controller() -> str:
-    """This machine since its last boot, in this view of its processes: where a number means one process."""
-    parts = [socket.gethostname()]
-    for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
-        try:
-            file = pathlib.Path(path)
-            parts.append(os.readlink(path) if file.is_symlink() else file.read_text(encoding="ascii").strip())
-        except OSError:
-            continue
-    return " ".join(parts)
-
-
-def _started(process: int) -> str:
-    try:
-        # The name, in parentheses, may contain anything.
-        fields = pathlib.Path("/proc/%d/stat" % process).read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return "alive" if _answers(process) else ""
-    # One that was killed stays in the list until somebody asks how it ended, which in a container may be nobody.
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _answers(process: int) -> bool:
-    """Where there's no /proc, as on macOS."""
-    if os.path.isdir("/proc/self") or process <= 0:
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"

@@ -22,6 +22,16 @@ attributes:
       - This assumes that the system controlled/queried by the module has not changed in a relevant way.
 """
 
+    # For modules that change a host. Use it together with the standard fragment.
+    OWNER = r"""
+options:
+  owner:
+    description:
+      - The run that changes the host, as M(kubeha.apiserver.endpoint_lock) notes it. Not for plays; the action plugin
+        knows it. Where the host is another run's by now nothing is changed, and the failed result has C(lost).
+    type: dict
+"""
+
     # For modules that only look. Use it together with the standard fragment.
     INFO_MODULE = r"""
 options: {}

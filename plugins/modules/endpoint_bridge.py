@@ -21,6 +21,7 @@ description:
   - The kernel takes the addresses away by itself when their lifetime is over, whatever becomes of the run.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.owner
 attributes:
   action:
     description: The action plugin runs on the controller.
@@ -93,7 +94,7 @@ import time
 from typing import Any, Dict, List, Set
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _run_lock_io, _verdict
 
 LOOPBACK = "lo"
 COMMAND_SECONDS = 5.0
@@ -110,12 +111,14 @@ def main() -> None:
             "plan": {"type": "dict", "required": True},
             "host": {"type": "str"},
             "wait": {"type": "float"},
+            **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
     )
     if not isinstance(module.params["plan"].get("endpoints"), list):
         module.fail_json(msg="plan: it must be a plan, as endpoint_plan returns it")
     try:
+        _run_lock_io.ensure(module)
         bridge = Bridge(module)
         module.exit_json(**(bridge.begin() if module.params["state"] == "present" else bridge.end()))
     except OSError as error:

@@ -18,6 +18,7 @@ description:
   - Judges nobody else. The playbook C(drain) refuses to drain the last host that is well.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.owner
 attributes:
   action:
     description: The action plugin runs on the controller.
@@ -99,7 +100,7 @@ import time
 from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _run_lock_io
 
 PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
 POLL_SECONDS = 0.05
@@ -113,10 +114,12 @@ def main() -> None:
             "plan": {"type": "dict"},
             "host": {"type": "str"},
             "wait": {"type": "float", "default": 30},
+            **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
     )
     try:
+        _run_lock_io.ensure(module)
         module.exit_json(**drain(module))
     except OSError as error:
         module.fail_json(msg=str(error))

@@ -22,6 +22,7 @@ description:
   - Reloads and restarts nothing. Its result says what is needed, also for what an earlier run left undone.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.owner
 attributes:
   action:
     description:
@@ -214,10 +215,11 @@ rekeyed:
   returned: success
   type: bool
 at:
-  description: When the host was looked at, in seconds since 1970 by its own clock.
+  description: When the host was looked at, which boot of it that was and how many seconds later, for
+    O(kubeha.apiserver.endpoint_lock#module:since).
   returned: success
-  type: float
-  sample: 1795817075.123
+  type: str
+  sample: 0b6ad5e4-6c5a-4d3c-9b0e-2f9d6f3c2a11 81234.567
 moving:
   description: Whether a run has left this host ranking below all others.
   returned: success
@@ -286,6 +288,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _pods,
     _podstate,
     _release_io,
+    _run_lock_io,
     _secrets,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
@@ -401,6 +404,7 @@ def main() -> None:
             "secrets": {"type": "dict", "no_log": True},
             "sealed": {"type": "str", "no_log": True},
             "files": {"type": "list", "elements": "dict"},
+            **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
         no_log=True,  # no copy of every file in the host's log
@@ -420,13 +424,14 @@ class Deployment:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.at = time.time()
+        self.at = str(_run_lock_io.clock())
         # Whether a file has been replaced or removed.
         self.touched = False
         self.role: str = module.params["role"]
         self.secrets = _secrets.unseal(module.params["sealed"] or "")
 
     def run(self) -> None:
+        _run_lock_io.ensure(self.module)
         if self.module.params["state"] == "previous":
             self.module.exit_json(**self._go_back())
         if self.module.params["state"] == "absent":
@@ -906,7 +911,7 @@ class Deployment:
             rekeyed=any(rekeyed(file) for file in found.files if file.kind == "keepalived"),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
             up=serving_backends(haproxy),
-            at=round(self.at, 3),
+            at=self.at,
         )
 
     @staticmethod

@@ -342,6 +342,10 @@ at:
   description: When this was, in seconds since 1970 by the host's clock.
   returned: always
   type: float
+looked:
+  description: When the look began, as RV(kubeha.apiserver.endpoint_files#module:at).
+  returned: always
+  type: str
 errors:
   description: Parts that couldn't be read, and why.
   returned: always
@@ -390,6 +394,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _ownership,
     _pods,
     _podstate,
+    _run_lock_io,
     _verdict,
 )
 
@@ -465,6 +470,7 @@ class Observer:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.errors: Dict[str, str] = {}
+        self.looked = str(_run_lock_io.clock())
         self.params = params
         self.haproxy_mark: Optional[str] = None
         deployed = read_deployed()
@@ -502,7 +508,7 @@ class Observer:
 
     def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
         info.update(self._cluster())
-        return dict(self.still, **info, at=round(time.time(), 3), errors=self.errors)
+        return dict(self.still, **info, at=round(time.time(), 3), looked=self.looked, errors=self.errors)
 
     # What doesn't change while the module runs
 

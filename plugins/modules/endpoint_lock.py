@@ -14,9 +14,11 @@ author:
 description:
   - Notes on the host who changes it, and refuses everybody else until that run has released it.
   - The lock is bound to the process on the controller. A run that was killed leaves one that its controller knows to be
-    void, so the next run from there isn't kept waiting. For others it's void O(ttl) after it was taken, and after a
-    reboot.
+    void, so the next run from there isn't kept waiting. For others it's void O(ttl) after it was last renewed, and after
+    a reboot. Every module of this collection that changes a host renews it, and refuses to change a host that is
+    another run's by then; RV(lost) is V(true) then.
   - With O(since) it refuses what is already old news to its caller, where somebody else has changed the host meanwhile.
+  - All times are counted from the host's boot, so it doesn't matter what its clock says, or whether somebody sets it.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
 attributes:
@@ -38,16 +40,24 @@ options:
     choices: [present, absent]
     default: present
   ttl:
-    description: Seconds after which a lock that somebody else took counts no more.
+    description:
+      - Seconds after which the lock counts no more, unless it's renewed. What may take longer than that says so before.
     type: float
-    default: 1800
+    default: 600
+  within:
+    description:
+      - Seconds after which this run changes nothing here any more, however often the lock is renewed. That's for hosts
+        whose backups this run has stopped for a while.
+    type: float
   since:
     description:
-      - When the host was looked at, by the host's own clock, as RV(kubeha.apiserver.endpoint_files#module:at). If
-        somebody else has changed it since then, what was seen is old, and the lock is refused.
-    type: float
+      - When the host was looked at, as RV(kubeha.apiserver.endpoint_files#module:at). If somebody else has changed it
+        since then, or it was restarted, what was seen is old, and the lock is refused.
+    type: str
+    default: ""
   owner:
-    description: Who takes it, a mapping of C(controller), C(process), C(started) and C(name). Not for plays.
+    description:
+      - Who takes it, a mapping of C(controller), C(process), C(started), C(name) and C(held). Not for plays.
     type: dict
   force:
     description: Take it whoever has it. Not for plays.
@@ -75,28 +85,34 @@ changer:
   returned: success
   type: dict
   sample: {}
+held:
+  description: Whether this run has the lock now.
+  returned: success
+  type: bool
+lost:
+  description: That the host is another run's.
+  returned: where it is
+  type: bool
+ago:
+  description: How many seconds ago the RV(holder) has renewed its lock, or the RV(changer) was there.
+  returned: success
+  type: float
 """
 
-import fcntl
-import json
 import os
-import time
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview
-
-LOCK = _hostview.RUN + "/lock"
-# Locked while the lock is looked at; what it says is who was the last to release it.
-GUARD = LOCK + ".guard"
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _run_lock, _run_lock_io
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "ttl": {"type": "float", "default": 1800},
-            "since": {"type": "float"},
+            "ttl": {"type": "float", "default": _run_lock.LIFE},
+            "within": {"type": "float"},
+            "since": {"type": "str", "default": ""},
             "owner": {"type": "dict"},
             "force": {"type": "bool", "default": False},
         },
@@ -104,57 +120,43 @@ def main() -> None:
     )
     if module.params["owner"] is None:
         module.fail_json(msg="endpoint_lock is used in plays, where its action plugin knows who takes it")
+    said = {"changed": False, "holder": {}, "changer": {}, "held": False, "ago": 0.0}
     # Nothing is locked on a host from which everything was removed.
     if module.check_mode or (module.params["state"] == "absent" and not os.path.isdir(_hostview.RUN)):
-        module.exit_json(changed=False, holder={}, changer={})
-    os.makedirs(_hostview.RUN, mode=0o755, exist_ok=True)
-    with open(GUARD, "a", encoding="utf-8") as guard:
-        # Two runs that come at the same moment look one after the other.
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        module.exit_json(changed=False, **change(module.params))
+        module.exit_json(**said)
+    try:
+        said.update(change(module.params))
+    except OSError as error:
+        module.fail_json(msg="The lock of this host can't be had: %s" % error)
+    module.exit_json(**said)
 
 
 def change(params: Dict[str, Any]) -> Dict[str, Any]:
     """Take or release the lock; who has it, or who has changed the host meanwhile, where that's somebody else."""
     owner = params["owner"]
-    holder, before = theirs(read(LOCK), owner), theirs(read(GUARD), owner)
-    said: Dict[str, Any] = {"holder": {}, "changer": {}}
-    note = dict(owner, at=round(time.time(), 3))
-    if params["state"] == "absent":
-        if os.path.lexists(LOCK) and not holder:
-            write(GUARD, note)
-            os.unlink(LOCK)
-        return said
-    if holder and not params["force"] and abs(time.time() - holder["at"]) < params["ttl"]:
-        return dict(said, holder=holder)
-    # A lock that counts no more is one of a run that was killed on the way.
-    for other in (before, holder):
-        if params["since"] is not None and other and other["at"] >= params["since"]:
-            return dict(said, changer=other)
-    write(LOCK, note)
-    return said
-
-
-def read(path: str) -> Dict[str, Any]:
-    try:
-        found = json.loads(_host_io.read_file(path) or b"{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) and isinstance(found.get("at"), (int, float)) else {}
-
-
-def theirs(note: Dict[str, Any], owner: Dict[str, Any]) -> Dict[str, Any]:
-    """The note if somebody else has left it."""
-    return note if any(note.get(key) != owner[key] for key in ("controller", "process", "started")) else {}
-
-
-def write(path: str, note: Dict[str, Any]) -> None:
-    """The guard keeps its inode, which others wait for; nobody reads it but who has locked it."""
-    target = path if path == GUARD else path + ".new"
-    with open(target, "w", encoding="utf-8") as stream:
-        json.dump(note, stream)
-    if target != path:
-        os.rename(target, path)
+    # Two runs that come at the same moment look one after the other.
+    with _run_lock_io.guarded() as guard:
+        lock, clock = _run_lock_io.read_lock(), _run_lock_io.clock()
+        if params["state"] == "absent":
+            note = _run_lock.release(lock, owner, clock)
+            if note is not None:
+                _run_lock_io.store_last(guard, note)
+                _run_lock_io.store(None)
+            return {}
+        answer = _run_lock.Answer()
+        if owner.get("held"):
+            # Taken earlier by this run: it has to be there still.
+            answer = _run_lock.own(lock, owner, clock, params["ttl"])
+        if not answer.lost:
+            answer = _run_lock.take(lock, _run_lock_io.read_last(guard), owner, clock, params["ttl"], params["since"],
+                                    params["within"], params["force"])
+        found = answer.holder or answer.changer
+        if answer.lost or found:
+            ago = round(clock.now - found["at"], 3) if found else 0.0
+            said = {"holder": answer.holder, "changer": answer.changer, "ago": ago}
+            return dict(said, lost=answer.lost) if answer.lost else said
+        _run_lock_io.store(answer.lock)
+        return {"held": True}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ description:
     the commands.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.owner
 attributes:
   action:
     description: The action plugin runs on the controller.
@@ -90,7 +91,7 @@ from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _netconfig
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _netconfig, _run_lock_io
 
 STATE_FILE = "/var/lib/kubeha/network.json"
 COMMAND_SECONDS = 30.0
@@ -114,11 +115,13 @@ def main() -> None:
             "plan": {"type": "dict"},
             "host": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            **_run_lock_io.OWNER,
         },
         required_if=[("state", "present", ["plan", "host"])],
         supports_check_mode=True,
     )
     try:
+        _run_lock_io.ensure(module)
         module.exit_json(**Network(module).run())
     except (OSError, CommandError) as error:
         module.fail_json(msg=str(error))

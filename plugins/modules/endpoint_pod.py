@@ -25,7 +25,13 @@ description:
   - Or takes the manifest away, and waits until the pod has ended.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.owner
 attributes:
+  action:
+    description: The action plugin runs on the controller.
+    support: partial
+    details:
+      - Which run it is, is known on the controller.
   check_mode:
     support: full
     details:
@@ -128,6 +134,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _keepalived_state,
     _pods,
     _podstate,
+    _run_lock,
+    _run_lock_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
@@ -151,6 +159,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "wait": {"type": "float", "default": 180},
             "reload_wait": {"type": "float", "default": 15},
+            **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
     )
@@ -160,6 +169,7 @@ def main() -> None:
     pod = {"haproxy": HaproxyPod, "keepalived": KeepalivedPod}[module.params["role"]](folder)
     task = Task(module, pod)
     try:
+        _run_lock_io.ensure(module, module.params["wait"] + _run_lock.LIFE)
         if module.params["state"] == "absent":
             task.remove()
         else:

@@ -17,7 +17,13 @@ description:
   - Does nothing where any keepalived runs on the host's network.
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
+  - kubeha.apiserver._attributes.owner
 attributes:
+  action:
+    description: The action plugin runs on the controller.
+    support: partial
+    details:
+      - Which run it is, is known on the controller.
   check_mode:
     support: full
   diff_mode:
@@ -67,7 +73,7 @@ kept:
 from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _run_lock_io
 
 COMMAND_SECONDS = 5.0
 
@@ -78,10 +84,12 @@ def main() -> None:
             "plan": {"type": "dict", "required": True},
             "host": {"type": "str", "required": True},
             "force": {"type": "bool", "default": False},
+            **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
     )
     try:
+        _run_lock_io.ensure(module)
         module.exit_json(**release(module))
     except OSError as error:
         module.fail_json(msg=str(error))

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import token
 
 
 class OnHost(ActionBase):
@@ -22,5 +23,21 @@ class OnHost(ActionBase):
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = arguments_of_host(self._task, task_vars)
+        args["owner"] = token(task_vars)
+        result.update(self._execute_module(module_args=args, task_vars=task_vars))
+        return result
+
+
+class InRun(ActionBase):
+    """For modules that only have to know which run it is."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        args = dict(self._task.args, owner=token(task_vars))
         result.update(self._execute_module(module_args=args, task_vars=task_vars))
         return result
