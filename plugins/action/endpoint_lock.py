@@ -41,8 +41,8 @@ class ActionModule(ActionBase):
             result.update(failed=True, lost=True, msg="Nothing was changed here, because %s." % result["lost"])
         elif holder:
             result.update(failed=True, msg=(
-                "%s is changing this host, and was last seen there at %s. Nothing is done here until it's ready; should "
-                "it be gone, its lock counts no more %d minutes after that." % (
+                "%s is changing this host, and was last seen there at %s. Nothing is done here until it's ready; "
+                "should it be gone, its lock counts no more %d minutes after that." % (
                     holder.get("name"), when, round((holder["until"] - holder["at"]) / 60))))
         elif changer:
             result.update(failed=True, msg=(

@@ -14,8 +14,8 @@ author:
 description:
   - Notes on the host who changes it, and refuses everybody else until that run has released it.
   - The lock is bound to the process on the controller. A run that was killed leaves one that its controller knows to be
-    void, so the next run from there isn't kept waiting. For others it's void O(ttl) after it was last renewed, and after
-    a reboot. Every module of this collection that changes a host renews it, and refuses to change a host that is
+    void, so the next run from there isn't kept waiting. For others it's void O(ttl) after it was last renewed, and
+    after a reboot. Every module of this collection that changes a host renews it, and refuses to change a host that is
     another run's by then; RV(lost) is V(true) then.
   - With O(since) it refuses what is already old news to its caller, where somebody else has changed the host meanwhile.
   - All times are counted from the host's boot, so it doesn't matter what its clock says, or whether somebody sets it.
