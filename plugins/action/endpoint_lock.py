@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import time
 import typing as t
+from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeha.apiserver.plugins.module_utils._identity import same
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _run
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
 
 
 class ActionModule(ActionBase):
@@ -25,15 +28,28 @@ class ActionModule(ActionBase):
         reach_delegate(self, task_vars)
         args = dict(self._task.args)
         args["owner"] = owner = _run.token(task_vars)
+        host = str(task_vars["inventory_hostname"])
         if self._task.delegate_to:
             # Whether the lock is held is known of the host that the task is about.
             owner["held"] = False
+            seen = _identities(task_vars, task_vars.get("ansible_play_hosts_all") or [])
+        else:
+            seen = {}
+            if args.get("state") != "absent":
+                args["machine"] = _identities(task_vars, [host]).get(host)
         result: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
         holder = result.get("holder") or {}
         if holder and holder.get("controller") == owner["controller"] and not _run.runs(holder):
             result = self._execute_module(module_args=dict(args, force=True), task_vars=task_vars)
             holder = result.get("holder") or {}
         if result.get("failed"):
+            return result
+        twin = next((host for host, identity in seen.items()
+                     if host != self._task.delegate_to and same(identity, result.get("identity"))), None)
+        if twin is not None:
+            result.update(failed=True, mistaken=twin, msg=(
+                "%s and %s are one machine, so who else changes %s isn't known. Nothing is done there: correct how "
+                "it's reached, or use one name for a machine." % (twin, *[self._task.delegate_to] * 2)))
             return result
         changer = result.get("changer") or {}
         when = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() - float(result.get("ago") or 0)))
@@ -49,3 +65,10 @@ class ActionModule(ActionBase):
                 "%s has changed this host at %s, after this run had looked at it. Nothing is done here: run it again."
                 % (changer.get("name"), when)))
         return result
+
+
+def _identities(task_vars: dict[str, t.Any], hosts: t.Iterable[str]) -> dict[str, t.Any]:
+    """Which machines this run has seen behind names."""
+    observed = {str(host): task_vars["hostvars"].raw_get(host).get(OBSERVED) for host in hosts}
+    return {host: plain(info["identity"]) for host, info in observed.items()
+            if isinstance(info, Mapping) and info.get("identity")}

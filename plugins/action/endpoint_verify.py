@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, machines_twice, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
     Observed,
     members_of_all,
@@ -59,6 +59,11 @@ class ActionModule(ActionBase):
             return result
         if not plan["endpoints"]:
             result.update(failed=True, problems=[], msg=_nothing_stored(observed))
+            return result
+        twice = machines_twice({host: info.get("identity") for host, info in observed.fresh.items()})
+        if twice:
+            result.update(failed=True, problems=[problem.to_dict() for problem in twice],
+                          msg="\n".join(str(problem) for problem in twice))
             return result
         apart = _verdict.apart(observed.fresh)
         result["judged"] = args["together"] is None or apart <= args["together"]

@@ -65,6 +65,7 @@ class ActionModule(ActionBase):
         wrong += _names.outside("hosts", hosts, play, "host_outside_limit")
         observed = read_observations(task_vars, play, args["looks"])
         plan = _verdict.stored_plan(observed.fresh)
+        wrong += _intent.machines_twice({host: info.get("identity") for host, info in observed.fresh.items()})
         problems = [str(problem) for problem in wrong]
         problems += ["%s can't be reached: %s" % item for item in observed.unreachable.items() if item[0] in hosts]
         if not problems and args["leave_one"]:
@@ -158,7 +159,7 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
     rollout = plain(args["rollout"])
     failures, unsure = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))
     for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
-        if item.get("holder"):
+        if item.get("holder") or item.get("mistaken"):
             failures[str(item["item"])] = str(item.get("msg"))
 
     def noted(name: str) -> frozenset[str]:

@@ -175,7 +175,8 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "write the host's own address in the VIP's subnet"),
     "address_duplicate": (
         "{other} has the same address",
-        "give each host its own; a variable of a group reaches all hosts in it"),
+        "give each host its own, and each machine one name in the inventory; a variable of a group reaches all hosts in"
+        " it"),
     "prefix_contradicts": (
         "{host} has this address with prefix /{actual}",
         "write {fix}, or leave the prefix out"),

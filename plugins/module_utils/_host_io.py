@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _identity
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived_state as keepalived
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _netlink as netlink
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
@@ -114,6 +115,14 @@ def together(calls: Mapping[str, Callable[[], T]]) -> Dict[str, T]:
 
 def read_links(seconds: float = _NETLINK_SECONDS) -> List[netlink.Link]:
     return [netlink.parse_link(message) for message in _dump(netlink.link_dump_request, seconds)]
+
+
+def read_identity(links: Optional[List[netlink.Link]] = None) -> Dict[str, Any]:
+    """Which machine this is."""
+    links = read_links() if links is None else links
+    return _identity.describe(
+        read_text("/etc/machine-id"), read_text("/proc/sys/kernel/random/boot_id"), os.readlink("/proc/self/ns/net"),
+        os.uname().nodename, ((link.name, link.mac) for link in links))
 
 
 def read_addresses(seconds: float = _NETLINK_SECONDS) -> List[netlink.Address]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import (
@@ -381,11 +381,24 @@ def find_backends(around: Surroundings, spec: Spec, instances: list[Instance]) -
                 found.append((name, finder.address(name)))
             except Refused:
                 continue
-    _duplicates(around.findings, found)
+    members = [(member.host, member.address) for instance in instances for member in instance.members]
+    if not _duplicates(around.findings, members + found):
+        _refuse_reported(around, spec, dict(members + found))
     if finder.guessed:
         around.findings.warn("backend_guessed", endpoint=spec.name, hosts=listed(
             "{0} at {1}".format(name, address) for name, address in found if name in finder.guessed))
     return found
+
+
+def _refuse_reported(around: Surroundings, spec: Spec, planned: Mapping[str, Address]) -> None:
+    """Refuse a host whose planned address another one reports as its own: two names of one machine, mostly."""
+    owners = {address: name for name, address in planned.items()}
+    for name in dict.fromkeys([*spec.lb_hosts, *spec.apiserver_hosts]):
+        for network in around.hosts[name].networks if name in around.hosts else ():
+            owner = owners.get(network.address, name)
+            if owner != name:
+                At(around.findings, owner + ": endpoint_address").problem(
+                    "address_duplicate", str(network.address), other=name)
 
 
 class _Backends:

@@ -117,6 +117,20 @@ interfaces:
   type: list
   elements: dict
   sample: [{name: eth0, index: 2, up: true, carrier: true, mtu: 1500, mac: "02:00:00:00:00:01", kind: device}]
+identity:
+  description:
+    - Which machine this is, by its own words. Two names whose machines have the same C(boot_id), the same network
+      namespace C(netns) and no interface with another C(macs) are one machine.
+    - The boot ID alone is shared by containers of one kernel, C(machine_id) by cloned machines, and both by machines
+      that were resumed from one snapshot; C(machine_id) counts where there is no boot ID. C(name) is for people.
+  returned: always
+  type: dict
+  sample:
+    machine_id: 5d3a1f0e7c8b4b5f9a6d2c1e0f4b7a89
+    boot_id: 0b8f9d0e-3c55-4d2b-8a67-1f2e3d4c5b6a
+    netns: "net:[4026531840]"
+    name: cp1
+    macs: {eth0: "02:00:00:00:00:01"}
 networks:
   description:
     - Addresses that others can reach, so without loopback and link-local ones.
@@ -605,6 +619,7 @@ class Observer:
         haproxy = ask_haproxy(self._layout().socket)
         return {
             "interfaces": [describe_link(link) for link in links],
+            "identity": self._try("identity", partial(_host_io.read_identity, links), {}),
             "networks": networks,
             "holds": list(held),
             "held_for": held,

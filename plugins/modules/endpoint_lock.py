@@ -55,6 +55,11 @@ options:
         since then, or it was restarted, what was seen is old, and the lock is refused.
     type: str
     default: ""
+  machine:
+    description:
+      - Which machine has been looked at, as RV(kubeha.apiserver.endpoint_info#module:identity). On another one nothing
+        is locked.
+    type: dict
   owner:
     description:
       - Who takes it, a mapping of C(controller), C(process), C(started), C(name) and C(held). Not for plays.
@@ -75,6 +80,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+identity:
+  description: Which machine this is, as RV(kubeha.apiserver.endpoint_info#module:identity).
+  returned: always
+  type: dict
 holder:
   description: Who has the lock, where that's somebody else.
   returned: success
@@ -103,7 +112,13 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _run_lock, _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _host_io,
+    _hostview,
+    _identity,
+    _run_lock,
+    _run_lock_io,
+)
 
 
 def main() -> None:
@@ -113,6 +128,7 @@ def main() -> None:
             "ttl": {"type": "float", "default": _run_lock.LIFE},
             "within": {"type": "float"},
             "since": {"type": "str", "default": ""},
+            "machine": {"type": "dict"},
             "owner": {"type": "dict"},
             "force": {"type": "bool", "default": False},
         },
@@ -120,7 +136,11 @@ def main() -> None:
     )
     if module.params["owner"] is None:
         module.fail_json(msg="endpoint_lock is used in plays, where its action plugin knows who takes it")
-    said = {"changed": False, "holder": {}, "changer": {}, "held": False, "ago": 0.0}
+    identity = _host_io.read_identity()
+    if _identity.elsewhere(module.params["machine"], identity):
+        module.fail_json(msg="This is another machine than the one that was looked at, or it has started anew since "
+                             "then; it calls itself %s. Nothing is done here." % identity["name"], identity=identity)
+    said = {"changed": False, "holder": {}, "changer": {}, "held": False, "ago": 0.0, "identity": identity}
     # Nothing is locked on a host from which everything was removed.
     if module.check_mode or (module.params["state"] == "absent" and not os.path.isdir(_hostview.RUN)):
         module.exit_json(**said)

@@ -31,7 +31,7 @@ def reach_delegate(action: ActionBase, task_vars: dict[str, t.Any]) -> None:
     delegate = action._task.delegate_to
     if not delegate:
         return
-    if delegate not in task_vars["groups"]["all"]:
+    if delegate not in task_vars["hostvars"]:
         raise AnsibleActionFail("%s is no host of the inventory, so nothing is asked of it" % delegate)
     given = task_vars["ansible_delegated_vars"][delegate]
     variables = dict(given, inventory_hostname=delegate, inventory_hostname_short=delegate.split(".")[0])

@@ -17,6 +17,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._identity import twins
 from ansible_collections.kubeha.apiserver.plugins.module_utils._names import from_json, pieces
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
@@ -64,11 +65,21 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, 
     reader.require_agreement(lb_hosts, apiserver_hosts)
     members = list(dict.fromkeys(lb_hosts + apiserver_hosts))
     observed = reader.observations(members, asked)
+    reader.problems.extend(machines_twice({name: info.get("identity") for name, info in observed.items()}))
     hosts = {name: reader.host(name, observed.get(name, {})) for name in members if reader.knows(name)}
     deployed = {
         name: spoken(info["deployed"]["plan"], info["deployed"].get("speaks")) for name, info in observed.items()
         if isinstance(info.get("deployed"), Mapping) and info["deployed"].get("plan")}
     return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
+
+
+def machines_twice(identities: Mapping[str, t.Any]) -> list[Problem]:
+    """A problem for each name that leads to a machine which another name leads to already."""
+    return [Problem(
+        code="machine_twice", where="%s: ansible_host" % host, value=None,
+        rule="%s and %s are one machine, which calls itself %s" % (first, host, show(name)),
+        fix="use one name for a machine, among balancers and API servers alike; or correct how %s is reached" % host)
+        for first, host, name in twins(identities)]
 
 
 def known_secrets(task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -> dict[str, dict[str, str]]:

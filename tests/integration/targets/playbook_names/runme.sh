@@ -28,6 +28,7 @@ refused() {
 }
 
 on=(-i inventory.yml)
+python=$(command -v python3)
 
 # Exactly the hosts that are named, or none. An empty pattern would be all hosts.
 for playbook in drain undrain remove; do
@@ -80,3 +81,14 @@ if grep 'cp1' ssh.log; then
     exit 1
 fi
 rm ssh.log
+
+# Several names of one machine: the first look tells.
+for arguments in 'site --check' preflight; do
+    # shellcheck disable=SC2086  # a playbook and its options
+    if output=$(ansible-playbook -i inventory.yml -e "ansible_python_interpreter=$python" -e ansible_become=false \
+            kubeha.apiserver.$arguments 2>&1); then
+        echo "$output"
+        exit 1
+    fi
+    grep -q 'cp1 and cp2 are one machine.*\[machine_twice\]' <<<"$output" || { echo "$output"; exit 1; }
+done

@@ -252,6 +252,12 @@ CASES = [
     Case("address_duplicate", "cp2: endpoint_address", intent(vip=VIP + "/24"),
          {name: {"address": "198.51.100.1%d" % (n // 2), "interface": "eth0"}
           for n, name in enumerate(planning.THREE, 1)} | {"cp2": {"address": "198.51.100.10", "interface": "eth0"}}),
+    Case("address_duplicate", "cp1: endpoint_address", intent(lb_hosts="lb1,lb2", port=8443),
+         {**hosts(), "lb1": host(11), "lb2": host(9)}, rule="lb1 has the same", fix="one name"),
+    Case("address_duplicate", "cp1: endpoint_address", intent(lb_hosts="lb1,lb2", port=8443),
+         {**hosts(), "cp1": {"address": "198.51.100.20"}, "lb2": host(9),
+          "lb1": {"networks": [network("eth0", "198.51.100.8", 24), network("eth1", "198.51.100.20", 25)],
+                  "address": "198.51.100.8"}}, rule="lb1 has the same"),
     Case("prefix_contradicts", "cp2: endpoint_address", intent(), with_host("cp2", address="198.51.100.12/25"),
          fix="198.51.100.12/24"),
     Case("member_outside_subnet", "cp2: endpoint_address", intent(), on_networks(network("eth0", "10.0.0.12", 24))),

@@ -173,6 +173,21 @@ def test_members_outside_of_the_play_were_asked():
     assert "networks" not in found.hosts["cp2"]
 
 
+def test_two_names_of_one_machine():
+    """lb1 balances, cp1 runs an API server, and cp2's name leads to cp1."""
+    machine = {"machine_id": "m", "boot_id": "b", "netns": "n", "name": "node-7", "macs": {"eth0": "02:00:00:00:00:01"}}
+    hosts = three(endpoint_vip="x")
+    for name, identity in (("cp1", machine), ("cp2", dict(machine)), ("cp3", {**machine, "boot_id": "c"})):
+        hosts[name]["__endpoint_info"] = {"networks": [], "identity": identity}
+    asked = {"results": [{"item": "lb1", "networks": [], "identity": machine}]}
+    hosts["lb1"] = {}
+    found = gather(hosts, {"kube_lb": ["lb1"], "kube_control_plane": ["cp1", "cp2", "cp3"]}, current="cp3",
+                   extra={"__endpoint_asked": asked})
+    assert [(item.code, item.where) for item in found.problems] == [
+        ("machine_twice", "cp1: ansible_host"), ("machine_twice", "cp2: ansible_host")]
+    assert "lb1 and cp1 are one machine, which calls itself node-7" in found.problems[0].rule
+
+
 def test_facts_that_were_gathered_anyway():
     hosts = three(endpoint_vip="x")
     hosts["cp1"]["ansible_facts"] = {"interfaces": ["lo", "br-ex"], "br_ex": {
