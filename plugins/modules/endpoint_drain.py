@@ -101,6 +101,7 @@ from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
 PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
 POLL_SECONDS = 0.05
@@ -183,13 +184,8 @@ def wait_for_others(endpoints: List[Mapping[str, Any]], host: str, seconds: floa
 
 def write(path: str, value: str) -> None:
     """By rename: keepalived sees the old value or the new one."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    scratch = path + ".new"
-    with open(scratch, "w", encoding="ascii") as stream:
-        stream.write(value + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(scratch, path)
+    owned.make_folder(os.path.dirname(path))
+    owned.write(path, (value + "\n").encode(), 0o644)
 
 
 if __name__ == "__main__":

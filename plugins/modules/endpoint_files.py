@@ -836,7 +836,8 @@ class Deployment:
                 for folder in (OWN_FOLDER, _copies_io.FOLDER, STATE):
                     remove_empty(folder)
         if not others:
-            foreign += [path for path in files_below(OWN_FOLDER) if path not in mine]
+            ours = tuple(mine) + tuple(left)
+            foreign += [path for path in files_below(OWN_FOLDER) if not path.startswith(ours)]
         return {"changed": bool(mine or state or left), "changed_files": sorted(originals),
                 "removed_files": removed + left,
                 "foreign_files": foreign, "kept_files": copies,
@@ -1151,7 +1152,8 @@ def our_folders(files: List[File]) -> List[_podstate.Volatile]:
     """Folders of ours that others read, and those that nobody else may; as far as they're there with another mode."""
     made_by_pods = {item.path for item in volatile_items(files)}
     shared = {os.path.dirname(file.path) for file in files if is_our_folder(os.path.dirname(file.path))}
-    shared.update([STATE, _hostview.DRAIN, _hostview.RUN, *(os.path.join(_hostview.RUN, name) for name in RUN_FOLDERS)])
+    shared.update([OWN_FOLDER, STATE, _hostview.DRAIN, _hostview.RUN])
+    shared.update(os.path.join(_hostview.RUN, name) for name in RUN_FOLDERS)
     modes = {**dict.fromkeys(shared, 0o755), _copies_io.FOLDER: 0o700, PREVIOUS: 0o700}
     root = str(owned.ROOT)
     return [_podstate.Volatile(path, True, mode, root, root, "") for path, mode in sorted(modes.items())
@@ -1220,9 +1222,9 @@ def wanted_units(changed: Iterable[File], planned: Set[str]) -> List[str]:
 
 def is_foreign(path: str) -> bool:
     """A file of ours that somebody has written anew; what has no marker anyway is ours by its name."""
-    if path not in GUARDED:
-        return False
-    return _ownership.classify(path, _host_io.read_file(path), {}) == _ownership.FOREIGN
+    content = _host_io.read_file(path) if path in GUARDED else None
+    return _ownership.is_edited(path, content, written(path)) and _ownership.classify(
+        path, content, {}) == _ownership.FOREIGN
 
 
 def originals_of(paths: Iterable[str]) -> Dict[str, str]:

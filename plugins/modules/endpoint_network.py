@@ -79,6 +79,12 @@ removed:
   type: list
   elements: str
   sample: []
+kept_files:
+  description: Copies that were or would be made of what somebody else has written.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 networkd_reloaded:
   description: Whether networkd has read its files again. V(false) where it needn't, or where it should wait.
   returned: success
@@ -88,10 +94,19 @@ networkd_reloaded:
 import json
 import os
 from functools import partial
+from hashlib import sha256
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _netconfig, _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _copies_io,
+    _host_io,
+    _hostview,
+    _netconfig,
+    _ownership,
+    _run_lock_io,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
 STATE_FILE = "/var/lib/kubeha/network.json"
 COMMAND_SECONDS = 30.0
@@ -151,6 +166,7 @@ class Network:
         new_rules = [rule for rule in rules if rule not in existing]
         gone_rules = [rule for rule in stale_rules if rule in existing]
         gone_files = [path for path in stale_files if os.path.lexists(path)]
+        copies = {path: copy for path in wrong_files + gone_files for copy in [self._copy_of(path)] if copy}
         before = {
             path: (_host_io.read_file(path) or b"").decode("utf-8", "replace") for path in wrong_files + gone_files
         }
@@ -159,15 +175,25 @@ class Network:
             "changed": bool(wrong_files or new_rules or gone_files or gone_rules),
             "added": wrong_files + [str(rule) for rule in new_rules],
             "removed": gone_files + [str(rule) for rule in gone_rules],
+            "kept_files": sorted(copies.values()),
             "networkd_reloaded": reload_networkd,
         }
         if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
             result["diff"] = self._diff(before, files, new_rules, gone_rules)
         if not self.module.check_mode:
+            for path, copy in copies.items():
+                _copies_io.keep(path, _host_io.read_file(path) or b"", os.stat(path), path not in self.done["files"])
+                self.module.warn("Somebody else has written %s. What it said is kept as %s." % (path, copy))
             self._apply(files, wrong_files, gone_files, new_rules, gone_rules, rules)
             if reload_networkd:
                 run(["networkctl", "reload"])
         return result
+
+    def _copy_of(self, path: str) -> Optional[str]:
+        content = _host_io.read_file(path)
+        if content is None or not _ownership.is_edited(path, content, self.done["files"].get(path, [])):
+            return None
+        return _copies_io.place(path, content, path not in self.done["files"])
 
     # What is asked for
 
@@ -247,19 +273,28 @@ class Network:
     ) -> None:
         mine = [rule for rule in rules if rule in self.done["rules"]] + new_rules
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
-        write_state(sorted(set(self.done["files"]) | set(files)), list(dict.fromkeys(self.done["rules"] + mine)))
-        for path in wrong_files:
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            write_atomically(path, files[path])
+        written = {path: [sha256(content.encode()).hexdigest()] for path, content in files.items()}
+        both = {path: self.done["files"].get(path, []) + written.get(path, [])
+                for path in [*self.done["files"], *written]}
+        write_state(both, list(dict.fromkeys(self.done["rules"] + mine)))
+        with owned.Batch() as batch:
+            for path in wrong_files:
+                if not os.path.isdir(os.path.dirname(path)):
+                    owned.make_folder(os.path.dirname(path))
+                batch.add(path, files[path].encode(), 0o644)
+            batch.commit()
         for path in gone_files:
             # networkd isn't told: reading its files again without the setting would drop the VIP right now.
-            os.unlink(path)
+            owned.remove(path)
+            original = _copies_io.original(path)
+            if original:
+                owned.move(original, path)
             remove_if_empty(os.path.dirname(path))
         for rule in new_rules:
             change_rule(rule, add=True)
         for rule in gone_rules:
             change_rule(rule, add=False)
-        write_state(sorted(files), mine)
+        write_state(written, mine)
 
     @staticmethod
     def _diff(
@@ -336,29 +371,20 @@ def run(argv: List[str]) -> str:
 def read_state() -> Dict[str, Any]:
     try:
         state = json.loads(_host_io.read_file(STATE_FILE) or b"{}")
-        return {"files": list(state.get("files", [])), "rules": [Rule(*item) for item in state.get("rules", [])]}
+        rules = [Rule(*item) for item in state.get("rules", [])]
+        return {"files": _ownership.noted_sums(state.get("files", [])), "rules": rules}
     except (ValueError, TypeError, AttributeError):
-        return {"files": [], "rules": []}
+        return {"files": {}, "rules": []}
 
 
-def write_state(files: List[str], rules: List[Rule]) -> None:
+def write_state(files: Mapping[str, List[str]], rules: List[Rule]) -> None:
+    """Files with checksums of what we wrote."""
     if not files and not rules:
-        if os.path.lexists(STATE_FILE):
-            os.unlink(STATE_FILE)
+        owned.remove(STATE_FILE)
         return
-    os.makedirs(os.path.dirname(STATE_FILE), mode=0o755, exist_ok=True)
-    write_atomically(STATE_FILE, json.dumps({"files": files, "rules": [list(rule) for rule in rules]}, indent=1) + "\n")
-
-
-def write_atomically(path: str, content: str) -> None:
-    temporary = "%s.kubeha-%d" % (path, os.getpid())
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(content)
-        os.fchmod(descriptor, 0o644)
-        stream.flush()
-        os.fsync(descriptor)
-    os.rename(temporary, path)
+    state = {"files": files, "rules": [list(rule) for rule in rules]}
+    owned.make_folder(os.path.dirname(STATE_FILE))
+    owned.write(STATE_FILE, (json.dumps(state, indent=1, sort_keys=True) + "\n").encode(), 0o644)
 
 
 def remove_if_empty(folder: str) -> None:

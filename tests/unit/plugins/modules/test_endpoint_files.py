@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import grp
 import json
 import os
@@ -127,6 +128,7 @@ class Host:
         module = FakeModule(params, **how)
         with pytest.raises(Exit) as caught:
             endpoint_files.Deployment(module).run()
+        self.warnings = module.warnings
         return caught.value.result
 
     def everything(self):
@@ -921,3 +923,230 @@ def test_a_run_that_is_killed_leaves_a_secret_only_where_it_belongs(guarded, cha
         guarded.restore(guarded.pristine)
         shutil.rmtree(killed)
     assert len(seen) > 2
+
+
+# Other people's files
+
+def copies(host):
+    folder = host.path("/var/lib/kubeha/adopted")
+    return sorted(os.path.join(top, name)[len(folder):] for top, _folders, names in os.walk(folder) for name in names)
+
+
+def copy_name(path, text):
+    return "%s.%s" % (path, sha256(text.encode()).hexdigest()[:12])
+
+
+@pytest.mark.parametrize("edited", ["drop_in", "hook", "haproxy"])
+def test_what_was_edited_by_hand_is_replaced_after_a_copy(host, edited):
+    """A drop-in, a script, and a configuration that still says that it's ours."""
+    files = host.files(haproxy=OURS + "one\n", drop_in=OURS, hook="#!/bin/bash\n")
+    host.run(files)
+    path = {"drop_in": host.drop_in, "hook": host.path("/usr/libexec/hook"), "haproxy": host.haproxy}[edited]
+    by_hand = OURS + "# an admin's\n"
+    host.write(path, by_hand, 0o600)
+    copy = host.path("/var/lib/kubeha/adopted") + copy_name(path, by_hand)
+    would = host.run(files, check_mode=True)
+    assert would["kept_files"] == [copy] and not os.path.exists(copy)
+    did = host.run(files)
+    assert did["kept_files"] == [copy] and host.warnings == [
+        "Somebody else has written %s. What it said is kept as %s." % (path, copy)]
+    assert read(copy) == by_hand and stat.S_IMODE(os.stat(copy).st_mode) == 0o600
+    # Once: nothing changes any more, and nothing is kept that we wrote.
+    assert host.run(files)["kept_files"] == [] and host.warnings == []
+    host.run(host.files(haproxy=OURS + "two\n", drop_in=OURS + "two\n", hook="#!/bin/bash\n:\n"))
+    assert copies(host) == [copy_name(path, by_hand)]
+    # What is left is named, and isn't what was there before us.
+    assert host.run([], state="absent")["kept"] == [copy]
+    assert not os.path.exists(path) and read(copy) == by_hand
+
+
+def test_what_was_edited_by_hand_and_is_planned_no_more_goes_after_a_copy(host):
+    host.run(host.files(haproxy=OURS, drop_in=OURS))
+    host.write(host.drop_in, OURS + "# an admin's\n")
+    result = host.run(host.files(haproxy=OURS))
+    assert result["removed_files"] == [host.drop_in] and len(result["kept_files"]) == 1
+    assert read(result["kept_files"][0]) == OURS + "# an admin's\n" and not os.path.exists(host.drop_in)
+
+
+def test_removal_keeps_a_copy_of_what_was_edited(host):
+    host.run(host.files(haproxy=OURS, drop_in=OURS))
+    host.write(host.drop_in, OURS + "# an admin's\n")
+    would = host.run([], state="absent", check_mode=True)
+    did = host.run([], state="absent")
+    assert would["kept_files"] == did["kept_files"] == did["kept"] and len(did["kept"]) == 1
+    assert read(did["kept"][0]) == OURS + "# an admin's\n" and not os.path.exists(host.drop_in)
+
+
+@pytest.mark.parametrize("which", ["haproxy", "image auth"])
+@pytest.mark.parametrize("how", ["planned no more", "removed"])
+def test_what_somebody_has_written_anew_stays(host, monkeypatch, which, how):
+    """A configuration of a service that was moved to pods, and the kubelet's file of registries."""
+    auth = host.path("/var/lib/kubelet/config.json")
+    monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy, auth))
+    entry = dict(host.files(haproxy='{\n "#": "Managed by kubeha.apiserver"\n}\n')[0], path=auth, kind="image-auth")
+    host.run([*host.files(haproxy=OURS, drop_in=OURS), entry])
+    path, theirs = (host.haproxy, "global\n") if which == "haproxy" else (auth, '{"auths": {"theirs": {}}}\n')
+    host.write(path, theirs)
+    result = host.run(host.files(drop_in=OURS)) if how == "planned no more" else host.run([], state="absent")
+    assert path not in result["removed_files"] and result["foreign_files"] == [path]
+    assert read(path) == theirs
+
+
+def test_a_file_that_was_there_by_accident_comes_back(host):
+    """An admin's own 90-kubeha.conf."""
+    path = host.path("/etc/sysctl.d/90-kubeha.conf")
+    host.write(path, "vm.swappiness = 1\n")
+    ours = [{"path": path, "kind": "unit", "guarded": False, "owner": USER, "group": GROUP, "mode": "0644",
+             "secret": False, "content": OURS}]
+    copy = host.path("/var/lib/kubeha/adopted") + path
+    assert host.run(ours)["kept_files"] == [copy] and read(copy) == "vm.swappiness = 1\n"
+    assert host.run(ours)["kept_files"] == []
+    result = host.run([], state="absent")
+    assert result["changed_files"] == [path] and read(path) == "vm.swappiness = 1\n" and result["kept"] == []
+
+
+def test_removal_leaves_what_others_put_into_our_folder(host):
+    plan = {"path": host.path("/etc/kubeha/plan.json"), "kind": "plan", "guarded": False, "owner": USER, "group": GROUP,
+            "mode": "0644", "secret": False, "content": "{}\n"}
+    host.run([*host.files(haproxy=OURS), plan])
+    notes = host.path("/etc/kubeha/notes")
+    host.write(notes, "mine\n")
+    result = host.run([], state="absent")
+    assert result["foreign_files"] == [notes] and read(notes) == "mine\n" and not os.path.exists(plan["path"])
+
+
+def test_what_an_earlier_version_noted_is_understood(host):
+    files = host.files(haproxy=OURS + "one\n", drop_in=OURS)
+    host.run(files)
+    noted = host.path("/var/lib/kubeha/files-haproxy.json")
+    host.write(noted, json.dumps(sorted(json.loads(read(noted)))))
+    result = host.run(host.files(haproxy=OURS + "two\n"))
+    assert result["kept_files"] == [] and result["removed_files"] == [host.drop_in]
+
+
+# Modes, space and folders
+
+@pytest.fixture(name="umask", params=[0o022, 0o027, 0o077])
+def fixture_umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_modes_are_the_same_whatever_the_umask(node, umask):
+    node.run(node.pod_files())
+    modes = {str(path.relative_to(node.root)): stat.S_IMODE(path.lstat().st_mode)
+             for top in ("etc", "run/kubeha", "var/lib/kubeha") for path in (node.root / top).rglob("*")}
+    assert modes == {
+        "etc/tmpfiles.d": 0o755, "etc/tmpfiles.d/kubeha.conf": 0o644, "etc/kubeha": 0o755, "etc/kubeha/haproxy": 0o755,
+        "etc/kubeha/haproxy/run": 0o755, "etc/kubeha/haproxy/haproxy.cfg": 0o644, "etc/kubernetes": 0o755,
+        "etc/kubernetes/manifests": 0o755, "etc/kubernetes/manifests/kubeha-haproxy.yaml": 0o600,
+        "run/kubeha/haproxy": 0o755, "run/kubeha/haproxy/down": 0o644, "var/lib/kubeha/files-haproxy.json": 0o600}
+    assert stat.S_IMODE(os.stat(node.path("/run/kubeha")).st_mode) == 0o755
+
+
+@pytest.mark.parametrize("path, mode", [
+    ("/run/kubeha", 0o750), ("/etc/kubeha", 0o700), ("/var/lib/kubeha", 0o700), ("/run/kubeha/haproxy", 0o700),
+    ("/run/kubeha/haproxy/down", 0o666), ("/etc/kubeha/haproxy", 0o750)])
+def test_wrong_modes_are_a_change_and_are_mended(node, path, mode):
+    node.run(node.pod_files())
+    node.starts()
+    right = stat.S_IMODE(os.stat(node.path(path)).st_mode)
+    os.chmod(node.path(path), mode)
+    would = node.run(node.pod_files(), check_mode=True)
+    assert would["changed"] and would["folders_changed"] == [node.path(path)] and would["force"] == "files"
+    assert stat.S_IMODE(os.stat(node.path(path)).st_mode) == mode
+    assert node.run(node.pod_files())["folders_changed"] == [node.path(path)]
+    assert stat.S_IMODE(os.stat(node.path(path)).st_mode) == right
+    assert not node.run(node.pod_files())["changed"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives folders to others")
+def test_a_folder_that_haproxys_pod_has_had_is_roots_again_and_without_traps(node, monkeypatch):
+    monkeypatch.undo()
+    secret = node.root / "shadow"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    os.makedirs(node.folder)
+    for name in ("down", "running.new"):
+        os.symlink(secret, os.path.join(node.folder, name))
+    os.mkfifo(os.path.join(node.folder, "since"))
+    os.chown(node.folder, 99, 99)
+    lines = "d {0} 0755 root root -\nf {0}/down 0644 99 99 - 1\nf {0}/since 0644 99 99 -\n".format(node.folder)
+    files = [endpoint_files.File(path="x", kind="tmpfiles", owner="0", group="0", mode=0o644, guarded=False,
+                                 secret=False, tested=b"", content=lines.encode())]
+    monkeypatch.setattr(endpoint_files.owned, "TOP", str(node.root))
+    wanted = [node.folder, node.folder + "/down", node.folder + "/since"]
+    assert endpoint_files.wanted_folders(files) == wanted
+    endpoint_files.make_volatile(files)
+    assert endpoint_files.wanted_folders(files) == []
+    assert sorted(os.listdir(node.folder)) == ["down", "since"] and read(node.folder + "/down") == "1"
+    assert os.stat(node.folder).st_uid == 0 and os.lstat(node.folder + "/since").st_uid == 99
+    assert (secret.read_text(), stat.S_IMODE(secret.stat().st_mode), secret.stat().st_uid) == ("secret", 0o600, 0)
+
+
+@pytest.mark.parametrize("folder, mode", [("/etc/haproxy", 0o777), ("/etc", 0o775), ("/etc/systemd/system", 0o1777)])
+def test_folders_that_others_can_write_to_are_refused_before_anything_changes(host, folder, mode):
+    os.makedirs(host.path(folder), exist_ok=True)
+    os.chmod(host.path(folder), mode)
+    before = host.everything()
+    for check_mode in (True, False):
+        result = host.run(host.files(haproxy=OURS, drop_in=OURS), check_mode=check_mode)
+        assert result["failed"] and "mode 0755" in result["msg"] and "%04o" % mode in result["msg"]
+    assert host.everything() == before
+
+
+class Full:
+    """The n-th step that writes fails, as on a full disk or one that was made read-only meanwhile."""
+
+    NAMES = ("open", "mkdir", "rename", "fsync", "link", "fchmod")
+
+    def __init__(self, monkeypatch, at, number):
+        self.left, self.number = at, number
+        for name in self.NAMES:
+            monkeypatch.setattr(os, name, self.counted(name, getattr(os, name)))
+
+    def counted(self, name, call):
+        def called(*arguments, **more):
+            writes = name != "open" or arguments[1] & (os.O_CREAT | os.O_WRONLY)
+            if writes and self.left is not None:
+                self.left -= 1
+                if self.left < 0:
+                    self.left = None  # undoing works: it needs no space
+                    raise OSError(self.number, os.strerror(self.number))
+            return call(*arguments, **more)
+        return called
+
+
+def test_wherever_writing_fails_the_set_is_a_whole_one(host):
+    old = host.files(haproxy=OURS + "one\n", drop_in=OURS + "one\n", hook="#!/bin/bash\n:\n")
+    new = host.files(haproxy=OURS + "two\n", drop_in=OURS + "two\n", hook="#!/bin/bash\ntrue\n")
+    paths = [entry["path"] for entry in old]
+    host.run(old)
+    host.write(str(host.running), sha256((OURS + "one\n").encode()).hexdigest() + "\n")
+    outcomes = set()
+    for at in range(200):
+        number = (errno.ENOSPC, errno.EROFS)[at % 2]
+        with pytest.MonkeyPatch.context() as patched:
+            Full(patched, at, number)
+            module = FakeModule({"role": "haproxy", "files": new, "state": "present", "adopt": False,
+                                 "keep_stale": False, "sealed": None})
+            deployment = endpoint_files.Deployment(module)
+            try:
+                deployment.run()
+                raise AssertionError("it returns by an exception")
+            except Exit as result:
+                assert not result.result.get("failed")
+                break
+            except OSError as error:
+                assert error.errno == number
+        present = [read(path) for path in paths]
+        whole = [[entry["content"] for entry in files] for files in (old, new)]
+        assert present in whole, "step %d" % at
+        assert deployment.touched == (present == whole[1]), "step %d: its message tells which" % at
+        outcomes.add(present == whole[0])
+        assert not [path for path in host.root.rglob(".*") if ".kubeha-" in path.name], "step %d" % at
+        if present == whole[1]:
+            host.run(old)
+    assert outcomes >= {True} and at > 20, "every step that writes has failed once"
+    assert not host.run(new)["changed"]
