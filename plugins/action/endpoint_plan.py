@@ -59,6 +59,7 @@ class ActionModule(ActionBase):
             found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan", task=self._task)
             if args["gather"] == "members":
                 problems = _misnamed(found) + _in_play(found.lb_hosts, args, task_vars or {})
+                result["warnings"] = found.warnings
                 named, wrong = self._named(args["named"], found.lb_hosts, task_vars or {})
                 if problems or wrong or not found.lb_hosts:
                     return _refused(result, problems + wrong, "The run")

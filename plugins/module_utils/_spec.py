@@ -30,6 +30,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spelling import alias
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import DEFAULT as DEFAULT_TIMING
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Wish, read_timing
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import (
@@ -336,7 +337,7 @@ def _read_variables(findings: Findings, intent: Mapping[t.Any, t.Any]) -> dict[s
         if isinstance(key, str) and key in _ALL_KEYS:
             known[str.__str__(key)] = value
             continue
-        near = values.closest(str.__str__(key), _ALL_KEYS) if isinstance(key, str) else None
+        near = alias(key, _ALL_KEYS) or values.closest(str.__str__(key), _ALL_KEYS) if isinstance(key, str) else None
         At(findings, "endpoint_" + str(show(key, 0))).problem(
             "key_unknown", kind="variable", fix="write {0}".format(_variable(near)) if near else "remove it")
     return known

@@ -33,6 +33,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, printable, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spelling import alias
 
 T = t.TypeVar("T")
 Reader = Callable[[At, t.Any], t.Optional[T]]
@@ -314,7 +315,7 @@ def mapping(at: At, value: t.Any, known: Iterable[str], expected: str) -> dict[s
         if isinstance(key, str) and key in known:
             found[str.__str__(key)] = item
             continue
-        near = closest(str.__str__(key), known) if isinstance(key, str) else None
+        near = alias(key, known) or closest(str.__str__(key), known) if isinstance(key, str) else None
         fix = "write {0}".format(near) if near else "remove it, or write one of {0}".format(", ".join(known))
         at.problem("key_unknown", key, kind="key here", fix=fix)
     return found

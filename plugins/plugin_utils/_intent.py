@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import copy
 import datetime
-import difflib
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, listed, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._identity import twins
 from ansible_collections.kubeha.apiserver.plugins.module_utils._names import from_json, pieces
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
+from ansible_collections.kubeha.apiserver.plugins.module_utils._spelling import meant
 from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
 
 DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
@@ -33,6 +33,8 @@ ASKED = "__endpoint_asked"
 OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
     "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
+    "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_verify_timeout", "haproxy_package",
+    "haproxy_package_state", "keepalived_package", "keepalived_package_state",
 })
 
 
@@ -230,15 +232,22 @@ class _Reader:
         return entry
 
     def misspelt(self) -> list[str]:
-        """Warn of variables that are nearly, but not quite, ours."""
+        """Warn of variables that are nearly, but not quite, ours, wherever they're written."""
         known = {_variable(key) for key in INTENT_KEYS} | OTHER_VARIABLES
-        ours = [name for name in self.task_vars
-                if isinstance(name, str) and name.startswith("endpoint_") and name not in known]
+        # Those that everybody sees, and those of single hosts.
+        hosts: dict[str, list[str]] = {name: [] for name in self.task_vars if isinstance(name, str)}
+        for host in self._hosts:
+            for name in self.raw(host):
+                if name not in self.task_vars and isinstance(name, str):
+                    hosts.setdefault(name, []).append(host)
         found = []
-        for name in sorted(ours):
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-            if close:
-                found.append("%s: no such variable; it has no effect. Was %s meant?" % (name, close[0]))
+        for name in sorted(hosts):
+            if name.startswith("ansible_") or name in known:
+                continue
+            near = meant(name, known)
+            if near:
+                of = " (of %s)" % listed(hosts[name]) if hosts[name] else ""
+                found.append("%s%s: no such variable; it has no effect. Was %s meant?" % (name, of, near))
         return found
 
     def knows(self, name: t.Any) -> bool:

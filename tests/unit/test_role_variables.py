@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS, compute_plan
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OTHER_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ["endpoint", "haproxy", "keepalived"]
@@ -68,6 +69,13 @@ def test_variables_begin_with_their_roles_name(role: str) -> None:
 
 def test_the_plan_takes_what_is_documented_and_nothing_else() -> None:
     assert {variable(name) for name in INTENT_KEYS} == set(all_options()) - OF_HOSTS - OF_TASKS
+
+
+def test_no_variable_of_ours_is_taken_for_a_misspelt_one() -> None:
+    known = {variable(name) for name in INTENT_KEYS} | OTHER_VARIABLES
+    assert set(all_options()) <= known
+    plays = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "playbooks").glob("*.yml"))
+    assert set(re.findall(r"\bendpoint_\w+(?= \||\b is defined| }})", plays)) <= known
 
 
 def test_every_other_variable_is_read_by_a_task() -> None:

@@ -94,6 +94,7 @@ CASES = [
     Case("key_unknown", "endpoint_prot", intent(prot=8443), fix="write endpoint_port"),
     Case("key_unknown", "endpoint_list[0]", entries({"vip": VIP, "prot": 1}), fix="write port"),
     Case("key_unknown", "endpoint_list[0].hosts.cp1", entries({"vip": VIP, "hosts": {"cp1": {"nic": "eth0"}}})),
+    Case("key_unknown", "endpoint_list[0]", entries({"vip": VIP, "vrid": 1}), fix="write virtual_router_id"),
     Case("key_unknown", "endpoint_timing", intent(timing={"advert_int": 1}), fix="write advert_interval"),
     Case("key_unknown", "endpoint_virtual_router_id", intent(virtual_router_id={"v4": 1}), fix="write ipv4"),
     Case("address_invalid", "endpoint_vip", intent(vip="198.51.100.010"), fix="without leading zeros"),

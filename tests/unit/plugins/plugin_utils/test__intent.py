@@ -199,8 +199,17 @@ def test_facts_that_were_gathered_anyway():
 
 
 def test_misspelt_variables_are_named():
-    found = gather(three(endpoint_vip="x", endpoint_virtual_router="7", endpoint_vipp="y", endpoint_url="mine"))
-    assert [text.split(":")[0] for text in found.warnings] == ["endpoint_vipp", "endpoint_virtual_router"]
+    hosts = three(endpoint_vip="x", endpoint_virtual_router="7", endpoint_vipp="y", endpoint_url="mine")
+    hosts["cp2"]["endpoint_prioritiy"] = 7
+    hosts["cp3"].update(haproxy_max_conn=1, haproxy_exporter_port=9101)
+    found = gather(hosts, extra={"keepalived_packages_state": "latest", "endpont_port": 9443})
+    assert [(text.split(":")[0], text.split("Was ")[1]) for text in found.warnings] == [
+        ("endpoint_prioritiy (of cp2)", "endpoint_priority meant?"),
+        ("endpoint_vipp", "endpoint_vip meant?"),
+        ("endpoint_virtual_router", "endpoint_virtual_router_id meant?"),
+        ("endpont_port", "endpoint_port meant?"),
+        ("haproxy_max_conn (of cp3)", "haproxy_maxconn meant?"),
+        ("keepalived_packages_state", "keepalived_package_state meant?")]
 
 
 def test_secrets_by_endpoint():
