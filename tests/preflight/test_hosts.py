@@ -28,6 +28,12 @@ systemctl start systemd-networkd
 for i in $(seq 50); do grep -qs ADMIN_STATE=configured /run/systemd/netif/links/* && exit; sleep 0.1; done
 exit 1
 """
+SERVICE = """
+printf '[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' \
+    >/etc/systemd/system/haproxy.service
+systemctl daemon-reload
+systemctl enable --now haproxy
+"""
 # Both default routes count for whoever looks at their metrics only.
 KERNEL = """
 ip link add flux.7 link eth0 type macvlan mode bridge
@@ -95,6 +101,20 @@ def test_an_api_server_on_the_balancing_port_and_only_where_one_looks(user: Look
     run = user.preflight("--limit", "cp3", endpoint_port=6443, endpoint_apiserver_port=16443).failed()
     assert user.found() == {("networkd_drops_vip", "cp3"), ("apiserver_on_port", "cp3")}, run.output
     assert "endpoint_port: 8443" in run.output and "endpoint_apiserver_port" in run.output
+
+
+def test_advice_about_leftovers_can_be_followed(user: Looker) -> None:
+    """The VIP by hand on one host, and on another one somebody's service while pods are planned."""
+    user.sh("cp3", "ip address add %s/32 dev eth0" % user.vip)
+    user.sh("cp2", SERVICE)
+    pods = {"endpoint_mode": "static_pod", "keepalived_image": "localhost/keepalived:2.3.3"}
+    user.preflight(**pods).failed()
+    assert {("vip_held_unplanned", "cp3"), ("service_in_the_way", "cp2")} <= user.found()
+    user.follow("vip_held_unplanned")
+    user.follow("service_in_the_way")
+    user.preflight(**pods)
+    assert not {("vip_held_unplanned", "cp3"), ("service_in_the_way", "cp2")} & user.found()
+    user.sh("cp2", "rm /etc/systemd/system/haproxy.service; systemctl daemon-reload")
 
 
 def test_what_is_mended_and_deployed(user: Looker, record_property: Callable[[str, object], None]) -> None:
