@@ -242,6 +242,9 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "set {variable} to {deployed} to keep it, or to {default} to change it"),
 
     # Timing
+    "source_above_maxconn": (
+        "one client may not have more connections than all together, which is {maxconn} (haproxy_maxconn)",
+        "choose at most half of that, or remove it"),
     "timing_order": (
         "keepalived must be slower than HAProxy to see dead API servers: check_interval x check_fall is {keepalived} s,"
         " and HAProxy can need {haproxy} s",

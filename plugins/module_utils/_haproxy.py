@@ -40,7 +40,8 @@ def parse_state(answer: str) -> Dict[str, Any]:
     for row in _parse_stat(answer[start:]):
         name, server = row.get("pxname") or "", row.get("svname") or ""
         if server == "FRONTEND":
-            frontends[name] = {"status": row.get("status") or "", "sessions": _number(row.get("scur"))}
+            frontends[name] = {"status": row.get("status") or "", "sessions": _number(row.get("scur")),
+                               "most": _number(row.get("slim")), "refused": _number(row.get("dcon"))}
         elif server == "BACKEND":
             backends.setdefault(name, [])
         else:

@@ -94,7 +94,12 @@ _FDS_PER_CONNECTION = 2
 _FDS_SPARE = 1024
 # Linux gives one process no more, unless fs.nr_open is raised; HAProxy wouldn't start.
 _FDS_MOST = 1 << 20
-_HEALTH_MAXCONN = 200
+# Who asks says so at once, and the kernel keeps those who don't for a second: so others can't fill this by waiting.
+_HEALTH_MAXCONN = 1000
+_HEALTH_OPTIONS = ["maxconn %d" % _HEALTH_MAXCONN, "backlog 4096", "timeout client 250ms", "timeout http-request 250ms",
+                   "option httpclose"]
+# From this share of its connections on an endpoint is nearly full.
+NEARLY_FULL = 0.8
 
 _VERSION = re.compile(r"\d+")
 
@@ -281,7 +286,8 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
             "ssl-server-verify none",
         ],
         "health": _health(endpoints),
-        "health_maxconn": _HEALTH_MAXCONN,
+        "health_options": _HEALTH_OPTIONS,
+        "health_log": layout.haproxy_globals[0] + " notice",
         "endpoints": [_balancer(endpoint) for endpoint in endpoints],
         "execution": execution,
         "execution_id": _digest(execution),
@@ -297,14 +303,46 @@ def _thread_limit(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Lis
 def _health(endpoints: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
     """One frontend for each local address that answers health checks: normally one for all endpoints."""
     listeners: Dict[str, Dict[str, Any]] = {}
-    for endpoint in endpoints:
+    live: Dict[str, List[str]] = {}
+    for number, endpoint in enumerate(endpoints, 1):
         health = endpoint["haproxy"]["health"]
-        bind = _socket_address(health["address"], health["port"])
-        listener = listeners.setdefault(bind, {"bind": bind, "live_paths": [], "ready": []})
-        if health["live_path"] not in listener["live_paths"]:
-            listener["live_paths"].append(health["live_path"])
-        listener["ready"].append({"path": health["ready_path"], "backend": endpoint["name"]})
+        # The kernel shows HAProxy a connection when something has come with it, or after a second.
+        bind = _socket_address(health["address"], health["port"]) + " defer-accept"
+        listener = listeners.setdefault(bind, {"bind": bind, "rules": []})
+        if health["live_path"] not in live.setdefault(bind, []):
+            live[bind].append(health["live_path"])
+            listener["rules"].append(_answer(200, "ok", "{ path %s }" % health["live_path"]))
+        listener["rules"] += _ready_rules(number, endpoint)
     return list(listeners.values())
+
+
+def _ready_rules(number: int, endpoint: Mapping[str, Any]) -> List[str]:
+    """Whether an API server is up; and one line in the log when the endpoint begins to be nearly full."""
+    most = endpoint["haproxy"]["maxconn"]
+    asked, full, said = ("%s_%d" % (name, number) for name in ("asked", "full", "said"))
+    text = "%s has %d of %d connections or more: soon nobody else gets one" % (
+        endpoint["name"], nearly_full(most), most)
+    return [
+        "acl %s path %s" % (asked, endpoint["haproxy"]["health"]["ready_path"]),
+        "acl %s fe_conn(%s) ge %d" % (full, endpoint["name"], nearly_full(most)),
+        "acl %s var(proc.kubeha_full_%d) -m int 1" % (said, number),
+        "http-request set-var(txn.kubeha_said) 'str(\"%s\")' if %s %s !%s" % (text, asked, full, said),
+        # All other lines are below the level that this frontend logs.
+        "http-request set-log-level warning if %s %s !%s" % (asked, full, said),
+        "http-request set-var(proc.kubeha_full_%d) int(1) if %s %s" % (number, asked, full),
+        "http-request set-var(proc.kubeha_full_%d) int(0) if %s !%s" % (number, asked, full),
+        _answer(200, "ok", "%s { nbsrv(%s) ge 1 }" % (asked, endpoint["name"])),
+        _answer(503, "unavailable", asked),
+    ]
+
+
+def _answer(status: int, text: str, condition: str) -> str:
+    return "http-request return status %d content-type text/plain string %s if %s" % (status, text, condition)
+
+
+def nearly_full(maxconn: int) -> int:
+    """How many connections of an endpoint are worth a word."""
+    return math.ceil(maxconn * NEARLY_FULL)
 
 
 def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
@@ -330,14 +368,16 @@ def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
     if haproxy["slowstart_ms"]:
         server.append("slowstart %s" % _ms(haproxy["slowstart_ms"]))
     server += [
-        # A real client's failed connection counts as much as a check's: a dead server is out after two of them.
-        "observe layer4", "error-limit 2", "on-error mark-down",
+        # Clients that can't connect have the checks look sooner. They condemn nobody: on a lossy network two of them
+        # fail in a row, and a healthy server would lose all of its watches.
+        "observe layer4", "error-limit 2", "on-error fastinter",
         # What is left of a dead or hung server's connections would only hang.
         "on-marked-down shutdown-sessions",
     ]
     return {
         "name": endpoint["name"],
         "maxconn": haproxy["maxconn"],
+        "maxconn_per_source": haproxy["maxconn_per_source"],
         "binds": [_bind(bind) for bind in haproxy["binds"]],
         "timeouts": ["%s %s" % (name, _ms(value)) for name, value in timeouts],
         "keepalive": _keepalive(endpoint["versions"]["haproxy"]),

@@ -76,6 +76,10 @@ __all__ = ["INTENT_KEYS", "SCHEMA", "PlanError", "compute_plan"]
 SCHEMA = 1
 _OWN_FOLDERS = ("/etc/kubeha", "/run/kubeha", "/var/lib/kubeha")
 _UNPRIVILEGED = 1024
+# Connections of an endpoint: enough for 500 nodes behind one address, of a node's kubelet, proxy, network and what else
+# watches. With fewer than 10,000 HAProxy starts where containers may open no more than 20,000 files.
+_MAXCONN = 8192
+_CONNECTIONS_PER_NODE = 8
 MAX_AUTH_PASS = 8  # RFC 2338 section 5.3.10
 
 
@@ -124,6 +128,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
     timings = [_fit_timing(findings, spec, versions[index]) for index, spec in enumerate(specs)]
     ports = plan_ports(findings, specs, common.health_port, stored)
     _check_pod_ports(findings, specs, common, ports)
+    _check_connections(findings, common)
 
     if findings.problems:
         return []
@@ -255,6 +260,12 @@ def _check_pods(findings: Findings, specs: list[Spec], common: Globals) -> None:
         if told and complete(told) < FLOOR[daemon] and daemon not in common.versions:
             At(findings, variable).problem("image_too_old", reference, daemon=daemon, found=".".join(map(str, told)),
                                            needed=version_text(FLOOR[daemon]))
+
+
+def _check_connections(findings: Findings, common: Globals) -> None:
+    limit = common.maxconn_per_source
+    if limit and limit > _maxconn(common):
+        At(findings, "haproxy_maxconn_per_source").problem("source_above_maxconn", limit, maxconn=_maxconn(common))
 
 
 def _check_pod_ports(findings: Findings, specs: list[Spec], common: Globals, ports: list[Ports]) -> None:
@@ -574,7 +585,8 @@ def _haproxy(planned: _Planned) -> dict[str, t.Any]:
         "nonlocal_bind": planned.ports.shared,
         "health": {"address": "127.0.0.1", "port": planned.common.health_port, "live_path": "/livez",
                    "ready_path": "/readyz/" + spec.name},
-        "maxconn": planned.common.maxconn,
+        "maxconn": _maxconn(planned.common),
+        "maxconn_per_source": planned.common.maxconn_per_source or _maxconn(planned.common) // 2,
         "check": _CHECKS[spec.health_check](spec.health_path),
         "inter_ms": _ms(timing.inter),
         "fastinter_ms": _ms(timing.fastinter),
@@ -592,6 +604,11 @@ def _haproxy(planned: _Planned) -> dict[str, t.Any]:
         "server_fin_ms": _ms(timing.timeout_server_fin),
         "hard_stop_after": timing.hard_stop_after,
     }
+
+
+def _maxconn(common: Globals) -> int:
+    """What all nodes may open behind one address has to fit into the half that one source gets."""
+    return common.maxconn or max(_MAXCONN, 2 * _CONNECTIONS_PER_NODE * (common.nodes or 0))
 
 
 _CHECKS: dict[str, t.Callable[[str], dict[str, t.Any]]] = {

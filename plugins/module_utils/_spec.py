@@ -104,7 +104,9 @@ class Globals:
     """What is said once for all endpoints."""
 
     health_port: int
-    maxconn: int
+    maxconn: int | None
+    maxconn_per_source: int | None
+    nodes: int | None
     versions: dict[str, Version]                                    # by daemon
     images: dict[str, Image]                                        # by daemon
     image_auth: list[str]                                           # registries that want a password
@@ -252,7 +254,9 @@ _ENDPOINT_FIELDS: dict[str, _Field] = {
 }
 _GLOBAL_FIELDS: dict[str, _Field] = {
     "haproxy_health_port": _Field(_PORT, 8481),
-    "haproxy_maxconn": _Field(values.integer(100, 1000000), 4096),
+    "haproxy_maxconn": _Field(values.integer(100, 1000000), None),
+    "haproxy_maxconn_per_source": _Field(values.integer(10, 1000000), None),
+    "nodes": _Field(values.integer(1, 50000), None),
     "haproxy_version": _Field(_VERSIONS[HAPROXY], None),
     "keepalived_version": _Field(_VERSIONS[KEEPALIVED], None),
     "image_prefix": _Field(values.registry, None),
@@ -423,6 +427,8 @@ def _read_globals(findings: Findings, given: Mapping[str, t.Any]) -> Globals:
     return Globals(
         health_port=found["haproxy_health_port"],
         maxconn=found["haproxy_maxconn"],
+        maxconn_per_source=found["haproxy_maxconn_per_source"],
+        nodes=found["nodes"],
         versions={name: found[name + "_version"] for name in _VERSIONS if found[name + "_version"]},
         images={name: Image(_reference(found[name + "_image"], found["image_prefix"]),
                             found[name + "_image_pull_policy"], found.get(name + "_image_user", 0))

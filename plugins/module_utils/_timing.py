@@ -87,7 +87,9 @@ _BALANCED = Timing(
     profile="balanced", advert_interval=0.1, down_timer_adverts=10,
     check_interval=1, check_timeout=1, check_fall=6, check_rise=2,
     local_interval=1, local_timeout=1, local_fall=2, local_rise=2,
-    inter=1, fastinter=0.5, downinter=1, timeout_check=1, timeout_connect=1, fall=2, rise=2, slowstart=0,
+    # Longer than the second after which a kernel sends a lost SYN again: losing one condemns no API server. HAProxy
+    # gives its own checks the connect timeout or inter to connect, whichever is shorter.
+    inter=1.2, fastinter=0.2, downinter=1, timeout_check=1, timeout_connect=1.2, fall=2, rise=2, slowstart=0,
     timeout_queue=5, timeout_client=60, timeout_server=60, timeout_tunnel=14400,
     timeout_client_fin=10, timeout_server_fin=10, hard_stop_after=60)
 
@@ -100,6 +102,7 @@ PROFILES: dict[str, Timing] = {
     # For real machines on a quiet network.
     "aggressive": replace(
         _BALANCED, profile="aggressive", down_timer_adverts=5, check_fall=4,
+        # A lost SYN is a failed check here.
         inter=0.5, fastinter=0.25, downinter=0.5, timeout_connect=0.5),
     # Intervals, fall and rise of kubeadm's document on HA; HAProxy's are its defaults, which that document leaves.
     "kubeadm": replace(
@@ -119,8 +122,8 @@ _COUNT = values.integer(1, 100)
 _STREAM = values.seconds(1, 7 * 86400, _MILLISECONDS)
 
 # What a user's mapping may hold. Ranges: VRRPv3 counts centiseconds in 12 bits (RFC 9568 section 5.2.7);
-# down_timer_adverts 1 to 100 (keepalived.conf(5)). A connect timeout above 1 s would let one dead API server slow
-# each client by more than 3 s in all, as it is paid up to three times.
+# down_timer_adverts 1 to 100 (keepalived.conf(5)). A connect timeout above 1.5 s would let one dead API server slow
+# each client by more than 4.5 s in all, as it is paid up to three times.
 KEYS: dict[str, values.Reader[t.Any]] = {
     "advert_interval": values.seconds(0.01, 40.95, 0.01),
     "down_timer_adverts": _COUNT,
@@ -130,7 +133,7 @@ KEYS: dict[str, values.Reader[t.Any]] = {
     "fastinter": values.seconds(0.1, 60, _MILLISECONDS),
     "downinter": values.seconds(0.1, 60, _MILLISECONDS),
     "timeout_check": values.seconds(0.1, 60, _MILLISECONDS),
-    "timeout_connect": values.seconds(0.05, 1, _MILLISECONDS),
+    "timeout_connect": values.seconds(0.05, 1.5, _MILLISECONDS),
     "fall": _COUNT, "rise": _COUNT,
     "slowstart": values.seconds(0, 3600, _MILLISECONDS),
     "timeout_queue": values.seconds(0.1, 600, _MILLISECONDS),

@@ -20,13 +20,19 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def segment() -> t.Iterator[Segment]:
-    """Three hosts, which balance, on a network of their own."""
+def network() -> t.Iterator[Segment]:
+    """Without any host."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     with Segment(1 + (31 * worker + next(_numbers)) % 250) as made:
-        for index in (1, 2, 3):
-            made.add(f"cp{index}", index)
         yield made
+
+
+@pytest.fixture
+def segment(network: Segment) -> Segment:
+    """Three hosts, which balance, on a network of their own."""
+    for index in (1, 2, 3):
+        network.add(f"cp{index}", index)
+    return network
 
 
 def pytest_sessionstart() -> None:

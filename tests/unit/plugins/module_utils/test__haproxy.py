@@ -45,7 +45,7 @@ def test_parse_state():
     state = haproxy.parse_state(ANSWER)
     assert (state["version"], state["uptime_s"], state["pid"], state["sessions"]) == ("2.6.12", 9, 514, 3)
     assert state["stopping"] is False
-    assert state["frontends"] == {"kube-apiserver": {"status": "OPEN", "sessions": 2}}
+    assert state["frontends"] == {"kube-apiserver": {"status": "OPEN", "sessions": 2, "most": None, "refused": None}}
     assert state["backends"]["empty"] == []
     first, second = state["backends"]["kube-apiserver"]
     assert first == {

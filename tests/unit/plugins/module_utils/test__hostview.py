@@ -70,7 +70,8 @@ def test_static_pods_come_last_but_for_the_plan():
 
 def test_both_modes_share_their_configuration_but_for_globals_and_scripts():
     service, static = (hostview.host_view(plan(made), "cp1") for made in (endpoint(), pods(endpoint())))
-    assert {key for key in service["haproxy"] if service["haproxy"][key] != static["haproxy"][key]} == {"globals"}
+    assert {key for key in service["haproxy"] if service["haproxy"][key] != static["haproxy"][key]} == {
+        "globals", "health_log"}
     assert {key for key in service["keepalived"] if service["keepalived"][key] != static["keepalived"][key]} == {
         "script_user", "notify", "scripts"}
 
@@ -148,11 +149,27 @@ def test_keepalive_timers_are_left_to_the_system_before_haproxy_2_4(version, kno
 
 def test_endpoints_on_one_host_share_health_listener_and_limits():
     view = hostview.host_view(plan(endpoint(name="a", maxconn=1000), endpoint(name="b", maxconn=500)), "cp2")["haproxy"]
-    assert "maxconn 1700" in view["globals"]
-    assert "LimitNOFILE=4424" in view["execution"]
+    assert "maxconn 2500" in view["globals"]
+    assert "LimitNOFILE=6024" in view["execution"]
     assert len(view["health"]) == 1
-    assert view["health"][0]["live_paths"] == ["/livez"]
-    assert [ready["backend"] for ready in view["health"][0]["ready"]] == ["a", "b"]
+    rules = view["health"][0]["rules"]
+    assert [rule for rule in rules if "{ path" in rule] == [
+        "http-request return status 200 content-type text/plain string ok if { path /livez }"]
+    assert [rule for rule in rules if rule.startswith("acl full")] == [
+        "acl full_1 fe_conn(a) ge 800", "acl full_2 fe_conn(b) ge 400"]
+
+
+def test_what_asks_for_health_is_not_crowded_out():
+    """Measured by tests/wire/test_balancing.py."""
+    view = hostview.host_view(plan(endpoint()), "cp1")["haproxy"]
+    assert view["health"][0]["bind"] == "127.0.0.1:8481 defer-accept"
+    assert {"maxconn 1000", "timeout http-request 250ms"} <= set(view["health_options"])
+
+
+def test_clients_condemn_no_server():
+    options = hostview.host_view(plan(endpoint()), "cp1")["haproxy"]["endpoints"][0]["server_options"]
+    assert "mark-down" not in " ".join(options).replace("on-marked-down", "")
+    assert "on-error fastinter" in options
 
 
 def test_execution_id_changes_with_the_limits_only():

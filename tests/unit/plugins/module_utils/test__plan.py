@@ -605,3 +605,15 @@ def test_balancers_default_to_the_hosts_of_the_api_servers() -> None:
     wanted = intent()
     del wanted["lb_hosts"]
     assert plan(wanted) == plan()
+
+
+@pytest.mark.parametrize("given, maxconn, source", [
+    ({}, 8192, 4096),
+    ({"nodes": 500}, 8192, 4096),
+    ({"nodes": 2000}, 32000, 16000),
+    ({"nodes": 2000, "haproxy_maxconn": 1000}, 1000, 500),
+    ({"haproxy_maxconn_per_source": 100}, 8192, 100),
+])
+def test_connections_are_as_many_as_the_nodes_need(given: dict[str, int], maxconn: int, source: int) -> None:
+    found = plan(intent(**given))["endpoints"][0]["haproxy"]
+    assert (found["maxconn"], found["maxconn_per_source"]) == (maxconn, source)

@@ -91,8 +91,10 @@ def test_health_of_each_endpoint_is_of_its_own_backend():
                    "/etc/haproxy/haproxy.cfg")
     assert text.count("frontend kubeha:health") == 1
     for name in ("a", "b"):
-        assert ("http-request return status 200 content-type text/plain string ok if { path /readyz/%s } "
-                "{ nbsrv(%s) ge 1 }" % (name, name)) in text
+        number = "ab".index(name) + 1
+        assert "acl asked_%d path /readyz/%s\n" % (number, name) in text
+        assert ("http-request return status 200 content-type text/plain string ok if asked_%d "
+                "{ nbsrv(%s) ge 1 }\n" % (number, name)) in text
     assert "listen a\n" in text and "listen b\n" in text
 
 
