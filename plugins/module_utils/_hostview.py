@@ -467,6 +467,9 @@ def _globals() -> List[str]:
         "vrrp_garp_master_refresh 60",
         # After two hosts held the VIP, the one that keeps it announces it again.
         "vrrp_higher_prio_send_advert true",
+        # Otherwise every packet of its virtual router, whoever sent it and though it's rejected, makes a holder wait
+        # for another interval before it sends again: twenty packets a second from a stranger silence it.
+        "vrrp_lower_prio_no_advert true",
         # On a starved host keepalived makes itself a real-time process as soon as an advert is late, where it may; it
         # says nothing where it needn't. The limit is for one stretch of work, and a large fleet's takes longer than
         # the 10 ms that it would be killed for by default.

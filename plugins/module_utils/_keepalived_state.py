@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 _VERSION = re.compile(r"^Keepalived v(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
 _MASK = re.compile(r"^Sig(?:Blk|Cgt):\s*([0-9a-fA-F]+)\s*$", re.MULTILINE)
+# packet_len_err, ip_ttl_err, invalid_authtype, authtype_mismatch, auth_failure, auth_ext_invalid_hmac and so on; not
+# advert_rcvd, advert_sent, become_master, release_master, pri_zero_rcvd, pri_zero_sent.
+_REJECTED = re.compile(r"_err$|^invalid_|^auth")
 _STATES = {0: "init", 1: "backup", 2: "master", 3: "fault"}
 
 
@@ -51,7 +54,7 @@ def parse_dump(content: bytes) -> Dict[str, Dict[str, Any]]:
         data = entry.get("data") if isinstance(entry, dict) else None
         if not isinstance(data, dict) or not isinstance(data.get("iname"), str):
             raise DumpError("an instance without data or name")
-        instances[data["iname"]] = _describe(data)
+        instances[data["iname"]] = dict(_describe(data), rejected=_rejected(entry.get("stats")))
     return instances
 
 
@@ -65,6 +68,28 @@ def _describe(data: Dict[str, Any]) -> Dict[str, Any]:
         "master_priority": _number(data.get("master_priority")),
         "last_transition": _number(data.get("last_transition")),
     }
+
+
+def _rejected(stats: Any) -> Dict[str, int]:
+    """How many packets an instance has rejected since it started, by reason, in keepalived's words."""
+    counts = stats if isinstance(stats, dict) else {}
+    return {
+        name: count
+        for name, count in counts.items()
+        if _REJECTED.search(name) and isinstance(count, int) and not isinstance(count, bool) and count > 0
+    }
+
+
+def rejected_since(before: Mapping[str, Any], after: Mapping[str, Any]) -> Dict[str, Dict[str, int]]:
+    """What was rejected between two dumps of one process, by instance and reason."""
+    grown: Dict[str, Dict[str, int]] = {}
+    for name, instance in after.items():
+        earlier = (before.get(name) or {}).get("rejected") or {}
+        more = {reason: count - earlier.get(reason, 0) for reason, count in (instance.get("rejected") or {}).items()}
+        more = {reason: count for reason, count in more.items() if count > 0}
+        if more:
+            grown[name] = more
+    return grown
 
 
 def _number(value: Any) -> Any:

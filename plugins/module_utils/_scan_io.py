@@ -16,9 +16,18 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io impor
     Part,
     is_for_us,
     reason,
+    run,
     vrrp_member,
     vrrp_tap,
 )
+
+
+def scan(interfaces: Iterable[str], seconds: float) -> Dict[str, Any]:
+    """What was heard on each interface within that time."""
+    heard = Scan(interfaces, seconds, seconds)
+    run([heard])
+    found: Dict[str, Any] = heard.result()["interfaces"]
+    return found
 
 
 class Scan(Part):

@@ -13,7 +13,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _hostview
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _certificate,
+    _components,
+    _hostview,
+    _strangers,
+)
 from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
@@ -97,6 +102,11 @@ CODES: Dict[str, Tuple[str, str]] = {
         WARNING,
         "give the kubelet its own address by --node-ip there; one that chooses for itself can choose the VIP",
     ),
+    "vrrp_stranger": (
+        WARNING,
+        "stop what sends it: the switch knows the port of its MAC address, and `tcpdump -eni any 'ip proto 112 or ip6 "
+        "proto 112'` shows more; of a member, run `site` for it",
+    ),
     "anonymous_denied": (
         WARNING,
         "the API server answers 401, so it's alive but its readiness is unknown: allow anonymous requests to its "
@@ -179,6 +189,7 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
                 findings.extend(_certificate_findings(endpoint, observations[host]))
         findings.extend(_holding(endpoint, observations, deployed, scope))
         findings.extend(_answers(endpoint, observations, deployed))
+    findings.extend(_stranger_findings(plan, observations))
     findings = _weigh(findings + _unsettled(observations, findings), scope)
     for endpoint in plan["endpoints"]:
         rows.extend(_row(endpoint, host, observations, scope, findings) for host in members_of(endpoint))
@@ -781,6 +792,47 @@ def _unsettled(observations: Mapping[str, Info], findings: Sequence[Finding]) ->
         for host, info in observations.items()
         if info.get("met") is False
     ]
+
+
+# What else speaks VRRP
+
+
+def _stranger_findings(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
+    """The same sender is one finding, whoever heard it."""
+    macs = {str(link["mac"]): host for host, info in observations.items() for link in info.get("interfaces") or ()
+            if link.get("mac")}  # fmt: skip
+    heard_by: Dict[Tuple[str, int, str], Dict[str, None]] = {}
+    sent: Dict[Tuple[str, int, str], Dict[str, None]] = {}
+    for host, info in observations.items():
+        for found in _strangers.strangers(plan, host, info.get("heard"), macs):
+            key = (found.endpoint, found.virtual_router_id, found.sender)
+            heard_by.setdefault(key, {})[host] = None
+            sent.setdefault(key, {})[found.what] = None
+    findings = []
+    for (name, vrid, sender), hosts in heard_by.items():
+        what = "; ".join(sent[name, vrid, sender])
+        text = "%s sends to virtual router %d: %s (heard by %s)" % (sender, vrid, what, _listed(list(hosts)))
+        findings.append(_finding("vrrp_stranger", text, None, {"name": name}))
+    return findings or _rejecting(plan, observations)
+
+
+def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
+    """What keepalived rejects and nobody else can tell from a member's adverts, such as another password."""
+    findings = []
+    for endpoint in plan["endpoints"]:
+        for instance in endpoint["instances"]:
+            for host, info in observations.items():
+                rejects = ((info.get("keepalived") or {}).get("rejects") or {}).get(instance["name"])
+                if rejects:
+                    heard = [packet for packet in _strangers.packets_of(info.get("heard"))
+                             if packet.virtual_router_id == instance.get("virtual_router_id")]  # fmt: skip
+                    text = "keepalived rejects packets of %s (%s); it hears %s" % (
+                        instance["name"],
+                        ", ".join("%s: %s" % item for item in sorted(rejects.items())),
+                        _listed(list(dict.fromkeys(packet.sender for packet in heard))) or "nobody",
+                    )
+                    findings.append(_finding("vrrp_stranger", text, host, endpoint))
+    return findings
 
 
 # What people see

@@ -74,6 +74,14 @@ options:
         do. It's sent only to a process that says it expects this signal.
     type: bool
     default: false
+  listen:
+    description:
+      - Listen for VRRP for this many seconds, for packets with the host's virtual router IDs that aren't its members'
+        adverts.
+      - Where keepalived has rejected packets since it started, it's three times as long. What keepalived rejects
+        meanwhile is told with O(keepalived_dump).
+    type: float
+    default: 0
   gate:
     description:
       - Wait for what has to be proven of a host that was just changed, instead of all that O(plan) expects. That
@@ -285,14 +293,33 @@ keepalived:
   description:
     - C(holders) is what keepalived's notify script noted, with its age in seconds.
     - C(instances) is only there with O(keepalived_dump), which also tells whether it's C(hung).
+    - C(rejected) of an instance counts the packets that it has rejected since it started, by reason. C(rejects) has
+      those that each instance rejected during O(listen).
   returned: always
   type: dict
   sample:
     holders: {kube-apiserver-ipv4: {holds: true, age: 86400.5}}
     instances:
       kube-apiserver-ipv4: {state: master, priority: 150, effective_priority: 150, virtual_router_id: 100}
+    rejects: {}
     hung: false
     error: null
+heard:
+  description:
+    - Packets with virtual router IDs of this host that were heard during O(listen), by sender and kind.
+    - C(reason) is null for what is an advert, and says why otherwise. The other keys are those of
+      M(kubeha.apiserver.vrrp_scan).
+  returned: with O(listen)
+  type: list
+  elements: dict
+  sample:
+    - interface: eth0
+      mac: "02:00:00:00:00:21"
+      source: 198.51.100.21
+      family: ipv4
+      virtual_router_id: 100
+      reason: checksum
+      count: 3
 drain:
   description:
     - Whether this host ranks below all others. C(drained) because somebody wants it left alone, C(moving) because a run
@@ -409,6 +436,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _pods,
     _podstate,
     _run_lock_io,
+    _scan_io,
+    _strangers,
     _verdict,
 )
 
@@ -450,6 +479,8 @@ PROBE_SECONDS = 0.3
 POLL_SECONDS = 0.1
 ASK_SECONDS = 0.3
 UNITS_SECONDS = 0.5
+# So many times as long as asked for, where there may be more to hear.
+LONGER = 3
 
 
 def main() -> None:
@@ -463,6 +494,7 @@ def main() -> None:
             "connect": {"type": "bool", "default": False},
             "connect_timeout": {"type": "float", "default": 1},
             "keepalived_dump": {"type": "bool", "default": False},
+            "listen": {"type": "float", "default": 0},
             "gate": {"type": "dict"},
             "ports": {"type": "list", "elements": "int", "default": []},
         },
@@ -701,7 +733,23 @@ class Observer:
         if self.params["keepalived_dump"]:
             said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
             asked["keepalived"] = dict(info["keepalived"], **said)
+        if self.params["listen"] > 0 and self.params["host"]:
+            asked.update(self._listen(info, asked.get("keepalived") or {}))
         return asked
+
+    def _listen(self, info: Mapping[str, Any], keepalived: Mapping[str, Any]) -> Dict[str, Any]:
+        """Packets that nobody should send, and what keepalived makes of them meanwhile."""
+        before = keepalived.get("instances") or {}
+        suspicious = any(instance.get("rejected") for instance in before.values())
+        seconds = self.params["listen"] * (LONGER if suspicious else 1)
+        interfaces = _strangers.interfaces_of(self.plan, self.params["host"])
+        scan = self._try("listen", partial(_scan_io.scan, interfaces, seconds), {})
+        result: Dict[str, Any] = {"heard": _strangers.heard_of(self.plan, self.params["host"], scan)}
+        if before:
+            said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
+            rejects = _keepalived_state.rejected_since(before, said.get("instances") or {})
+            result["keepalived"] = dict(keepalived, rejects=rejects)
+        return result
 
     def _connect(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """Try the VIPs, and what HAProxy doesn't see."""

@@ -37,8 +37,34 @@ def test_parse_dump():
             "effective_priority": 100,
             "master_priority": 0,
             "last_transition": 1795382127.459693,
+            "rejected": {},
         }
     }
+
+
+def dump(**stats):
+    return keepalived.parse_dump(json.dumps([{"data": DATA, "stats": stats}]).encode())
+
+
+def test_what_was_rejected():
+    # As 2.2.7 and 2.4.3 name them.
+    quiet = {"advert_rcvd": 1, "advert_sent": 17, "become_master": 1, "release_master": 1, "pri_zero_rcvd": 2,
+             "pri_zero_sent": 1}
+    counted = {"packet_len_err": 1, "advert_interval_err": 2, "ip_ttl_err": 3, "invalid_type_rcvd": 4,
+               "addr_list_err": 5, "invalid_authtype": 6, "authtype_mismatch": 7, "auth_failure": 8,
+               "auth_ext_invalid_hmac": 9, "auth_ext_stale": 10}
+    assert dump(**quiet, **counted)["kube-apiserver-ipv4"]["rejected"] == counted
+    assert dump(**quiet)["kube-apiserver-ipv4"]["rejected"] == {}
+    assert dump(auth_failure="9", ip_ttl_err=True, packet_len_err=None)["kube-apiserver-ipv4"]["rejected"] == {}
+
+
+def test_what_was_rejected_meanwhile():
+    name = "kube-apiserver-ipv4"
+    before, after = dump(auth_failure=3, ip_ttl_err=1), dump(auth_failure=11, ip_ttl_err=1, packet_len_err=2)
+    assert keepalived.rejected_since(before, after) == {name: {"auth_failure": 8, "packet_len_err": 2}}
+    assert keepalived.rejected_since(after, after) == {}
+    assert keepalived.rejected_since(after, before) == {}  # it was started again
+    assert keepalived.rejected_since({}, {name: {}}) == {}
 
 
 def test_parse_dump_of_json_version_2():

@@ -8,6 +8,7 @@ import copy
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict as verdict
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,6 +205,12 @@ def kubelet(*addresses):
     return {"running": True, "name": "kubelet", "options": {"node-ip": ",".join(addresses)} if addresses else {}}
 
 
+SPEAKING = plans.plan(plans.endpoint())
+STRANGER = {
+    "interface": "eth0", "mac": "02:00:00:00:00:99", "source": "198.51.100.66", "family": "ipv4",
+    "virtual_router_id": 100, "reason": "checksum", "count": 3,
+}  # fmt: skip
+
 FINDING_DATA = [
     ("drained", "warning", "cp2", put("cp2", "drain", {"drained": True}), None, None),
     ("left_moving", "warning", "cp2", put("cp2", "drain", {"moving": True}), None, None),
@@ -317,6 +324,9 @@ FINDING_DATA = [
     ("certificate_lacks_vip", "warning", "cp2", put("cp2", "certificates", {NAME: {"cp2": NO_NAMES}}), None, None),
     ("kubelet_took_vip", "error", "cp2", put("cp2", "kubelet", kubelet(VIP4)), None, None),
     ("kubelet_node_ip_unset", "warning", "cp2", put("cp2", "kubelet", kubelet()), None, None),
+    ("vrrp_stranger", "warning", None, put("cp2", "heard", [STRANGER]), SPEAKING, None),
+    ("vrrp_stranger", "warning", "cp2", put("cp2", "keepalived", "rejects", {NAME + "-ipv4": {"auth_failure": 8}}),
+     SPEAKING, None),
 ]
 
 
@@ -331,6 +341,28 @@ def test_each_finding(code, severity, host, change, plan, scope):
 
 def test_every_code_has_a_test():
     assert {data[0] for data in FINDING_DATA} == set(verdict.CODES)
+
+
+def test_a_stranger_is_named_once_with_all_that_it_sends():
+    def flood(seen):
+        for info in seen.values():
+            info["heard"] = [STRANGER, dict(STRANGER, reason="version")]
+
+    result = spoil(flood, SPEAKING)
+    assert codes(result) == ["vrrp_stranger"]
+    assert message(result, "vrrp_stranger") == (
+        "198.51.100.66 (MAC 02:00:00:00:00:99) sends to virtual router 100: packets that are no adverts (checksum); "
+        "packets that are no adverts (version) (heard by cp1, cp2, cp3)")
+
+
+def test_what_keepalived_rejects_comes_with_whom_it_hears():
+    def reject(seen):
+        seen["cp1"]["keepalived"]["rejects"] = {NAME + "-ipv4": {"auth_failure": 8}}
+        advert = {"source": "198.51.100.13", "reason": None, "version": 3, "auth": "none", "priority": 148}
+        seen["cp1"]["heard"] = [{**STRANGER, **advert}]
+
+    said = message(spoil(reject, SPEAKING), "vrrp_stranger")
+    assert "(auth_failure: 8); it hears 198.51.100.13 (MAC 02:00:00:00:00:99)" in said
 
 
 def test_services_are_no_pods_and_pods_no_services():
