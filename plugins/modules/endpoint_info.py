@@ -849,6 +849,10 @@ class Observer:
         self.unchanged_since[endpoint["name"]] = (seen, since)
         if all((states.get(name) or {}).get("last_transition") for name in names):
             told = [time.time() - states[name]["last_transition"] for name in names]
+            # That is by a clock that may have been set since. These aren't.
+            told += [info["held_for"][address] for address in held]
+            running = self._daemons(info["services"], info["pods"])["keepalived"]["active_for"]
+            told += [] if running is None else [running]
         elif held:
             told = [info["held_for"][address] for address in held]
         else:

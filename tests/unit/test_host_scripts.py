@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import hashlib
 import os
@@ -273,7 +274,109 @@ def test_numbers_begin_anew(host, ahead, expected):
     assert host.read("keepalived/holder-a") == expected
 
 
+@pytest.mark.parametrize("missing", ["folder", "space"])
+def test_what_cannot_be_noted_is_said(host, missing):
+    """As where somebody's umask has locked the script user out: the log has it, and nobody takes it for settled."""
+    (host.haproxy / "since").write_text("%d\n" % (uptime() - 1000))
+    if missing == "folder":
+        host.state.rmdir()
+    else:
+        (host.state / "holder-a").symlink_to("/dev/full")
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 1
+    said = (host.root / "log").read_text()
+    assert "that a is MASTER can't be noted in %s" % (host.state / "holder-a") in said
+    assert (host.root / "console").read_text().startswith("kubeha-notify: ")
+    assert missing == "space" or host.run("kubeha-check", "settled", "30", "a") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("mode", [0o700, 0o750])
+def test_a_script_user_who_is_locked_out_says_so(host, mode):
+    for folder in (host.root, *host.root.parents):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    host.state.chmod(0o755)
+    for name in ("holder-a", "order-a", "since"):
+        (host.state / name).touch()
+        os.chown(host.state / name, 65534, 65534)
+    (host.haproxy / "since").write_text("%d\n" % (uptime() - 1000))
+
+    def run(*arguments):
+        return subprocess.run([BASH, *map(str, arguments)], user=65534, group=65534, extra_groups=[], timeout=20,
+                              stderr=subprocess.DEVNULL, check=False).returncode
+
+    for path in host.scripts.values():
+        path.chmod(0o755)
+    assert run(host.scripts["kubeha-notify"], "INSTANCE", "a", "BACKUP", "1") == 0
+    assert run(host.scripts["kubeha-check"], "settled", "30", "a") == 0
+    host.run_folder.chmod(mode)
+    assert run(host.scripts["kubeha-notify"], "INSTANCE", "a", "MASTER", "1") == 1
+    assert run(host.scripts["kubeha-check"], "settled", "30", "a") == 1
+    # What systemd runs around the units mends it, whatever made the folder so.
+    (host.root / "etc/haproxy/haproxy.cfg").touch()
+    assert host.run("unit-hook", "haproxy", "started") == 0
+    assert run(host.scripts["kubeha-check"], "settled", "0", "a") == 0
+    assert run(host.scripts["kubeha-notify"], "INSTANCE", "a", "MASTER", "1") == 0
+
+
+def test_who_hangs_in_his_turn_is_not_waited_for(host):
+    for name in ("holder-a", "order-a"):
+        (host.state / name).touch()
+    with open(host.state / "order-a", encoding="ascii") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        began = time.monotonic()
+        assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+        assert time.monotonic() - began >= 2
+    assert host.read("keepalived/holder-a") == "1"
+
+
 # unit-hook
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_modes_are_set_whatever_the_umask(host, umask):
+    for folder in (host.run_folder, host.state, host.haproxy):
+        folder.chmod(0o700)
+    (host.root / "etc/haproxy/haproxy.cfg").touch()
+    before = os.umask(umask)
+    assert host.run("unit-hook", "haproxy", "started") == 0
+    assert host.run("unit-hook", "keepalived", "starting", "since", "holder-a", "order-a") == 0
+    os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (
+        host.run_folder, *host.run_folder.rglob("*"), host.root / "kubeha/drain", *host.root.glob("kubeha/drain/*"))}
+    assert {name for name, mode in modes.items() if mode == 0o755} == {
+        "kubeha", "haproxy", "keepalived", "unit", "drain"}
+    # Whoever can open it can lock it.
+    assert {name for name, mode in modes.items() if mode == 0o600} == {"order-a"}
+    assert set(modes.values()) == {0o755, 0o644, 0o600}
+
+
+@pytest.mark.parametrize("trap", ["link", "hard link", "pipe"])
+def test_traps_of_pod_times_are_not_written_to(host, trap):
+    secret = host.root / "shadow"
+    secret.write_text("secret")
+    (host.root / "etc/haproxy/haproxy.cfg").touch()
+    for name in ("down", "running", "since", "execution"):
+        for path in (host.haproxy / name, host.haproxy / (name + ".new")):
+            if trap == "link":
+                path.symlink_to(secret)
+            elif trap == "hard link":
+                os.link(secret, path)
+            else:
+                os.mkfifo(path)
+    assert host.run("unit-hook", "haproxy", "started") == 0
+    assert secret.read_text() == "secret" and host.read("haproxy/down") == "0"
+    assert all(path.is_file() and not path.is_symlink() for path in host.haproxy.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders to others")
+def test_a_folder_of_pod_times_is_roots_and_empty(host):
+    (host.haproxy / "old").mkdir()
+    (host.haproxy / ".hidden").touch()
+    os.chown(host.haproxy, 99, 99)
+    (host.root / "etc/haproxy/haproxy.cfg").touch()
+    assert host.run("unit-hook", "haproxy", "started") == 0
+    assert host.haproxy.stat().st_uid == 0
+    assert {path.name for path in host.haproxy.iterdir()} == {"down", "running", "since", "execution"}
+
 
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -247,6 +247,38 @@ def test_haproxy_is_up_once_it_listens(pod, haproxy):
     assert pod.read("../../signals").split() == ["USR2", "TERM"]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_haproxys_user_needs_no_folder_but_that_of_its_socket(pod):
+    """It writes into files that root has made, and can't put anything else in their place."""
+    folder = pod.run_folder / "haproxy"
+    for name in ("down", "since", "running", "execution", "version"):
+        (folder / name).write_text("1\n" if name == "down" else "")
+        os.chown(folder / name, 99, 99)
+    os.chown(pod.run_folder / "stats", 99, 99)
+    (pod.root / "etc/kubeha/haproxy/haproxy.cfg").write_text("one\n")
+    for above in (pod.root, *pod.root.parents):
+        above.chmod(above.stat().st_mode | 0o011)
+    # Any user's Python, and not the one of these tests.
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if not python:
+        pytest.skip("python3 makes the socket")
+    pod.program("haproxy", HAPROXY.replace("{root}", str(pod.root)).replace("python3", python).replace(
+        "sleep", TOOLS["sleep"]))
+    for name in ("arguments", "signals"):
+        (pod.root / name).touch()
+        os.chown(pod.root / name, 99, 99)
+    inodes = {path: path.stat().st_ino for path in folder.iterdir()}
+    process = subprocess.Popen([str(pod.scripts["run-haproxy"])], env=pod.environment, start_new_session=True, user=99,
+                               group=99, extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    pod.wait_for("haproxy/down", "0")
+    assert pod.read("haproxy/execution") == "abc" and pod.read("haproxy/version") == "3.0.11-1"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 143 and pod.read("haproxy/down") == "1"
+    assert {path: path.stat().st_ino for path in folder.iterdir()} == inodes
+    assert subprocess.run(["touch", str(folder / "trap")], user=99, group=99, check=False,
+                          stderr=subprocess.DEVNULL).returncode != 0
+
+
 def test_haproxy_that_ends_by_itself_is_down(pod, haproxy):
     pod.wait_for("haproxy/down", "0")
     (pod.root / "end").touch()

@@ -264,3 +264,28 @@ def test_delegated_tasks_go_where_they_say() -> None:
     actions = {name for block in blocks for name in re.findall(r"^ *kubeha\.apiserver\.(\w+):", block, re.M)}
     assert actions and actions <= careful
     assert not [block for block in blocks if "ansible.builtin" in block]
+
+
+def tasks_of(path: str) -> t.Iterator[dict[str, t.Any]]:
+    def walk(items: t.Any) -> t.Iterator[dict[str, t.Any]]:
+        for task in items or ():
+            yield task
+            for part in ("block", "rescue", "always"):
+                yield from walk(task.get(part))
+
+    yield from walk(yaml.safe_load(TEXTS[path]))
+
+
+def test_package_managers_are_waited_for_and_not_for_good() -> None:
+    """Another program may be installing: apt and dnf have an option, zypper's library a variable."""
+    found = 0
+    for path in (name for name in TEXTS if re.match(r"roles/\w+/tasks/", name)):
+        for task in tasks_of(path):
+            for module in ("apt", "dnf"):
+                options = task.get("ansible.builtin." + module)
+                assert options is None or options["lock_timeout"] <= 600, task["name"]
+                found += options is not None
+            if "zypper" in str(task.get("ansible.builtin.command", "")):
+                assert task["environment"] == {"LC_ALL": "C", "ZYPP_LOCK_TIMEOUT": "300"}, task["name"]
+                found += 1
+    assert found >= 10

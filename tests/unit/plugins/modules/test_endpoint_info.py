@@ -32,3 +32,20 @@ def test_what_keepalived_was_made_from(monkeypatch, stored, role, deployed):
     monkeypatch.setattr(endpoint_info._host_io, "read_file", lambda path: (
         None if files[path] is None else json.dumps(files[path]).encode()))
     assert endpoint_info.read_deployed() == deployed
+
+
+@pytest.mark.parametrize("ahead, held, active, expected", [
+    (0, 100.0, 500.0, 100.0),
+    # The clock was set after keepalived noted when it became master: by a day ahead, and back.
+    (86400, 2.0, 500.0, 2.0), (-86400, 100.0, 500.0, 0.0), (86400, 100.0, 3.0, 3.0)])
+def test_a_clock_that_was_set_makes_no_holder_old(monkeypatch, ahead, held, active, expected):
+    monkeypatch.setattr(endpoint_info.time, "time", lambda: 1000000.0 + ahead)
+    monkeypatch.setattr(endpoint_info.time, "monotonic", lambda: 7.0)
+    observer = object.__new__(endpoint_info.Observer)
+    observer.unchanged_since, observer.mode = {}, "service"
+    info = {
+        "holds": ["198.51.100.100"], "held_for": {"198.51.100.100": held},
+        "keepalived": {"instances": {"a": {"state": "MASTER", "last_transition": 1000000.0 - 100}}, "holders": {}},
+        "services": {"keepalived": {"active_for": active, "changed_for": 1.0}}, "pods": {}}
+    endpoint = {"name": "e", "vips": [{"address": "198.51.100.100"}], "instances": [{"name": "a"}]}
+    assert observer._lasting(endpoint, info) == expected
