@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _clocks
 from ansible_collections.kubeha.apiserver.plugins.module_utils._preflight import worth_asking
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
     arguments_of_host,
@@ -31,10 +32,13 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("plan: it must be a plan, as endpoint_plan returns it")
         why = self._reason(args, args["host"], task_vars)
         args["wire"] = "always" if why else "never"
-        began = time.time()
+        # Which hosts asked at the same time, and how far their clocks are apart, only the controller can tell, by a
+        # clock that nobody sets.
+        began = time.monotonic()
         result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        # Which hosts asked at the same time, only the controller's clock can tell.
-        window = {"began": began, "ended": time.time()}
+        window = {"began": began, "ended": time.monotonic()}
+        if "at" in result and "elapsed" in result:
+            result["clock"] = _clocks.offset(result["at"], result["elapsed"], **window)
         asked = dict(result.get("wire") or {}, window=window) if why else {}
         result["wire"] = dict(asked, asked=bool(why), why=why or "the endpoint runs as planned")
         return result

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = arguments_of_host(self._task, task_vars)
-        began = time.time()
+        began = time.monotonic()
         result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        result["window"] = {"began": began, "ended": time.time()}
+        result["window"] = {"began": began, "ended": time.monotonic()}
         return result

@@ -15,7 +15,13 @@ import ipaddress
 import re
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _hostview, _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _certificate,
+    _clocks,
+    _components,
+    _hostview,
+    _waves,
+)
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
@@ -57,6 +63,16 @@ RULES: Dict[str, Rule] = {
         WARNING,
         "what fits through one holder doesn't fit through another: after a failover large answers hang",
         "set the same MTU on all members' interfaces",
+    ),
+    "clock_breaks_hmac": Rule(
+        ERROR,
+        "a member drops authenticated adverts that are more than 5 s off by its own clock: both would hold the VIP",
+        "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)",
+    ),
+    "clock_differs": Rule(
+        WARNING,
+        "{why}",
+        "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)",
     ),
     "members_left_out": Rule(
         ERROR,
@@ -407,6 +423,15 @@ class _Place(NamedTuple):
         return balancing + [item.get("port") for item in health]
 
 
+# Seconds between members' clocks. keepalived takes an authenticated advert for stale after this many.
+_HMAC_LIMIT, _HMAC_SLACK, _CLOCK_SLACK = 5, 3, 30
+_CLOCK_WHY = {
+    "hmac": "a member drops authenticated adverts that are more than 5 s off by its own clock, and clocks drift",
+    "other": "new certificates aren't valid yet where the clock is behind, and what happened first can't be told from "
+    "logs; with endpoint_auth: hmac two hosts would hold the VIP",
+}
+
+
 class _Judge:
     def __init__(self, plan: Plan, observations: Mapping[str, Seen]) -> None:
         self.plan = plan
@@ -428,7 +453,7 @@ class _Judge:
                 self._firewall, self._kernel, self._own_address, self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
-        return found + list(self._mtus()) + list(self._agreements())
+        return found + list(self._clocks()) + list(self._mtus()) + list(self._agreements())
 
     def mended(self, finding: Dict[str, Any]) -> Dict[str, Any]:
         """VRRP that a packet filter drops which this run opens is no reason to stop."""
@@ -473,6 +498,21 @@ class _Judge:
                 own = [address for address in mine if address not in self.vips and not _link_local(address)]
                 text_ = "%s hasn't %s; it has %s" % (name, member["address"], ", ".join(own) or "no address")
                 yield _finding("address_missing", place.host, place.name, text_, interface=name)
+
+    def _clocks(self) -> Iterator[Dict[str, Any]]:
+        for endpoint in self.plan["endpoints"]:
+            said = {place.host: _clocks.read(place.seen.get("clock")) for place in self.places
+                    if place.endpoint is endpoint}  # fmt: skip
+            clocks = {host: clock for host, clock in said.items() if clock is not None}
+            hmac = endpoint.get("auth") == "hmac"
+            for item in _clocks.apart(clocks, _HMAC_SLACK if hmac else _CLOCK_SLACK):
+                seen = "its clock is %.1f s or more %s %s's" % (
+                    abs(item.seconds), "ahead of" if item.seconds > 0 else "behind", item.other)  # fmt: skip
+                if hmac and abs(item.seconds) > _HMAC_LIMIT:
+                    yield _finding("clock_breaks_hmac", item.host, endpoint["name"], seen)
+                else:
+                    why = _CLOCK_WHY["hmac" if hmac else "other"]
+                    yield _finding("clock_differs", item.host, endpoint["name"], seen, why=why)
 
     def _mtus(self) -> Iterator[Dict[str, Any]]:
         by_endpoint: Dict[str, Dict[int, List[str]]] = {}

@@ -69,6 +69,21 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+at:
+  description: What this host's clock said at the end, in seconds since 1970.
+  returned: always
+  type: float
+elapsed:
+  description: For how many seconds the module had run then.
+  returned: always
+  type: float
+clock:
+  description:
+    - Between what the host's clock lies, less the controller's monotonic clock. Two hosts whose bounds don't overlap
+      differ by what is between them at least.
+  returned: in a play
+  type: dict
+  sample: {low: 1795380000.1, high: 1795380000.9}
 interfaces:
   description: Network interfaces.
   returned: always
@@ -197,6 +212,7 @@ wire:
 import json
 import os
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
@@ -226,6 +242,7 @@ API_STATUS = (200, 401, 403, 500)
 
 
 def main() -> None:
+    begun = time.monotonic()
     module = AnsibleModule(
         argument_spec={
             "plan": {"type": "dict", "required": True},
@@ -246,7 +263,9 @@ def main() -> None:
         wire: Dict[str, Any] = {}
         if module.params["wire"] != "never":
             wire = _wire_io.ask(_wire_task.wire_task(plan, host), host, module.params["wire_seconds"])
-        module.exit_json(changed=False, wire=wire, **looking.result())
+        seen = looking.result()
+    at, elapsed = time.time(), time.monotonic() - begun
+    module.exit_json(changed=False, wire=wire, at=at, elapsed=elapsed, **seen)
 
 
 class Observer:

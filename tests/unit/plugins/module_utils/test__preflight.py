@@ -90,6 +90,7 @@ def observe(the_plan, host, running=False):
                 item["name"]: {host: {"dns": ["kubernetes"], "ip": ["10.96.0.1", VIP]}} for item, _member in mine
             },
             "manage": False,
+            "clock": {"low": 1795380000.0, "high": 1795380001.0},
             "errors": {},
         },
     }  # fmt: skip
@@ -167,6 +168,25 @@ def interface_no_carrier(seen):
 @wrong("address_missing", seen="eth0 hasn't 198.51.100.12; it has 198.51.100.99")
 def address_missing(seen):
     seen["preflight"]["addresses"][0]["address"] = "198.51.100.99"
+
+
+def clock(seen, ahead):
+    seen["preflight"]["clock"] = {"low": 1795380000.0 + ahead, "high": 1795380001.0 + ahead}
+
+
+@wrong("clock_differs", "warning", seen="its clock is 30.5 s or more ahead of cp1's")
+def clock_differs(seen):
+    clock(seen, 31.5)
+
+
+@wrong("clock_differs", "warning", seen="its clock is 3.5 s or more behind cp1's", auth="hmac")
+def clock_differs_2(seen):
+    clock(seen, -4.5)
+
+
+@wrong("clock_breaks_hmac", seen="its clock is 3599.0 s or more ahead of cp1's", auth="hmac")
+def clock_breaks_hmac(seen):
+    clock(seen, 3600)
 
 
 @wrong("mtu_differs", "warning", seen="MTU 1500 on cp1, cp3; 9000 on cp2")
