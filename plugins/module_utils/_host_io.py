@@ -18,6 +18,7 @@ import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
@@ -362,9 +363,13 @@ def _await_dump(path: str, before: Optional[Tuple[int, ...]], seconds: float) ->
         if now is None or now == before:
             continue
         try:
-            return keepalived.parse_dump(read_file(path) or b"")
+            found = keepalived.parse_dump(read_file(path) or b"")
         except keepalived.DumpError:
             continue  # still being written
+        # It holds VRRP's password as well. Who else waits for it asks again.
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        return found
     raise Timeout("keepalived didn't write its state within %g s" % seconds)
 
 

@@ -256,11 +256,12 @@ def log_lines(text: str, most: int, secrets: Iterable[str] = ()) -> List[str]:
         else:
             lines[-1] += said
         whole = match is None or match.group(1) == "F"
-    hidden = [secret for secret in secrets if secret]
+    # As a word of its own: one such as `1` is part of others.
+    hidden = [re.compile(r"(?<![\w.+/=-])%s(?![\w.+/=-])" % re.escape(secret)) for secret in secrets if secret]
     shown = []
     for line in (item.rstrip() for item in lines):
-        for secret in hidden:
-            line = line.replace(secret, "(hidden)")
+        for pattern in hidden:
+            line = pattern.sub("(hidden)", line)
         if line:
             shown.append(line)
     return shown[-most:]

@@ -61,6 +61,10 @@ def masked(text: str) -> str:
     return _pods.image_auth_masked(_keepalived.masked(text, HIDDEN), HIDDEN)
 
 
+def are_in(text: str) -> bool:
+    return masked(text) != text
+
+
 def differences(before: str, after: str) -> List[str]:
     """Both texts of a file as a diff shows them; that a secret is another one shows, too."""
     shown = [masked(before), masked(after)]

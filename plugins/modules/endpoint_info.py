@@ -200,7 +200,7 @@ deployed:
   type: dict
   sample: {plan: null, speaks: null, error: null}
 files:
-  description: SHA-256 of each of the collection's files that exists.
+  description: SHA-256 of each of the collection's files that exists, hidden where the file holds a secret.
   returned: always
   type: dict
   sample: {/etc/haproxy/haproxy.cfg: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}
@@ -253,7 +253,9 @@ static_pod_kubelet:
   type: dict
   sample: {installed: true, running: true, pid: 700, static_pod_path: /etc/kubernetes/manifests}
 running:
-  description: SHA-256 of the configuration that each daemon has loaded, where that's known.
+  description:
+    - SHA-256 of the configuration that each daemon has loaded, where that's known. keepalived's is hidden where it may
+      hold a secret.
   returned: always
   type: dict
   sample: {haproxy: null, keepalived: null}
@@ -437,6 +439,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _podstate,
     _run_lock_io,
     _scan_io,
+    _secrets,
     _strangers,
     _verdict,
 )
@@ -568,13 +571,16 @@ class Observer:
         config = contents.get(self._layout().config["haproxy"]) or b""
         self.haproxy_mark = _haproxy.config_mark(config.decode("utf-8", "replace"))
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
+        self.sums = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
         return {
             "os": system,
             "users": {name: has_user(name) for name in USERS},
             "selinux_booleans": self._selinux_booleans(system),
             "packages": self._packages(binaries, said, system),
             "deployed": deployed,
-            "files": {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None},
+            # Of a short password its checksum tells as much as the password.
+            "files": {path: _secrets.HIDDEN if _secrets.are_in((contents[path] or b"").decode("utf-8", "replace"))
+                      else said for path, said in self.sums.items()},
             "config_owner": {path: _ownership.classify(path, contents[path], shipped) for path in CONFIG.values()},
             "units": _hostfacts.parse_units(self._output(said, "units")),
         }
@@ -658,11 +664,12 @@ class Observer:
             "services": services,
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
-            "running": running,
+            "running": {name: said if said is None or name == "haproxy" or said in self.still["files"].values()
+                        else _secrets.HIDDEN for name, said in running.items()},
             "reload_pending": {
                 name: self._haproxy_pending(daemons, haproxy, pending) if name == "haproxy" else pending
                 for name, pending in reload_pending(
-                    daemons, self._layout().config, running, self.still["files"]
+                    daemons, self._layout().config, running, self.sums
                 ).items()
             },
             "restart_pending": {

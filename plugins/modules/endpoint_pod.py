@@ -411,7 +411,7 @@ class KeepalivedPod(Pod):
         return _podstate.log_lines("\n".join(said), LOG_LINES, self.secrets)
 
     def note_loaded(self) -> None:
-        owned.write(self.running, (self.wanted.config + "\n").encode(), 0o644)
+        owned.write(self.running, (self.wanted.config + "\n").encode(), 0o600)
 
     def _has_loaded(self, pid: int) -> bool:
         try:

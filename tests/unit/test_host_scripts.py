@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -418,6 +419,8 @@ def test_keepalived_starts_with_nothing_held(host):
     assert host.read("keepalived/holder-a") == ""
     assert host.run("unit-hook", "keepalived", "started", KUBEHA_EXECUTION="def") == 0
     assert host.read("unit/keepalived.running") == sha256(config)
+    # Who knows all of a file but a short password finds it by the checksum.
+    assert stat.S_IMODE((host.run_folder / "unit/keepalived.running").stat().st_mode) == 0o600
     assert host.read("unit/keepalived.execution") == "def"
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -340,6 +341,8 @@ def test_keepalived_starts_with_nothing_held(keepalived):
         "--dont-fork --log-console --vrrp --use-file %s\n" % config)
     assert keepalived.read("keepalived/version") == "2.3.3"
     assert keepalived.read("unit/keepalived.running") == sha256(config)
+    # Who knows all of a file but a short password finds it by the checksum.
+    assert stat.S_IMODE((keepalived.run_folder / "unit/keepalived.running").stat().st_mode) == 0o600
     assert keepalived.read("unit/keepalived.execution") == "abc"
     assert keepalived.read("keepalived/holder-a") == ""
     assert not (keepalived.run_folder / "keepalived/ready-a").exists()

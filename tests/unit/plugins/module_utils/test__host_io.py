@@ -262,6 +262,14 @@ def test_no_signal_to_a_keepalived_that_would_die_of_it(tmp_path):
         process.wait()
 
 
+def test_a_dump_holds_passwords_and_goes_once_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(host_io, "_stamp", lambda path: (1,) if os.path.exists(path) else None)
+    dump = tmp_path / "keepalived.json"
+    dump.write_text('[{"data": {"iname": "a", "state": 2, "auth_data": "42"}}]')
+    assert "42" not in str(host_io._await_dump(str(dump), None, 5))
+    assert not dump.exists()
+
+
 def test_only_roots_plain_files_count(tmp_path):
     target = tmp_path / "target"
     target.write_text("x")

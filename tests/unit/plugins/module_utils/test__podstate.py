@@ -201,6 +201,8 @@ def test_log_lines():
     ])  # fmt: skip
     assert podstate.log_lines(text, 3, ["s3cret", ""]) == [
         "[ALERT] cannot bind", "auth_pass (hidden) is too long", "without a stamp"]
+    assert podstate.log_lines("line 1 of 12 at 10.1.0.1: auth_pass 1", 3, ["1"]) == [
+        "line (hidden) of 12 at 10.1.0.1: auth_pass (hidden)"]
     assert podstate.log_lines("", 3) == []
 
 

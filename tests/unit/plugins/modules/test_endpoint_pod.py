@@ -194,7 +194,7 @@ def test_keepalived_is_reloaded_with_or_without_a_kubelet(node, kubelet):
     assert outcome(node.run("keepalived")) == (True, "reload", True)
     os.umask(before)
     assert node.signals == [signal.SIGHUP]
-    assert stat.S_IMODE(os.stat(node.path("keepalived-running")).st_mode) == 0o644
+    assert stat.S_IMODE(os.stat(node.path("keepalived-running")).st_mode) == 0o600
     assert outcome(node.run("keepalived")) == (False, "none", True)
 
 
