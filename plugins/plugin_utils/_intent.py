@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
@@ -41,6 +42,7 @@ OTHER_VARIABLES = frozenset({
 # What says which endpoints and members there are.
 STRUCTURE = ("vip", "list", "lb_hosts", "apiserver_hosts")
 
+_TEMPLATE = re.compile(r" String: |\{[{%]")
 _SECRETS = ("password", "image_auth")
 
 
@@ -316,7 +318,7 @@ class _Reader:
         except Exception as error:  # pylint: disable=broad-except  # whatever a user's template raises is his to mend
             problem = Problem(
                 code="template_failed", where="%s: %s" % (host, name), value="(not shown)",
-                rule="the value must be a template that Ansible can evaluate: %s" % _first_line(error),
+                rule="the value must be a template that Ansible can evaluate: %s" % _reason(name, error),
                 fix="correct the expression, or define what it refers to")
             if problem not in self.problems:
                 self.problems.append(problem)
@@ -426,6 +428,12 @@ def _is_template(value: t.Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_is_template(item) for item in value)
     return not isinstance(value, (int, float, type(None)))
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Why, without the template: older versions of Ansible repeat it, and a secret may stand in it as it is."""
+    text = _TEMPLATE.split(_first_line(error))[0].rstrip(" .:(")
+    return HIDDEN if name.endswith(_SECRETS) and "undefined" not in text else text
 
 
 def _first_line(error: Exception) -> str:

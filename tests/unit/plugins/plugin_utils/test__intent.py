@@ -87,6 +87,26 @@ def test_a_host_without_the_intent_finds_it_with_the_members():
     assert found.intent["port"] == 9443
 
 
+@pytest.mark.parametrize(("name", "said", "shown"), [
+    ("endpoint_list", "template error while templating string: no filter named 'x'. String: {{ 'Canary' | x }}",
+     "no filter named 'x'"),
+    ("endpoint_list", "Unexpected templating type error occurred on ({{ 'Canary' + 5 }}): can only", "type error"),
+    ("endpoint_auth_password", "'Canary' is no base64", "(hidden)"),
+    ("endpoint_image_auth", "'Canary' is no JSON", "(hidden)"),
+    ("endpoint_auth_password", "'vaulted' is undefined. 'vaulted' is undefined", "'vaulted' is undefined"),
+])
+def test_a_template_that_fails_shows_no_secret(monkeypatch, name, said, shown):
+    def fail(value):
+        if value == "{{ bad }}":
+            raise ValueError(said)
+        return value
+
+    monkeypatch.setattr(Templar, "template", staticmethod(fail))
+    (problem,) = gather(three(endpoint_vip="198.51.100.100", **{name: "{{ bad }}"}), {"kube_lb": ["cp1"]}).problems
+    assert problem.code == "template_failed" and shown in problem.rule
+    assert "Canary" not in json.dumps(problem.to_dict())
+
+
 @pytest.mark.parametrize("name", ["endpoint_list", "endpoint_auth", "endpoint_image_auth", "endpoint_timing"])
 def test_what_hosts_disagree_about_shows_no_secret(name):
     secret = {"vip": "198.51.100.100", "auth_password": "Canary.7Kq", "image_auth": {"r": {"username": "Canary.7Kq"}}}
