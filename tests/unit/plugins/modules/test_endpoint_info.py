@@ -49,3 +49,29 @@ def test_a_clock_that_was_set_makes_no_holder_old(monkeypatch, ahead, held, acti
         "services": {"keepalived": {"active_for": active, "changed_for": 1.0}}, "pods": {}}
     endpoint = {"name": "e", "vips": [{"address": "198.51.100.100"}], "instances": [{"name": "a"}]}
     assert observer._lasting(endpoint, info) == expected
+
+
+@pytest.mark.parametrize("before, after, seconds, rejects", [
+    ({}, {}, 0.4, {}),
+    ({"auth_failure": 3}, {"auth_failure": 11}, 1.2, {"auth_failure": 8}),
+    ({"auth_failure": 3}, {"auth_failure": 3}, 1.2, {}),
+    ({}, {"ip_ttl_err": 1}, 0.4, {"ip_ttl_err": 1}),
+])
+def test_a_host_listens_longer_where_keepalived_has_rejected_something(monkeypatch, before, after, seconds, rejects):
+    name, listened = "kube-apiserver-ipv4", []
+
+    def scan(interfaces, duration):
+        listened.append((interfaces, round(duration, 3)))
+        packet = {"mac": "02:00:00:00:00:99", "source": "198.51.100.66", "family": "ipv4", "reason": "checksum"}
+        return {"eth0": {"routers": [], "rejected": [dict(packet, virtual_router_id=vrid) for vrid in (7, 100)]}}
+
+    monkeypatch.setattr(endpoint_info._scan_io, "scan", scan)
+    observer = object.__new__(endpoint_info.Observer)
+    observer.plan, observer.mode, observer.errors = plan(endpoint()), "service", {}
+    observer.params = {"host": "cp1", "listen": 0.4}
+    observer._dump = lambda pid: {"instances": {name: {"rejected": after}}}
+    info = {"services": {"keepalived": {"main_pid": 7}}, "pods": {}}
+    seen = observer._listen(info, {"instances": {name: {"rejected": before}}, "hung": False})
+    assert listened == [(["eth0"], seconds)]
+    assert [packet["virtual_router_id"] for packet in seen["heard"]] == [100]
+    assert seen["keepalived"]["rejects"] == ({name: rejects} if rejects else {}) and seen["keepalived"]["hung"] is False
