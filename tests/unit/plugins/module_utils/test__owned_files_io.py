@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 import sys
 import threading
 
@@ -302,3 +303,40 @@ def test_moving_keeps_the_mode(top):
     (top / "etc/x").chmod(0o640)
     owned.move(str(top / "etc/x"), str(top / "etc/y"))
     assert (names(top / "etc"), mode_of(top / "etc/y")) == (["y"], 0o640)
+
+
+FULL_DISK = """
+import os, subprocess, sys
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
+owned.TOP = top = sys.argv[1]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k,mode=755", "none", top + "/etc"], check=True)
+paths = [top + "/etc/" + name for name in "abc"]
+for path in paths:
+    owned.write(path, b"o" * 4096, 0o600)
+def fails(said):
+    try:
+        with owned.Batch() as batch:
+            for path in paths:
+                batch.add(path, b"n" * 12288, 0o600)
+            batch.commit()
+    except OSError as error:
+        print(error)
+    assert sorted(os.listdir(top + "/etc")) == ["a", "b", "c"]
+    assert all(owned.read(path) == b"o" * 4096 for path in paths)
+fails("full")
+subprocess.run(["mount", "-o", "remount,ro", top + "/etc"], check=True)
+fails("read-only")
+"""
+
+
+@needs_root
+def test_a_disk_that_is_really_full_or_read_only(top):
+    command = ["unshare", "--mount", sys.executable, "-c", FULL_DISK, str(top)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                          env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))))
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("mounting isn't allowed here")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said == ["[Errno 28] No space left on device: '%s'" % (top / "etc/b"),
+                    "[Errno 30] Read-only file system: '%s'" % (top / "etc/a")]
