@@ -1150,3 +1150,14 @@ def test_wherever_writing_fails_the_set_is_a_whole_one(host):
             host.run(old)
     assert outcomes >= {True} and at > 20, "every step that writes has failed once"
     assert not host.run(new)["changed"]
+
+
+def test_a_copy_of_the_module_with_its_secrets_goes_before_it_does_anything(tmp_path, monkeypatch):
+    payload, other = tmp_path / "AnsiballZ_endpoint_files.py", tmp_path / "AnsiballZ_other.py"
+    for path in (payload, other):
+        path.write_text("")
+    words = b"/usr/bin/python3\0%s\0%s\0" % (str(payload).encode(), str(other).encode())
+    monkeypatch.setattr(endpoint_files._host_io, "read_file", lambda path: words)
+    endpoint_files.forget_payload()
+    endpoint_files.forget_payload()
+    assert not payload.exists() and other.exists()
