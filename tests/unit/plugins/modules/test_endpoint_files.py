@@ -1152,6 +1152,16 @@ def test_wherever_writing_fails_the_set_is_a_whole_one(host):
     assert not host.run(new)["changed"]
 
 
+def test_differences_of_what_goes_hide_its_secrets(guarded):
+    guarded.binary("keepalived", "exit 0")
+    guarded.deploy(OLD)
+    # As with a change of mode, or without endpoint_image_auth: this run knows neither secret.
+    result = guarded.run(guarded.files(hook="#!/bin/sh\n"), role="keepalived", check_mode=True, diff=True)
+    assert sorted(result["removed_files"]) == sorted(guarded.path("/" + path) for path in (guarded.CONF, guarded.AUTH))
+    shown = json.dumps(result)
+    assert "auth_pass (hidden)" in shown and not any(form.decode() in shown for form in forms(OLD))
+
+
 def test_a_copy_of_the_module_with_its_secrets_goes_before_it_does_anything(tmp_path, monkeypatch):
     payload, other = tmp_path / "AnsiballZ_endpoint_files.py", tmp_path / "AnsiballZ_other.py"
     for path in (payload, other):
