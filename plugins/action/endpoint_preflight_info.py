@@ -38,10 +38,18 @@ class ActionModule(ActionBase):
         result.update(self._execute_module(module_args=args, task_vars=task_vars))
         window = {"began": began, "ended": time.monotonic()}
         if "at" in result and "elapsed" in result:
-            result["clock"] = _clocks.offset(result["at"], result["elapsed"], **window)
+            result["clock"] = self._clock(_clocks.offset(result["at"], result["elapsed"], **window), args["plan"])
         asked = dict(result.get("wire") or {}, window=window) if why else {}
         result["wire"] = dict(asked, asked=bool(why), why=why or "the endpoint runs as planned")
         return result
+
+    def _clock(self, known: dict[str, float], plan: t.Mapping[str, t.Any]) -> dict[str, float]:
+        """Where seconds decide who is believed, the host is asked once more, in as little time as can be."""
+        if not any(endpoint.get("auth") == "hmac" for endpoint in plan["endpoints"]):
+            return known
+        began = time.monotonic()
+        said = self._low_level_execute_command("date +%s.%N").get("stdout", "")
+        return _clocks.tighter(known, said, began, time.monotonic())
 
     def _reason(self, args: dict[str, t.Any], host: str, task_vars: dict[str, t.Any]) -> str:
         """Why the network is asked; nothing where it isn't."""

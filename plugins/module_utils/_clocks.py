@@ -35,6 +35,17 @@ def offset(at: float, elapsed: float, began: float, ended: float) -> Dict[str, f
     return Offset(round(at - ended, 3), round(at - min(began + elapsed, ended), 3))._asdict()
 
 
+def tighter(known: Mapping[str, float], said: str, began: float, ended: float) -> Dict[str, float]:
+    """With what `date +%s.%N` said between those two moments, which takes less time than a module."""
+    try:
+        more = offset(float(said.strip()), 0.0, began, ended)
+    except ValueError:
+        return dict(known)
+    both = {"low": max(known["low"], more["low"]), "high": min(known["high"], more["high"])}
+    # A clock that was set in between has no bounds in common; then the later look counts.
+    return both if both["low"] <= both["high"] else more
+
+
 def read(said: Any) -> Optional[Offset]:
     """An offset as it was noted, None where it wasn't."""
     low, high = (said.get("low"), said.get("high")) if isinstance(said, Mapping) else (None, None)

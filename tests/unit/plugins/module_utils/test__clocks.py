@@ -25,6 +25,17 @@ def test_a_host_whose_elapsed_time_makes_no_sense_has_still_bounds():
     assert clocks.offset(100.0, 1e9, 10.0, 20.0) == {"low": 80.0, "high": 80.0}
 
 
+@pytest.mark.parametrize("said,low,high", [
+    ("1005.5\n", 995.4, 995.5),  # from the second look alone
+    ("1000.05\n", 990.0, 990.05),  # both bounds matter
+    ("2000.0", 1989.9, 1990.0),  # it was set meanwhile
+    ("1795.N", 990.0, 1000.0), ("", 990.0, 1000.0),  # a date that knows no fractions
+])
+def test_a_quick_look_has_narrower_bounds(said, low, high):
+    bounds = clocks.tighter({"low": 990.0, "high": 1000.0}, said, 10.0, 10.1)
+    assert bounds == {"low": pytest.approx(low), "high": pytest.approx(high)}
+
+
 def at(seconds, width=1.0):
     return clocks.Offset(seconds, seconds + width)
 
