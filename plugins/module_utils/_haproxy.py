@@ -14,6 +14,10 @@ from typing import Any, Dict, List, Optional
 # One exchange for both: HAProxy ends each answer with an empty line.
 STATE_COMMAND = b"show info; show stat\n"
 
+# What a worker knows of its servers, in the form that the next one reads at its start. The first line is a version.
+SERVERS_COMMAND = b"show servers state\n"
+NO_SERVERS = "1\n"
+
 _VERSION = re.compile(r"^HA-?Proxy version (\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
 _STAT_HEADER = "# pxname,svname,"
 _MARK = re.compile(r"^\s*description (kubeha:[0-9a-f]+)\s*$", re.MULTILINE)
@@ -68,6 +72,11 @@ def has_loaded(text: str, description: Optional[str]) -> Optional[bool]:
     """Whether the HAProxy that says this of itself runs a configuration of ours; None where it doesn't tell."""
     mark = config_mark(text)
     return description == mark if mark and (description or "").startswith("kubeha:") else None
+
+
+def is_servers_state(answer: str) -> bool:
+    """Whether it can be left to the next worker."""
+    return answer.startswith(NO_SERVERS + "# ")
 
 
 def is_up(status: str) -> bool:

@@ -33,6 +33,7 @@ DROP_INS = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name
 SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
 SOCKET = "/var/lib/haproxy/kubeha.sock"
 RUN = "/run/kubeha"
+SERVERS = RUN + "/haproxy/servers"
 STATE = "/var/lib/kubeha"
 # The plan that a role's files were made from: the one that is stored belongs to whoever wrote last.
 ROLE_PLAN = STATE + "/plan-%s.json"
@@ -82,6 +83,8 @@ LAYOUTS = {
         # One for each of a large machine's processors would cost memory for nothing.
         haproxy_threads=4),
 }
+
+_PROGRAM = "/usr/sbin/haproxy -Ws -f " + HAPROXY_CONFIG
 
 # Stands for a checksum of the file that it's in.
 DIGEST = "<<kubeha digest>>"
@@ -272,6 +275,9 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
     connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
     nofile = _FDS_PER_CONNECTION * connections + _FDS_SPARE
     execution = [
+        # Exactly what has been validated, without the folders and options that packages and admins add.
+        "ExecStart=",
+        "ExecStart=%s -p /run/haproxy.pid -S /run/haproxy-master.sock" % _PROGRAM,
         "LimitNOFILE=%d" % nofile,
         "OOMScoreAdjust=-500",
     ] + _sandbox.haproxy(bind["port"] for endpoint in endpoints for bind in endpoint["haproxy"]["binds"])
@@ -280,6 +286,8 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
             # HAProxy says it on its socket, which proves what it has loaded.
             "description kubeha:" + DIGEST,
             "stats timeout 30s",
+            # What a reload leaves to the next worker: which servers are up. Empty at a start.
+            "server-state-file " + SERVERS,
             "maxconn %d" % connections,
             "hard-stop-after %ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
                                                 default=60)),
@@ -289,6 +297,7 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
         "health_options": _HEALTH_OPTIONS,
         "health_log": layout.haproxy_globals[0] + " notice",
         "endpoints": [_balancer(endpoint) for endpoint in endpoints],
+        "program": _PROGRAM,
         "execution": execution,
         "execution_id": _digest(execution),
     }
@@ -432,6 +441,9 @@ _LEAVING = [{"name": "kubeha_drained", "path": DRAINED, "weight": -253},
 
 def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str, layout: Layout) -> Dict[str, Any]:
     execution = [
+        # No configuration but the one that has been validated: -f among a package's or an admin's options counts more.
+        "EnvironmentFile=",
+        'Environment="DAEMON_ARGS=" "KEEPALIVED_OPTIONS=-D"',
         # The process that speaks VRRP reports its state too, not only the one that watches it.
         "NotifyAccess=all",
         "OOMScoreAdjust=-500",

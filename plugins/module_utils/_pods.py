@@ -107,6 +107,8 @@ def tmpfiles(images: Mapping[str, Any]) -> List[str]:
         "f %s/down 0644 %d %d - 1" % (STATE["haproxy"], user, user),
         *("f %s/%s 0644 %d %d -" % (STATE["haproxy"], name, user, user)
           for name in ("since", "running", "execution", "version")),
+        # Which API servers are up, for the next worker: 1 is the version of the file.
+        "f %s/servers 0644 %d %d - 1" % (STATE["haproxy"], user, user),
         "d %s 0700 %d %d -" % (STATE["stats"], user, user),
         "d %s 0755 root root -" % STATE["keepalived"],
         "d %s 0755 root root -" % STATE["unit"],

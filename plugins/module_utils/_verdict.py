@@ -81,6 +81,19 @@ CODES: Dict[str, Tuple[str, str]] = {
     "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
     "haproxy_hung": (ERROR, "restart haproxy there"),
     "haproxy_silent": (ERROR, "see the journal of haproxy there; the stats socket should answer root"),
+    "haproxy_nearly_full": (
+        WARNING,
+        "find out who has them by `show table` on HAProxy's socket, or raise haproxy_maxconn or endpoint_nodes",
+    ),
+    "haproxy_source_refused": (
+        WARNING,
+        "find out who has that many by `show table` on HAProxy's socket; if they need them, raise "
+        "haproxy_maxconn_per_source",
+    ),
+    "haproxy_files_ignored": (
+        WARNING,
+        "move them away, or run a HAProxy of your own for them: ours loads its own file only",
+    ),
     "keepalived_hung": (ERROR, "restart keepalived there"),
     "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
     "backend_missing": (ERROR, "run `site` for this host"),
@@ -508,6 +521,9 @@ def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
         findings.append(_finding("drained", "it's drained, and ranks below all others", host))
     if drain.get("moving"):
         findings.append(_finding("left_moving", "a run that restarted something has left it below all others", host))
+    ignored = info.get("haproxy_ignored") or ()
+    if ignored and mine[0]["mode"] == "service":
+        findings.append(_finding("haproxy_files_ignored", "HAProxy doesn't load %s" % _listed(list(ignored)), host))
     for path in info.get("drifted") or ():
         findings.append(_finding("file_drifted", "%s isn't what the plan makes of it" % path, host))
     return findings
@@ -598,8 +614,24 @@ def _endpoint_findings(endpoint: Plan, host: str, info: Info) -> List[Finding]:
         for name, state in _states(endpoint, info).items()
         if state == "fault"
     ]
+    findings += _connections(endpoint, host, info)
     seen = (info.get("haproxy") or {}).get("backends")
     return findings if seen is None else findings + _backends(endpoint, host, info)
+
+
+def _connections(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+    """Whether others can still connect, and whether somebody couldn't."""
+    frontend = ((info.get("haproxy") or {}).get("frontends") or {}).get(endpoint["name"]) or {}
+    findings = []
+    sessions, most, refused = (frontend.get(key) or 0 for key in ("sessions", "most", "refused"))
+    if most and sessions >= _hostview.nearly_full(most):
+        text = "HAProxy has %d of %d connections" % (sessions, most)
+        findings.append(_finding("haproxy_nearly_full", text, host, endpoint))
+    if refused:
+        text = "HAProxy has refused %d connections of sources that have %s already" % (
+            refused, (endpoint.get("haproxy") or {}).get("maxconn_per_source", "too many"))
+        findings.append(_finding("haproxy_source_refused", text, host, endpoint))
+    return findings
 
 
 def _states(endpoint: Plan, info: Info) -> Dict[str, Optional[str]]:

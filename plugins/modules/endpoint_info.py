@@ -322,6 +322,13 @@ heard:
       virtual_router_id: 100
       reason: checksum
       count: 3
+haproxy_ignored:
+  description:
+    - Configuration that others have put beside HAProxy's. Its package's unit may load it; this collection's doesn't.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/haproxy/conf.d/metrics.cfg]
 drain:
   description:
     - Whether this host ranks below all others. C(drained) because somebody wants it left alone, C(moving) because a run
@@ -415,6 +422,7 @@ node:
   sample: {name: cp1, addresses: [198.51.100.11]}
 """
 
+import glob
 import json
 import os
 import platform
@@ -470,6 +478,7 @@ USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
 PACKAGE_MANAGERS = ("apt-get", "dnf5", "dnf", "yum", "zypper")
 
+HAPROXY_MORE = "/etc/haproxy/conf.d/*.cfg"
 DRAIN = {"drained": _hostview.DRAINED, "moving": _hostview.MOVING}
 
 COMMAND_SECONDS = 5.0
@@ -683,6 +692,7 @@ class Observer:
                 "hung": False,
                 "error": None,
             },
+            "haproxy_ignored": sorted(glob.glob(HAPROXY_MORE)),
             "drain": {name: self._try("drain", partial(is_set, path), False) for name, path in DRAIN.items()},
             "listening": sorted({port for _address, port in listeners}),
             "listeners": [{"address": address, "port": port} for address, port in listeners],

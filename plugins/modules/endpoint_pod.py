@@ -130,6 +130,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _haproxy,
     _host_io,
+    _hostview,
     _keepalived,
     _keepalived_state,
     _pods,
@@ -363,6 +364,7 @@ class HaproxyPod(Pod):
 
     def reload(self) -> Callable[[], bool]:
         before = self._worker()
+        self._leave(self._ask(_haproxy.SERVERS_COMMAND))
         self.signal(signal.SIGUSR2)
         return lambda: self._worker() not in (None, before)
 
@@ -376,12 +378,32 @@ class HaproxyPod(Pod):
         state = self._state()
         return None if state.get("stopping", True) else state["pid"]
 
+    def note_loaded(self) -> None:
+        # Who reloads it by hand later isn't told what was so today.
+        self._leave("")
+
     @staticmethod
-    def _state() -> Dict[str, Any]:
+    def _leave(said: str) -> None:
+        """To the next worker: which API servers are up. What it isn't told is up, until checks say otherwise."""
         try:
-            answer = _host_io.ask_unix_socket(_pods.SOCKET, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
-            return _haproxy.parse_state(answer.decode("utf-8", "replace"))
-        except (OSError, _host_io.Timeout, _haproxy.HaproxyError):
+            status = owned.status(_hostview.SERVERS)
+            if status is not None:
+                content = said if _haproxy.is_servers_state(said) else _haproxy.NO_SERVERS
+                owned.write(_hostview.SERVERS, content.encode(), 0o644, status.st_uid, status.st_gid)
+        except OSError:
+            return  # no folder that only root writes to: then the worker learns it by its checks
+
+    @staticmethod
+    def _ask(command: bytes) -> str:
+        try:
+            return _host_io.ask_unix_socket(_pods.SOCKET, command, SOCKET_SECONDS).decode("utf-8", "replace")
+        except (OSError, _host_io.Timeout):
+            return ""
+
+    def _state(self) -> Dict[str, Any]:
+        try:
+            return _haproxy.parse_state(self._ask(_haproxy.STATE_COMMAND))
+        except _haproxy.HaproxyError:
             return {}
 
 

@@ -46,6 +46,7 @@ class Host:
             text = source.read_text(encoding="utf-8")
             text = text.replace("/run/kubeha", str(self.run_folder)).replace("/etc/", "%s/etc/" % root)
             text = text.replace("/proc/net/", "%s/" % root).replace("/var/lib/kubeha", "%s/kubeha" % root)
+            text = text.replace("/var/lib/haproxy", str(root))
             text = text.replace("keepalived_script", getpass.getuser()).replace("sleep 0.3", "true")
             text = text.replace("/proc/1/fd/2", str(root / "console")).replace("logger ", "echo >%s/log " % root)
             self.scripts[name] = root / name
@@ -396,6 +397,35 @@ def test_haproxy_comes_and_goes(host):
     assert host.run("unit-hook", "haproxy", "stopped") == 0
     assert host.read("haproxy/down") == "1"
     assert not (host.haproxy / "running").exists()
+
+
+SERVERS = b"1\n# be_id be_name srv_id\n2 kube-apiserver 1 cp1\n"
+
+
+@pytest.mark.parametrize(("said", "left"), [(SERVERS, SERVERS.decode().strip()), (b"Permission denied\n", "1")])
+def test_before_a_reload_the_next_worker_is_told_who_is_up(host, said, left):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(host.root / "kubeha.sock"))
+        listener.listen()
+
+        def answer():
+            link = listener.accept()[0]
+            assert link.recv(100) == b"show servers state\n"
+            link.sendall(said)
+            link.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert host.run("unit-hook", "haproxy", "reloading") == 0
+        thread.join()
+    assert host.read("haproxy/servers") == left
+    assert host.run("unit-hook", "haproxy", "starting") == 0
+    assert host.read("haproxy/servers") == "1"
+
+
+def test_a_haproxy_that_says_nothing_is_reloaded_all_the_same(host):
+    assert host.run("unit-hook", "haproxy", "reloading") == 0
+    assert host.read("haproxy/servers") == "1"
 
 
 def test_haproxy_reloaded_keeps_its_age(host):

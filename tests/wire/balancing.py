@@ -53,6 +53,7 @@ class Balancer:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kubeha-wire-"))
         for name in ("etc", "lib", "run"):
             (self.folder / name).mkdir()
+        (self.folder / "run/servers").write_text(_haproxy.NO_SERVERS)
         certificate(self.folder)
         segment.add("lb", 1)
         segment.add("client", 50)
@@ -140,9 +141,11 @@ class Balancer:
         except TimeoutError:
             raise RuntimeError("\n".join(self.log()[-20:])) from None
 
-    def reload(self) -> None:
+    def reload(self, remember: bool = True) -> None:
         """As the unit does it; returns when another worker answers."""
         before = self.state()["pid"]
+        said = self.ask(_haproxy.SERVERS_COMMAND) if remember else _haproxy.NO_SERVERS
+        (self.folder / "run/servers").write_text(said)
         os.kill(self.process.pid, signal.SIGUSR2)
 
         def is_new() -> bool:
@@ -151,7 +154,10 @@ class Balancer:
             except (OSError, _haproxy.HaproxyError):
                 return False
 
-        wait_until(is_new)
+        try:
+            wait_until(is_new)
+        except TimeoutError:
+            raise RuntimeError("\n".join(self.log()[-20:])) from None
 
     def make(self, server: str, mode: str) -> None:
         """Have a stand-in be ill, or well again."""

@@ -65,6 +65,17 @@ def test_one_source_leaves_room_for_others_and_a_full_endpoint_is_said_once(netw
         assert balancer.clients(1, 5, 0, host="api2").result()["failed"] == 0
 
 
+@pytest.mark.parametrize("root", sorted(VERSIONS))
+def test_a_reload_knows_which_api_server_hangs(network: Segment, root: str) -> None:
+    with Balancer(network, roots()[root], VERSIONS[root]) as balancer:
+        balancer.make("api1", "hang")
+        balancer.wait_for(lambda servers: servers["api1"].startswith("DOWN"))
+        clients = balancer.clients(3, 20, 0)
+        for _number in range(2):
+            balancer.reload()
+        assert clients.result()["failed"] == 0
+
+
 def test_a_lost_syn_costs_a_second_and_no_stream(network: Segment) -> None:
     """Whoever sends it once more a second later gets through, HAProxy's checks as well as clients."""
     with Balancer(network, roots()[MIDDLE], VERSIONS[MIDDLE]) as balancer:

@@ -119,3 +119,8 @@ def test_random_text(text):
 @given(st.integers(0, len(ANSWER)), st.integers(0, len(ANSWER)), st.text(max_size=5))
 def test_mutated_answers(start, end, text):
     parse(ANSWER[:start] + text + ANSWER[end:])
+
+
+def test_only_what_haproxy_said_is_left_to_the_next_worker():
+    assert haproxy.is_servers_state("1\n# be_id be_name srv_id\n2 kube-apiserver 1\n")
+    assert not any(map(haproxy.is_servers_state, ["", "1\n", "Permission denied\n", "2\n# other\n"]))

@@ -134,3 +134,17 @@ def test_a_template_that_asks_for_too_much_is_an_error(tmp_path):
         render.render({}, "x.j2", str(tmp_path))
     with pytest.raises(render.RenderError, match="missing"):
         render.render({}, "missing", str(tmp_path))
+
+
+def test_units_load_what_was_validated():
+    files = render.render_host(plan(endpoint()), "cp1", ROLES)
+    haproxy = content(files, "/etc/systemd/system/haproxy.service.d/kubeha.conf").splitlines()
+    program = "/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg"
+    # What a package or an admin has there goes before ours comes.
+    for line in (program + " -p /run/haproxy.pid -S /run/haproxy-master.sock",):
+        assert haproxy.index("ExecStart=") + 1 == haproxy.index("ExecStart=" + line)
+    reload = [line[len("ExecReload="):] for line in haproxy if line.startswith("ExecReload=")]
+    hook = "+/usr/libexec/kubeha/unit-hook haproxy "
+    assert reload == ["", program + " -c -q", hook + "reloading", "/bin/kill -USR2 $MAINPID", hook + "reloaded"]
+    keepalived = content(files, "/etc/systemd/system/keepalived.service.d/kubeha.conf").splitlines()
+    assert keepalived.index("EnvironmentFile=") < keepalived.index('Environment="DAEMON_ARGS=" "KEEPALIVED_OPTIONS=-D"')

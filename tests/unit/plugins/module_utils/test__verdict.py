@@ -211,7 +211,16 @@ STRANGER = {
     "virtual_router_id": 100, "reason": "checksum", "count": 3,
 }  # fmt: skip
 
+def connections(sessions, refused=0):
+    said = {"status": "OPEN", "sessions": sessions, "most": 100, "refused": refused}
+    return put("cp2", "haproxy", {"frontends": {NAME: said}})
+
+
 FINDING_DATA = [
+    ("haproxy_nearly_full", "warning", "cp2", connections(80), None, None),
+    ("haproxy_source_refused", "warning", "cp2", connections(50, refused=3), None, None),
+    ("haproxy_files_ignored", "warning", "cp2", put("cp2", "haproxy_ignored", ["/etc/haproxy/conf.d/a.cfg"]), None,
+     None),
     ("drained", "warning", "cp2", put("cp2", "drain", {"drained": True}), None, None),
     ("left_moving", "warning", "cp2", put("cp2", "drain", {"moving": True}), None, None),
     ("no_holder", "error", None, put("cp1", "holds", []), None, None),
@@ -337,6 +346,12 @@ def test_each_finding(code, severity, host, change, plan, scope):
     assert {(f["severity"], f["host"]) for f in found} == {(severity, host)}
     assert all(f["message"] and f["fix"] for f in found)
     assert result["ok"] is (severity != "error")
+
+
+def test_below_80_percent_nobody_is_bothered():
+    seen = observe_all(make_plan())
+    connections(79)(seen)
+    assert codes(verdict.judge(make_plan(), seen)) == []
 
 
 def test_every_code_has_a_test():

@@ -10,12 +10,13 @@ import stat
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _pods, _podstate
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _host_io, _hostview, _pods, _podstate
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import DumpError
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_pod
 
 OLD, NEW = "global\n    description kubeha:01\n", "global\n    description kubeha:02\n"
+SERVERS = "1\n# be_id be_name srv_id\n2 kube-apiserver 1\n"
 KEEPALIVED = "vrrp_instance a {\n    virtual_router_id 7\n    priority 150\n    auth_pass s3cret\n}\n"
 MANIFEST = 'metadata:\n  annotations:\n    kubeha.apiserver/execution: "%s"\n'
 STATE = "show info\nVersion: 3.0.11\nPid: %d\nStopping: 0\ndescription: %s\n\n# pxname,svname,status\n"
@@ -61,7 +62,7 @@ class Node:
         monkeypatch.setattr(_host_io, "find_daemon", lambda role, path: self.look())
         monkeypatch.setattr(_host_io, "find_kubelet", lambda: {"running": self.kubelet})
         monkeypatch.setattr(_host_io, "signal_process", lambda process, number: self.signalled(number))
-        monkeypatch.setattr(_host_io, "ask_unix_socket", lambda *arguments: self.answer())
+        monkeypatch.setattr(_host_io, "ask_unix_socket", lambda path, command, seconds: self.answer(command))
         monkeypatch.setattr(_host_io, "dump_keepalived", lambda pid, seconds: self.dump())
         monkeypatch.setattr(_host_io, "program_inside", lambda process: (["nsenter"], "/usr/sbin/keepalived"))
         monkeypatch.setattr(_host_io, "run", lambda argv, seconds: _host_io.Output(0, self.said.get(argv[0], "")))
@@ -96,9 +97,11 @@ class Node:
         self.signals.append(number)
         self.on_signal(number)
 
-    def answer(self):
+    def answer(self, command):
         if self.worker is None:
             raise ConnectionRefusedError(111, "refused")
+        if command == _haproxy.SERVERS_COMMAND:
+            return SERVERS.encode()
         return (STATE % (self.worker, self.description)).encode()
 
     def reloads(self):
@@ -147,6 +150,23 @@ def test_a_reload_is_proven_by_the_new_worker(node):
     assert node.signals == [signal.SIGUSR2]
     # It says itself what it runs, so the next run has nothing to do.
     assert outcome(node.run()) == (False, "none", True)
+
+
+def test_the_next_worker_is_told_which_servers_are_up_and_whoever_comes_later_is_not(node, monkeypatch):
+    monkeypatch.setattr(_hostview, "SERVERS", node.path("servers"))
+    node.write("servers", "1\n")
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", OLD, "e1")
+    found = []
+
+    def reloads(dummy_number):
+        found.append((node.root / "servers").read_text(encoding="utf-8"))
+        node.reloads()
+
+    node.on_signal = reloads
+    assert outcome(node.run()) == (True, "reload", True)
+    assert found == [SERVERS]
+    assert (node.root / "servers").read_text(encoding="utf-8") == "1\n"
 
 
 @pytest.mark.parametrize("trap", ["link", "pipe", "folder"])
