@@ -210,6 +210,9 @@ def expose(units: list[dict]) -> None:
 
 def haproxy_complains(path: str = _hostview.HAPROXY_CONFIG) -> list[str]:
     found = []
+    # As the unit's hook or the pod's script leaves it at a start.
+    Path(_hostview.SERVERS).parent.mkdir(parents=True, exist_ok=True)
+    Path(_hostview.SERVERS).write_text("1\n", encoding="ascii")
     for options in (["-c"], ["-c", "-dW"]):  # -dW: a warning is an error
         done = subprocess.run(["haproxy", *options, "-f", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, check=False)
