@@ -135,6 +135,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "vip_is_host_address": (
         "it's {host}'s own address, and a virtual IP moves between hosts",
         "choose an address that no host has"),
+    "vip_is_ansible_host": (
+        "it's a virtual IP of {endpoint}, which moves between hosts, so this name leads to whoever holds it",
+        "set ansible_host of {host} to its own address, as a dynamic inventory may report a virtual IP that a host"
+        " holds; or choose another virtual IP if this is the host's own address"),
     "vip_network_address": (
         "it's {kind} of {subnet}",
         "choose a free address of {subnet} that isn't reserved"),

@@ -302,10 +302,13 @@ def _check_vips(findings: Findings, specs: list[Spec], known: dict[str, Host], h
                 at.problem("vip_duplicate", str(vip), other=vips[vip.address])
             vips[vip.address] = spec.name
             _check_cluster_networks(at, spec, vip.address)
-    owners = _owners(vips, known, hosts, stored)
+    owners, called = _owners(vips, known, stored), _called(vips, known, hosts)
     for spec in specs:
         for vip in spec.vip:
-            if vip.address in owners:
+            if vip.address in called and called[vip.address] != owners.get(vip.address):
+                At(findings, called[vip.address] + ": ansible_host").problem(
+                    "vip_is_ansible_host", str(vip), endpoint=spec.name, host=printable(called[vip.address], 60))
+            elif vip.address in owners:
                 At(findings, spec.variable("vip")).problem(
                     "vip_is_host_address", str(vip), host=printable(owners[vip.address], 60))
     return vips
@@ -328,7 +331,7 @@ def _keep_former_vips(findings: Findings, specs: list[Spec], vips: t.Container[A
             continue
         if not stays(findings, spec, former, listed(str(vip) for vip in spec.vip)):
             continue
-        for vip, host in _owners(former, {}, hosts, stored).items():
+        for vip, host in _called(former, {}, hosts).items():
             At(findings, spec.origin("release_former")).problem(
                 "former_unusable", str(vip), endpoint=spec.name,
                 reason="that is {0}'s own address now".format(printable(host, 60)))
@@ -338,11 +341,19 @@ def _keep_former_vips(findings: Findings, specs: list[Spec], vips: t.Container[A
     return kept
 
 
-def _owners(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any, stored: Stored) -> dict[Address, str]:
-    """VIPs that are a host's own address, and the host.
+def _owners(vips: t.Container[Address], known: dict[str, Host], stored: Stored) -> dict[Address, str]:
+    """VIPs that are a host's own address, and the host: it has no other one there. Who has another just holds it."""
+    found: dict[Address, str] = {}
+    for name, host in known.items():
+        for network in host.networks:
+            if network.address in vips and network.address not in stored.vips and not any(
+                    other.subnet.holds(network.address) and other.address not in vips for other in host.networks):
+                found.setdefault(network.address, name)
+    return found
 
-    The inventory says so, or the host has no other address there. A host that has another one just holds the VIP.
-    """
+
+def _called(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any) -> dict[Address, str]:
+    """VIPs by which the inventory calls a host, and the host."""
     found: dict[Address, str] = {}
     for name, value in hosts.items() if isinstance(hosts, Mapping) else ():
         host = known.get(name) if isinstance(name, str) else None
@@ -350,11 +361,6 @@ def _owners(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any, st
             value, Mapping) else None
         if own in vips:
             found.setdefault(t.cast(Address, own), str(name))
-    for name, host in known.items():
-        for network in host.networks:
-            if network.address in vips and network.address not in stored.vips and not any(
-                    other.subnet.holds(network.address) and other.address not in vips for other in host.networks):
-                found.setdefault(network.address, name)
     return found
 
 

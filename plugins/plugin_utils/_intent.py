@@ -43,6 +43,8 @@ OTHER_VARIABLES = frozenset({
 STRUCTURE = ("vip", "list", "lb_hosts", "apiserver_hosts")
 
 _TEMPLATE = re.compile(r" String: |\{[{%]")
+# What only gathering facts defines.
+_FACTS = re.compile(r"\bansible_(facts|default_ipv[46]|all_ipv[46]_addresses|interfaces|hostname|fqdn|nodename|dns)\b")
 _SECRETS = ("password", "image_auth")
 
 
@@ -319,7 +321,7 @@ class _Reader:
             problem = Problem(
                 code="template_failed", where="%s: %s" % (host, name), value="(not shown)",
                 rule="the value must be a template that Ansible can evaluate: %s" % _reason(name, error),
-                fix="correct the expression, or define what it refers to")
+                fix=_repair(name, subject, error))
             if problem not in self.problems:
                 self.problems.append(problem)
             return _ABSENT
@@ -434,6 +436,15 @@ def _reason(name: str, error: Exception) -> str:
     """Why, without the template: older versions of Ansible repeat it, and a secret may stand in it as it is."""
     text = _TEMPLATE.split(_first_line(error))[0].rstrip(" .:(")
     return HIDDEN if name.endswith(_SECRETS) and "undefined" not in text else text
+
+
+def _repair(name: str, subject: t.Any, error: Exception) -> str:
+    """Facts aren't gathered here, which is the usual reason."""
+    if not _FACTS.search("%s %s" % (subject, error)):
+        return "correct the expression, or define what it refers to"
+    if name in ("endpoint_interface", "endpoint_address"):
+        return "leave %s out, and the host is asked; or write it without facts, which aren't gathered" % name
+    return "write it without facts, which aren't gathered here; or gather them in a play before this one"
 
 
 def _first_line(error: Exception) -> str:

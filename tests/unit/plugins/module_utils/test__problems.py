@@ -199,8 +199,17 @@ CASES = [
     Case("vip_kind", "endpoint_vip", intent(vip="::")),
     Case("vip_duplicate", "endpoint_vip", intent(vip=[VIP, VIP + "/32"])),
     Case("vip_duplicate", "endpoint_list[1].vip", entries({"vip": VIP}, {"vip": VIP, "name": "b"})),
-    Case("vip_is_host_address", "endpoint_vip", intent(vip="198.51.100.9"),
-         {**hosts(), "worker": {"inventory_address": "198.51.100.9"}}),
+    Case("vip_is_host_address", "endpoint_vip", intent(vip="198.51.100.9", lb_hosts="cp1,cp2"), fix="no host has",
+         hosts=with_host("cp3", inventory_address="203.0.113.3", networks=[
+             network("eth0", "198.51.100.9", 24), network("eth1", "203.0.113.3", 24)])),
+    Case("vip_is_ansible_host", "worker: ansible_host", intent(vip="198.51.100.9"),
+         {**hosts(), "worker": {"inventory_address": "198.51.100.9"}}, fix="set ansible_host of worker"),
+    # A dynamic inventory asked while cp2 held it.
+    Case("vip_is_ansible_host", "cp2: ansible_host", intent(),
+         with_host("cp2", inventory_address=VIP, networks=[
+             network("eth0", "198.51.100.12", 24), network("eth0", VIP, 32)]), fix="set ansible_host of cp2"),
+    Case("vip_is_ansible_host", "cp2: ansible_host", intent(),
+         with_host("cp2", inventory_address=VIP, networks=[], address="198.51.100.12/24", interface="eth0")),
     Case("vip_network_address", "endpoint_vip", intent(vip="198.51.100.0")),
     Case("vip_network_address", "endpoint_vip", intent(vip="198.51.100.255")),
     Case("vip_network_address", "endpoint_vip", intent(vip="2001:db8::")),
