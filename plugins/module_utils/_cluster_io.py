@@ -12,10 +12,10 @@ import os
 import socket
 import ssl
 from functools import partial
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _host_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _host_io, _process_io
 
 # Where kubeadm puts it; only root may read it.
 KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
@@ -87,16 +87,21 @@ def read_kubelet() -> Dict[str, Any]:
 
 
 def read_programs() -> Iterator[Dict[str, Any]]:
-    for pid in pids():
-        argv = [word.decode("utf-8", "replace") for word in (read_bytes("/proc/%d/cmdline" % pid)).split(b"\0")[:-1]]
-        name = _components.program(argv)
+    """Programs that somebody runs who may. A name alone, of a user's process or a pod's, is none."""
+    owners, own = _process_io.Owners(), network_of(os.getpid())
+    for pid in _process_io.pids():
         # What a container runs on a network of its own concerns nobody here.
-        if name is None or network_of(pid) not in (None, network_of(os.getpid())):
+        if network_of(pid) not in (None, own) or not owners.is_trusted(pid):
+            continue
+        argv = _process_io.arguments(pid)
+        name = _components.program(argv)
+        if name is None or not owners.may_run(name, pid):
             continue
         environment = {}
         if name in _components.ENVIRONMENT:
             environment = _components.environment_of(read_bytes("/proc/%d/environ" % pid))
-        yield dict(_components.describe(name, argv, environment), pid=pid, unit=unit_of(pid))
+        about = _components.describe(name, argv, environment)
+        yield dict(about, pid=pid, unit=owners.unit(pid), owner=owners.owner(pid))
 
 
 def network_of(pid: int) -> Optional[str]:
@@ -105,22 +110,6 @@ def network_of(pid: int) -> Optional[str]:
         return os.readlink("/proc/%d/ns/net" % pid)
     except OSError:
         return None
-
-
-def pids() -> List[int]:
-    return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def unit_of(pid: int) -> Optional[str]:
-    """The systemd unit of a process, or what tells its container: the last part of its control group."""
-    for line in read_text("/proc/%d/cgroup" % pid).splitlines():
-        controllers, path = line.split(":", 2)[1:]
-        if controllers in ("", "name=systemd"):
-            parts = [part for part in path.split("/") if part.endswith((".service", ".scope", ".slice"))]
-            if "kubepods" in path:
-                return "a pod"
-            return parts[-1] if parts else None
-    return None
 
 
 def read_text(path: str) -> str:

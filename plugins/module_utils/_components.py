@@ -32,6 +32,8 @@ OPTIONS: Dict[str, Tuple[str, ...]] = {
 }  # fmt: skip
 # Each of them makes the host a node.
 KUBELETS = ("kubelet", "k3s", "rke2")
+# They need no right on the host's network. All others do.
+SERVERS = ("kube-apiserver", "etcd")
 # Calico is told by its environment.
 ENVIRONMENT: Dict[str, Tuple[str, ...]] = {"calico-node": ("IP", "IP_AUTODETECTION_METHOD")}
 # Where kubeadm and the packages put the kubelet's options, for a kubelet that doesn't run.

@@ -11,24 +11,17 @@ import errno
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
-import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _identity
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived_state as keepalived
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _netlink as netlink
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _ownership as ownership
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
 
 T = TypeVar("T")
 
@@ -220,168 +213,9 @@ def _millis(begun: float) -> float:
     return round((time.monotonic() - begun) * 1000, 1)
 
 
-# Processes
-
-
-def find_daemon(program: str, path: str) -> Optional[podstate.Process]:
-    """The main process of a daemon that runs with this configuration on the host's own network."""
-    return podstate.leader(_processes(lambda argv: podstate.names_file(argv, program, path)))
-
-
-def find_programs(*names: str) -> List[podstate.Process]:
-    """Processes of the host's own network by the names of their programs."""
-    return list(_processes(lambda argv: argv[0].rsplit("/", 1)[-1] in names))
-
-
-def _processes(wanted: Callable[[Sequence[str]], bool]) -> Iterator[podstate.Process]:
-    ticks = os.sysconf("SC_CLK_TCK")
-    own = _network_of(os.getpid())
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        pid = int(name)
-        argv = _arguments(pid)
-        if not argv or not wanted(argv) or _network_of(pid) not in (None, own):
-            continue
-        stat_ = podstate.parse_stat(_text_of_process(pid, "stat"), ticks)
-        if stat_:
-            yield podstate.Process(pid, stat_[0], stat_[1], argv)
-
-
-def _arguments(pid: int) -> Tuple[str, ...]:
-    return tuple(_text_of_process(pid, "cmdline").split("\0")[:-1])
-
-
-def _text_of_process(pid: int, name: str) -> str:
-    """Empty where it has ended in between."""
-    try:
-        return (read_file("/proc/%d/%s" % (pid, name)) or b"").decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _network_of(pid: int) -> Optional[str]:
-    """Its network namespace; None where that can't be known."""
-    try:
-        return os.readlink("/proc/%d/ns/net" % pid)
-    except OSError:
-        return None
-
-
-def signal_process(process: podstate.Process, number: int) -> None:
-    """To this very process: whoever got its number next gets no signal."""
-    if hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal"):
-        descriptor = os.pidfd_open(process.pid)
-        send = partial(signal.pidfd_send_signal, descriptor)
-    else:  # Python built for kernels before 5.3: there is a moment between looking and sending
-        descriptor = None
-        send = partial(os.kill, process.pid)
-    try:
-        if _arguments(process.pid)[:1] != process.argv[:1]:
-            raise ProcessLookupError(errno.ESRCH, "process %d has ended" % process.pid)
-        send(number)
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-def program_inside(process: podstate.Process) -> Tuple[List[str], str]:
-    """What a command begins with that runs among the files of a process's container, and the process's own binary."""
-    binary = os.readlink("/proc/%d/exe" % process.pid)
-    return ["nsenter", "--target", str(process.pid), "--mount"], binary
-
-
 def uptime() -> float:
     """Seconds since boot, by the clock that processes' start times are in."""
     return float((read_file("/proc/uptime") or b"0").split()[0])
-
-
-def find_kubelet() -> Dict[str, Any]:
-    """installed, running, pid, static_pod_path. Before `kubeadm init` it has no configuration and only tries to run."""
-    process = podstate.leader(find_programs("kubelet"))
-    options = podstate.kubelet_options(process.argv) if process else {}
-    config = options.get("config", podstate.KUBELET_CONFIG)
-    read = [read_file(path) for path in [config] + _drop_ins(options.get("config-dir"))]
-    texts = [text.decode("utf-8", "replace") for text in read if text]
-    return {
-        "installed": process is not None or find_binary("kubelet") is not None,
-        "running": process is not None and bool(texts or options.get("pod-manifest-path")),
-        "pid": process.pid if process else None,
-        "static_pod_path": podstate.static_pod_path(options, texts) or None,
-    }
-
-
-def foreign_manifests(folder: str, role: str) -> List[str]:
-    """Somebody else's static pods that run the same daemon, as kubeadm's document has them."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if podstate.is_manifest(name))
-    except OSError:
-        return []
-    found = []
-    for path in (os.path.join(folder, name) for name in names):
-        content = (read_file(path) if os.path.isfile(path) else None) or b""
-        if podstate.balancer_of(content.decode("utf-8", "replace")) == role and not ownership.has_marker(content):
-            found.append(path)
-    return found
-
-
-def _drop_ins(folder: Optional[str]) -> List[str]:
-    """In the order in which the kubelet reads them."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".conf")) if folder else []
-    except OSError:
-        names = []
-    return [os.path.join(folder or "", name) for name in names]
-
-
-def dump_keepalived(pid: int, seconds: float) -> Dict[str, Dict[str, Any]]:
-    """State of all VRRP instances. keepalived writes it into a file when it's sent a signal."""
-    # A descriptor instead of a number, lest the signal reach whoever got the number next.
-    if not hasattr(os, "pidfd_open") or not hasattr(signal, "pidfd_send_signal"):
-        raise keepalived.DumpError("this Python was built for kernels before 5.3, and can't ask safely")
-    descriptor = os.pidfd_open(pid)
-    try:
-        if (read_file("/proc/%d/comm" % pid) or b"").strip() != b"keepalived":
-            raise keepalived.DumpError("process %d isn't keepalived" % pid)
-        number = signal.SIGRTMIN + 2
-        if not keepalived.expects_signal((read_file("/proc/%d/status" % pid) or b"").decode(), number):
-            raise keepalived.DumpError("this keepalived can't dump its state as JSON")
-        # Its own view of /tmp, which systemd may have made private.
-        path = "/proc/%d/root/tmp/keepalived.json" % pid
-        before = _stamp(path)
-        signal.pidfd_send_signal(descriptor, number)
-    finally:
-        os.close(descriptor)
-    return _await_dump(path, before, seconds)
-
-
-def _await_dump(path: str, before: Optional[Tuple[int, ...]], seconds: float) -> Dict[str, Dict[str, Any]]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        time.sleep(0.01)
-        now = _stamp(path)
-        if now is None or now == before:
-            continue
-        try:
-            found = keepalived.parse_dump(read_file(path) or b"")
-        except keepalived.DumpError:
-            continue  # still being written
-        # It holds VRRP's password as well. Who else waits for it asks again.
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        return found
-    raise Timeout("keepalived didn't write its state within %g s" % seconds)
-
-
-def _stamp(path: str) -> Optional[Tuple[int, ...]]:
-    """What tells one version of a file from the next. Only root's own plain files count: /tmp is everybody's."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != 0:
-        raise keepalived.DumpError("%s isn't a plain file of root's" % path)
-    return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def _dump(request: Callable[[int], bytes], seconds: float) -> List[netlink.Message]:

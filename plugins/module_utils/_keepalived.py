@@ -48,7 +48,12 @@ _EXIT_CODES: Dict[int, str] = {
 
 def test_command(binary: str, path: str) -> List[str]:
     """The command that looks at all of `path` and changes nothing."""
-    return _IGNORING_SIGTERM + [binary, "--config-test", "--use-file", path]
+    return _IGNORING_SIGTERM + [binary, *test_options(path)]
+
+
+def test_options(path: str) -> List[str]:
+    """For whoever has SIGTERM ignored already."""
+    return ["--config-test", "--use-file", path]
 
 
 def findings(code: int, output: str) -> List[str]:

@@ -23,6 +23,10 @@ class DumpError(Exception):
     """The dump is incomplete or isn't keepalived's."""
 
 
+class CannotDump(DumpError):
+    """This keepalived was built without the means to tell."""
+
+
 def parse_version(output: str) -> Optional[str]:
     """`keepalived --version` begins with `Keepalived v2.2.7 (01/16,2022)`."""
     match = _VERSION.search(output)

@@ -5,8 +5,7 @@
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Static pods as seen from their host: processes, manifests, logs and the kubelet's own settings. Pure.
 
-No tool of a container runtime is needed. A pod on the host's network is a few processes that /proc shows, and its
-daemon is known by the configuration that its command line names.
+No tool of a container runtime is needed. Which processes are a pod's is told by _processes.
 
 The kubelet's YAML is read line by line, because targets have no library for it: keys of the top level suffice.
 """
@@ -15,9 +14,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods, _processes
 
 # What a pod has to do to run what is in place, the least of it first.
 NOTHING, RELOAD, WAIT = "none", "reload", "wait"
@@ -35,19 +34,17 @@ POD_LOGS = "/var/log/pods"
 
 _ANNOTATION = re.compile(re.escape(_pods.EXECUTION) + r'"?\s*:\s*["\']?([^"\'\s,}]+)')
 _IMAGE = re.compile(r'^\s*(?:-\s+)?"?image"?\s*:\s*["\']?([^"\'\s,}]+)', re.MULTILINE)
+# Of an image's name: what says only how it's built, and what is something else.
+_WORD = re.compile(r"[a-z]+")
+_VARIANTS = frozenset((
+    "alpine", "debian", "ubuntu", "centos", "rocky", "ubi", "suse", "sle", "bci", "photon", "bullseye", "bookworm",
+    "trixie", "slim", "static", "distroless", "docker", "container", "image", "lts", "amd", "arm", "x",
+))  # fmt: skip
+_BESIDE = frozenset(("exporter", "metrics", "monitor", "ingress", "controller", "operator", "dashboard"))
 # 2026-11-22T20:15:30.123456789Z stderr F what was said
 _LOG_LINE = re.compile(r"\A\S+ (?:stdout|stderr) ([FP])(?: |\Z)")
 _INSTANCE = re.compile(r"^vrrp_instance\s+(\S+)\s*\{(.*?)^\}", re.MULTILINE | re.DOTALL)
 _INSTANCE_FIELDS = {"virtual_router_id": "virtual_router_id", "priority": "priority"}
-
-
-class Process(NamedTuple):
-    """`started` is in seconds after boot."""
-
-    pid: int
-    parent: int
-    started: float
-    argv: Tuple[str, ...]
 
 
 class Wanted(NamedTuple):
@@ -84,35 +81,6 @@ def lacking(wanted: Wanted, seen: Seen) -> str:
     return "" if seen.config == wanted.config else "it has loaded another configuration"
 
 
-# Processes
-
-
-def names_file(argv: Sequence[str], program: str, path: str) -> bool:
-    """Whether a command line runs a program with a file, as in `-f FILE` and `--use-file=FILE`."""
-    if not argv or argv[0].rsplit("/", 1)[-1] != program:
-        return False
-    return any(word == path or word.endswith("=" + path) for word in argv[1:])
-
-
-def parse_stat(text: str, ticks: int) -> Optional[Tuple[int, float]]:
-    """(parent, seconds after boot at its start) from /proc/PID/stat. A program's name may contain anything."""
-    fields = text.rpartition(")")[2].split()
-    if len(fields) < 20 or not (fields[1].isdigit() and fields[19].isdigit()):
-        return None
-    return int(fields[1]), int(fields[19]) / ticks
-
-
-def leader(processes: Iterable[Process]) -> Optional[Process]:
-    """Of the processes of a daemon, the one that started the others; of several daemons the youngest.
-
-    Two are there for the moment in which the kubelet replaces a pod.
-    """
-    known = list(processes)
-    pids = {process.pid for process in known}
-    leaders = [process for process in known if process.parent not in pids]
-    return max(leaders, key=lambda process: (process.started, process.pid), default=None)
-
-
 # Manifests
 
 
@@ -147,11 +115,16 @@ def canonical_image(image: str) -> str:
 
 
 def balancer_of(manifest: str) -> Optional[str]:
-    """haproxy or keepalived, if that is what a manifest runs, whoever wrote it."""
+    """haproxy or keepalived, if that is what a manifest runs, whoever wrote it.
+
+    An exporter of its metrics isn't it, nor what only has its name. An image of an unknown name is, if it's given the
+    daemon's configuration.
+    """
     for image in images_of(manifest):
-        name = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]
-        for daemon in _pods.NAMES:
-            if daemon in name:
+        words = set(_WORD.findall(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]))
+        for daemon, path in _pods.CONFIG.items():
+            configured = path.rsplit("/", 1)[-1] in manifest and not words & _BESIDE
+            if daemon in words and (configured or words <= {daemon, *_VARIANTS}):
                 return daemon
     return None
 
@@ -232,10 +205,10 @@ def _scalar(value: str) -> str:
 # What containers say
 
 
-def is_log_folder(name: str, pod: str) -> bool:
-    """NAMESPACE_POD-NODE_UID below /var/log/pods; a static pod's name ends with its node's."""
-    parts = name.split("_")
-    return len(parts) == 3 and parts[1].startswith(pod + "-")
+def is_log_folder(name: str, role: str) -> bool:
+    """NAMESPACE_POD-NODE_UID below /var/log/pods, of a static pod of ours."""
+    pod = _processes.parse_pod(name)
+    return pod is not None and _processes.is_our_pod(pod, role)
 
 
 def log_number(path: str) -> int:

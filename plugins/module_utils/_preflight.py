@@ -796,13 +796,11 @@ def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:
         # Not even root may look at every process of a container. HAProxy has the ports that it was given, and runs.
         daemon = _deployed(place).get("haproxy") or {}
         return listener["port"] in place.deployed_ports and daemon.get("active") == "active"
-    if listener["program"] != "haproxy":
-        return False
-    return listener["unit"] == "haproxy.service" or _is_known_pod("haproxy", listener, place)
+    return listener["program"] == "haproxy" and _is_known("haproxy", listener, place)
 
 
 def _is_our_keepalived(program: Mapping[str, Any], place: _Place) -> bool:
-    return program["unit"] == "keepalived.service" or _is_known_pod("keepalived", program, place)
+    return _is_known("keepalived", program, place)
 
 
 def _deployed(place: _Place) -> Mapping[str, Any]:
@@ -811,11 +809,10 @@ def _deployed(place: _Place) -> Mapping[str, Any]:
     return place.info.get("pods" if pods else "services") or {}
 
 
-def _is_known_pod(daemon: str, process: Mapping[str, Any], place: _Place) -> bool:
-    """A process of a pod of ours, or of one of somebody else's that is a finding already."""
-    deployed = any(endpoint.get("mode") == "static_pod" for endpoint in place.stored)
+def _is_known(daemon: str, process: Mapping[str, Any], place: _Place) -> bool:
+    """A process of ours, or of a static pod of somebody else's that is a finding already."""
     foreign = place.endpoint["mode"] == "static_pod" and any(name == daemon for name, _path in _foreign(place))
-    return (deployed or foreign) and process["unit"] != daemon + ".service"
+    return process["owner"] == daemon or (foreign and process["owner"] == "static_pod")
 
 
 def _overlaps(address: str, binds: Iterable[str]) -> bool:

@@ -95,6 +95,7 @@ CODES: Dict[str, Tuple[str, str]] = {
         "move them away, or run a HAProxy of your own for them: ours loads its own file only",
     ),
     "keepalived_hung": (ERROR, "restart keepalived there"),
+    "keepalived_silent": (ERROR, "see the journal of keepalived there; it should write its state when it's asked"),
     "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
     "backend_missing": (ERROR, "run `site` for this host"),
     "backend_unplanned": (ERROR, "run `site` for this host"),
@@ -264,8 +265,8 @@ class Gate:
 
 # What another host, or an API server, may be to blame for doesn't hold a change against the host that has it.
 _OWN_FAULTS = frozenset([
-    "service_down", "reload_pending", "haproxy_hung", "haproxy_silent", "keepalived_fault", "backend_missing",
-    "backend_unplanned",
+    "service_down", "reload_pending", "haproxy_hung", "haproxy_silent", "keepalived_hung", "keepalived_silent",
+    "keepalived_fault", "backend_missing", "backend_unplanned",
 ])  # fmt: skip
 
 
@@ -549,7 +550,7 @@ def _daemons(mine: Sequence[Plan], host: str, info: Info, names: Sequence[str] =
             findings.append(_finding("service_disabled", "%s isn't started at boot" % name, host))
         findings.extend(_loaded(name, host, info))
         findings.extend(_version(name, mine, host, info))
-    if "haproxy" in names and (_running(mine[0], info).get("haproxy") or {}).get("active") == "active":
+    if "haproxy" in names and _is_active("haproxy", mine, info):
         haproxy = info.get("haproxy") or {}
         if haproxy.get("hung"):
             findings.append(_finding("haproxy_hung", "HAProxy doesn't answer: %s" % haproxy.get("error"), host))
@@ -558,7 +559,13 @@ def _daemons(mine: Sequence[Plan], host: str, info: Info, names: Sequence[str] =
     keepalived = info.get("keepalived") or {}
     if keepalived.get("hung"):
         findings.append(_finding("keepalived_hung", "keepalived doesn't answer: %s" % keepalived.get("error"), host))
+    elif keepalived.get("error") and keepalived.get("can_dump", True) and _is_active("keepalived", mine, info):
+        findings.append(_finding("keepalived_silent", "keepalived's state: %s" % keepalived["error"], host))
     return findings
+
+
+def _is_active(name: str, mine: Sequence[Plan], info: Info) -> bool:
+    return bool((_running(mine[0], info).get(name) or {}).get("active") == "active")
 
 
 def _running(endpoint: Plan, info: Info) -> Mapping[str, Any]:

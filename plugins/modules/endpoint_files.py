@@ -278,6 +278,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _confined_io,
     _copies_io,
     _haproxy,
     _host_io,
@@ -287,6 +288,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _ownership,
     _pods,
     _podstate,
+    _process_io,
     _release_io,
     _run_lock_io,
     _secrets,
@@ -484,7 +486,7 @@ class Deployment:
         found.mended = our_folders(files)
         found.left = leftovers(self.role, [*listed, *planned])
         if found.manifest:
-            found.foreign_manifests = _host_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
+            found.foreign_manifests = _process_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         # What serves goes on doing so until the host's turn comes.
         found.other_mode = [role for role in _hostview.ROLES if runs_in_other_mode(role, bool(found.manifest))]
         return found
@@ -582,23 +584,17 @@ class Deployment:
         config, manifest = found.config, found.manifest
         if config is None or manifest is None or config.same_content:
             return
-        process = _host_io.find_daemon(self.role, config.path)
+        process = _process_io.find_pod(self.role)
         if process is None or running_execution(self.role) != _podstate.execution_of(manifest.content.decode()):
             found.not_validated.append("%s: no pod runs that could tell" % config.path)
             return
-        staging = tempfile.mkdtemp(prefix=scratch_prefix("check"), dir=os.path.dirname(config.path))
-        try:
-            os.chmod(staging, 0o755)
-            path = os.path.join(staging, os.path.basename(config.path))
-            owned.write_new(path, config.tested, config.mode, uid(config.owner), gid(config.group))
-            inside, binary = _host_io.program_inside(process)
-            if config.kind == "haproxy":
-                self._judge(config, found, inside + [binary, "-c", "-f", path], staging, haproxy_findings)
-            else:
-                command = inside + _keepalived.test_command(binary, path)
-                self._judge(config, found, command, staging, _keepalived.findings)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        if config.kind == "haproxy":
+            argv = ["haproxy", "-c", "-f", _confined_io.STDIN]
+        else:
+            argv = ["keepalived", *_keepalived.test_options(_confined_io.STDIN)]
+        judge: Any = haproxy_findings if config.kind == "haproxy" else _keepalived.findings
+        output = _confined_io.run_beside(process, argv, config.tested, COMMAND_SECONDS)
+        self._note(config, found, output, argv, _confined_io.STDIN, config.path, judge)
 
     def _judge_script(self, file: File, found: Found) -> None:
         with tempfile.TemporaryDirectory(prefix=scratch_prefix("staging"), dir=existing_parent(STATE)) as staging:
@@ -641,15 +637,17 @@ class Deployment:
             found.not_validated.append("%s: %s isn't installed" % (file.path, command[0]))
             return
         output = _host_io.run([binary] + command[1:], COMMAND_SECONDS)
-        if output.code is None:
-            said = [output.error]
-        else:
-            said = judge(output.code, output.text)
+        self._note(file, found, output, command, staging, "", judge)
+
+    def _note(self, file: File, found: Found, output: _host_io.Output, command: List[str], place: str, shown: str,
+              judge: Any) -> None:
+        """What is said of a file at a place that nobody has to know of."""
+        said = [output.error] if output.code is None else judge(output.code, output.text)
         if said:
             found.invalid.append({
                 "path": file.path,
-                "command": " ".join(command).replace(staging, ""),
-                "findings": [line.replace(staging, "") for line in said],
+                "command": " ".join(command).replace(place, shown),
+                "findings": [line.replace(place, shown) for line in said],
             })
 
     # Swap
@@ -726,12 +724,12 @@ class Deployment:
             content = _host_io.read_file(path)
             if content is not None:
                 _copies_io.keep(path, content, os.stat(path), original=True)
-        before = {process.pid for process in _host_io.find_programs(self.role)}
+        before = _process_io.find_in_static_pods(self.role)
         for path in manifests:
             owned.remove(path)
         deadline = time.monotonic() + LEAVE_SECONDS
-        while _host_io.find_kubelet()["running"] and time.monotonic() < deadline:
-            if not before.intersection(process.pid for process in _host_io.find_programs(self.role)):
+        while _process_io.find_kubelet()["running"] and time.monotonic() < deadline:
+            if not before & _process_io.find_in_static_pods(self.role):
                 return
             time.sleep(0.2)
 
@@ -932,7 +930,7 @@ class Deployment:
 
     def _pod(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
         """What the running pod lacks once the planned files are in place."""
-        active = _host_io.find_daemon(self.role, _pods.CONFIG[self.role]) is not None
+        active = _process_io.find_pod(self.role) is not None
         config = found.config.content if found.config else b""
         manifest = found.manifest.content.decode("utf-8") if found.manifest else ""
         return {
@@ -1114,18 +1112,18 @@ def systemd_unit(role: str) -> Dict[str, str]:
 def runs_in_other_mode(role: str, as_pod: bool) -> bool:
     """Whether a daemon of ours runs here in the mode that isn't planned."""
     if not as_pod:
-        return _host_io.find_daemon(role, _pods.CONFIG[role]) is not None
+        return _process_io.find_pod(role) is not None
     unit = systemd_unit(role)
     ours = _hostview.DROP_INS[role] in unit.get("DropInPaths", "").split()
     return ours and unit.get("ActiveState") in ("active", "reloading")
 
 
 def loaded_checksum(role: str) -> Optional[str]:
-    return (_host_io.read_file(_podstate.RUNNING[role]) or b"").decode("ascii", "replace").strip() or None
+    return _process_io.note(_podstate.RUNNING[role])
 
 
 def running_execution(role: str) -> str:
-    return (_host_io.read_file(_podstate.EXECUTION[role]) or b"").decode("ascii", "replace").strip()
+    return _process_io.note(_podstate.EXECUTION[role]) or ""
 
 
 def wanted_folders(files: List[File]) -> List[str]:

@@ -294,7 +294,8 @@ haproxy:
 keepalived:
   description:
     - C(holders) is what keepalived's notify script noted, with its age in seconds.
-    - C(instances) is only there with O(keepalived_dump), which also tells whether it's C(hung).
+    - C(instances) is only there with O(keepalived_dump), which also tells whether it's C(hung). C(can_dump) is false
+      where it was built without the means to tell.
     - C(rejected) of an instance counts the packets that it has rejected since it started, by reason. C(rejects) has
       those that each instance rejected during O(listen).
   returned: always
@@ -305,6 +306,7 @@ keepalived:
       kube-apiserver-ipv4: {state: master, priority: 150, effective_priority: 150, virtual_router_id: 100}
     rejects: {}
     hung: false
+    can_dump: true
     error: null
 heard:
   description:
@@ -445,6 +447,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _ownership,
     _pods,
     _podstate,
+    _process_io,
     _run_lock_io,
     _scan_io,
     _secrets,
@@ -659,7 +662,7 @@ class Observer:
         pods = self._try("pods", self._pods, {})
         daemons = self._daemons(services, pods)
         running = {
-            name: self._try("running", partial(_host_io.first_word, path), None)
+            name: self._try("running", partial(_process_io.note, path), None)
             for name, path in _podstate.RUNNING.items()
         }
         listeners = self._try("listening", partial(read_listeners, self.ports), [])
@@ -690,6 +693,7 @@ class Observer:
                 "holders": self._try("holders", read_holders, {}),
                 "instances": {},
                 "hung": False,
+                "can_dump": True,
                 "error": None,
             },
             "haproxy_ignored": sorted(glob.glob(HAPROXY_MORE)),
@@ -724,7 +728,7 @@ class Observer:
     def _static_pod_kubelet(self) -> Dict[str, Any]:
         """Where it concerns nobody it isn't looked for again and again."""
         wanted = self.manifests is not None or self.params["plan"] is None
-        return self._try("static_pod_kubelet", _host_io.find_kubelet, {}) if wanted else {}
+        return self._try("static_pod_kubelet", _process_io.find_kubelet, {}) if wanted else {}
 
     def _daemons(self, services: Mapping[str, Any], pods: Mapping[str, Any]) -> Mapping[str, Any]:
         """Whatever the plan has them be."""
@@ -737,7 +741,7 @@ class Observer:
         if self.mode == "service":
             return restart_pending(name, daemon)
         wanted = _podstate.execution_of(_host_io.read_text(self._manifest(name)))
-        return daemon["active"] == "active" and wanted not in ("", _host_io.first_word(_podstate.EXECUTION[name]))
+        return daemon["active"] == "active" and wanted not in ("", _process_io.note(_podstate.EXECUTION[name]))
 
     def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """What is learnt only by connecting, and by a signal to keepalived."""
@@ -748,8 +752,7 @@ class Observer:
             asked["claims"] = self._try(
                 "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
         if self.params["keepalived_dump"]:
-            said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
-            asked["keepalived"] = dict(info["keepalived"], **said)
+            asked["keepalived"] = dict(info["keepalived"], **self._dump())
         if self.params["listen"] > 0 and self.params["host"]:
             asked.update(self._listen(info, asked.get("keepalived") or {}))
         return asked
@@ -763,7 +766,7 @@ class Observer:
         scan = self._try("listen", partial(_scan_io.scan, interfaces, seconds), {})
         result: Dict[str, Any] = {"heard": _strangers.heard_of(self.plan, self.params["host"], scan)}
         if before:
-            said = self._dump(self._daemons(info["services"], info["pods"])["keepalived"]["main_pid"])
+            said = self._dump()
             rejects = _keepalived_state.rejected_since(before, said.get("instances") or {})
             result["keepalived"] = dict(keepalived, rejects=rejects)
         return result
@@ -807,16 +810,20 @@ class Observer:
             "node": self._try("node", partial(_cluster_io.read_node, kubelet.get("options", {}), seconds), {}),
         }
 
-    def _dump(self, pid: Optional[int]) -> Dict[str, Any]:
-        if not pid:
+    def _dump(self) -> Dict[str, Any]:
+        find = _process_io.find_service if self.mode == "service" else _process_io.find_pod
+        process = find("keepalived")
+        if process is None:
             return {"error": "not running"}
         try:
             try:
-                return {"instances": _host_io.dump_keepalived(pid, DUMP_SECONDS)}
+                return {"instances": _process_io.dump_keepalived(process, DUMP_SECONDS)}
             except _host_io.Timeout:
-                return {"instances": _host_io.dump_keepalived(pid, HUNG_SECONDS)}
+                return {"instances": _process_io.dump_keepalived(process, HUNG_SECONDS)}
         except _host_io.Timeout as error:
             return {"error": str(error), "hung": True}
+        except _keepalived_state.CannotDump as error:
+            return {"error": str(error), "can_dump": False}
         except (OSError, _keepalived_state.DumpError) as error:
             return {"error": str(error)}
 
@@ -1007,13 +1014,13 @@ def read_holders() -> Dict[str, Any]:
         path = os.path.join(HOLDER_FOLDER, name)
         if name.startswith(HOLDER_PREFIX):
             age = max(0.0, time.time() - os.stat(path).st_mtime)
-            holders[name[len(HOLDER_PREFIX) :]] = {"holds": _host_io.first_word(path) == "1", "age": round(age, 3)}
+            holders[name[len(HOLDER_PREFIX) :]] = {"holds": _process_io.note(path) == "1", "age": round(age, 3)}
     return holders
 
 
 def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
     """With the keys of a service, so that nobody who looks at a daemon has to know how it was started."""
-    process = _host_io.find_daemon(name, _pods.CONFIG[name])
+    process = _process_io.find_pod(name)
     text = _host_io.read_text(manifest)
     since = None if process is None else round(max(0.0, _host_io.uptime() - process.started), 3)
     images = _podstate.images_of(text)
@@ -1026,7 +1033,7 @@ def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
         "restarts": 0,
         "active_for": since,
         "changed_for": since,
-        "version": _hostfacts.upstream_version(_host_io.read_text(_podstate.VERSION[name])) if process else None,
+        "version": _hostfacts.upstream_version(_process_io.note(_podstate.VERSION[name]) or "") if process else None,
         "image": images[0] if images else None,
     }
 
@@ -1090,8 +1097,8 @@ def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
     if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
         return True
     wanted = _hostfacts.parse_execution(_host_io.read_text(_hostview.DROP_INS[name]))
-    started = _host_io.read_file(_podstate.EXECUTION[name])
-    return wanted is not None and started is not None and started.decode("ascii", "replace").strip() != wanted
+    started = _process_io.note(_podstate.EXECUTION[name])
+    return wanted is not None and started is not None and started != wanted
 
 
 def is_set(path: str) -> bool:

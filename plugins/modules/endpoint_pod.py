@@ -128,6 +128,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _confined_io,
     _haproxy,
     _host_io,
     _hostview,
@@ -135,6 +136,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _keepalived_state,
     _pods,
     _podstate,
+    _process_io,
+    _processes,
     _run_lock,
     _run_lock_io,
 )
@@ -192,7 +195,7 @@ class Task:
         step = _podstate.next_step(self.pod.wanted, seen)
         why = _podstate.lacking(self.pod.wanted, seen)
         # Files may be put in place long before there is a cluster.
-        if step == _podstate.WAIT and not _host_io.find_kubelet()["running"]:
+        if step == _podstate.WAIT and not _process_io.find_kubelet()["running"]:
             self.finish(False, _podstate.NOTHING, False, ABSENT, seen)
         if self.module.check_mode or step == _podstate.NOTHING:
             self.finish(step != _podstate.NOTHING, step, step == _podstate.NOTHING, why, seen)
@@ -207,7 +210,7 @@ class Task:
             if there:
                 owned.remove(self.pod.manifest)
             # Without a kubelet nobody ends what may still run, as after kubeadm reset nothing does.
-            if _host_io.find_kubelet()["running"] and not self.within(
+            if _process_io.find_kubelet()["running"] and not self.within(
                 self.module.params["wait"], lambda: self.pod.find() is None
             ):
                 self.fail("%s's pod goes on without a manifest" % self.pod.role)
@@ -284,14 +287,14 @@ class Pod:
         return _podstate.Seen(
             pid=process.pid if process else None,
             config=self.loaded(),
-            execution=_host_io.first_word(_podstate.EXECUTION[self.role]),
+            execution=_process_io.note(_podstate.EXECUTION[self.role]),
             ready=process is not None and self.is_ready(process),
         )
 
-    def find(self) -> Optional[_podstate.Process]:
-        return _host_io.find_daemon(self.role, self.config)
+    def find(self) -> Optional[_processes.Process]:
+        return _process_io.find_pod(self.role)
 
-    def is_ready(self, process: _podstate.Process) -> bool:
+    def is_ready(self, process: _processes.Process) -> bool:
         raise NotImplementedError
 
     def reload(self) -> Callable[[], bool]:
@@ -302,16 +305,16 @@ class Pod:
         """What the running daemon has left out of its configuration."""
         return []
 
-    def signal(self, number: int) -> _podstate.Process:
+    def signal(self, number: int) -> _processes.Process:
         process = self.find()
         if process is None:
             raise ProcessLookupError(3, "%s ended just now" % self.role)
-        _host_io.signal_process(process, number)
+        _process_io.signal_process(process, number)
         return process
 
     def loaded(self) -> Optional[str]:
         """The checksum of the configuration that it runs with."""
-        return _host_io.first_word(self.running)
+        return _process_io.note(self.running)
 
     def note_loaded(self) -> None:
         """What the pod's own script notes when it starts, and nobody tells otherwise."""
@@ -335,7 +338,7 @@ class Pod:
         found = []
         try:
             folders = [entry.path for entry in os.scandir(_podstate.POD_LOGS)
-                       if _podstate.is_log_folder(entry.name, self.name) and entry.stat().st_mtime >= since]
+                       if _podstate.is_log_folder(entry.name, self.role) and entry.stat().st_mtime >= since]
         except OSError:
             return []
         for folder in folders:
@@ -359,7 +362,7 @@ class Pod:
 class HaproxyPod(Pod):
     role = "haproxy"
 
-    def is_ready(self, process: _podstate.Process) -> bool:
+    def is_ready(self, process: _processes.Process) -> bool:
         return self._worker() is not None
 
     def reload(self) -> Callable[[], bool]:
@@ -414,34 +417,34 @@ class KeepalivedPod(Pod):
         super().__init__(folder)
         self.secrets = _keepalived.secrets(self.text)
 
-    def is_ready(self, process: _podstate.Process) -> bool:
+    def is_ready(self, process: _processes.Process) -> bool:
         # Its script writes what it runs as the last thing before it becomes keepalived.
         return True
 
     def reload(self) -> Callable[[], bool]:
         process = self.signal(signal.SIGHUP)
-        return lambda: self._has_loaded(process.pid)
+        return lambda: self._has_loaded(process)
 
     def complaints(self) -> List[str]:
         # It starts with whatever it understands. Before there was a pod, nothing could have told.
         process = self.find()
         if process is None:
             return []
-        inside, binary = _host_io.program_inside(process)
-        output = _host_io.run(inside + _keepalived.test_command(binary, self.config), TEST_SECONDS)
+        argv = ["keepalived", *_keepalived.test_options(_confined_io.STDIN)]
+        output = _confined_io.run_beside(process, argv, self.text.encode("utf-8"), TEST_SECONDS)
         said = [output.error] if output.code is None else _keepalived.findings(output.code, output.text)
         return _podstate.log_lines("\n".join(said), LOG_LINES, self.secrets)
 
     def note_loaded(self) -> None:
         owned.write(self.running, (self.wanted.config + "\n").encode(), 0o600)
 
-    def _has_loaded(self, pid: int) -> bool:
+    def _has_loaded(self, process: _processes.Process) -> bool:
         try:
-            return _podstate.has_loaded(self.text, _host_io.dump_keepalived(pid, DUMP_SECONDS))
-        except _keepalived_state.DumpError:
-            # Built without JSON: then nothing can tell, and keepalived has never refused a signal.
+            return _podstate.has_loaded(self.text, _process_io.dump_keepalived(process, DUMP_SECONDS))
+        except _keepalived_state.CannotDump:
+            # Nothing can tell, and keepalived has never refused a signal.
             return True
-        except (OSError, _host_io.Timeout):
+        except (OSError, _host_io.Timeout, _keepalived_state.DumpError):
             return False
 
 

@@ -98,12 +98,21 @@ addresses:
   sample: [{interface: eth0, address: 198.51.100.11, prefix: 24}]
 listeners:
   description:
-    - Who listens on the ports of the plan. C(unit) is the systemd unit or the container, C(kubernetes) whether it
-      answers as an API server does.
+    - Who listens on the ports of the plan. C(unit) is the systemd unit or the pod, C(kubernetes) whether it answers as
+      an API server does.
+    - C(owner) is C(haproxy) or C(keepalived) for a daemon of this collection's, C(static_pod) for a static pod of
+      somebody else's. That's told by control groups, whatever a process calls itself.
   returned: always
   type: list
   elements: dict
-  sample: [{address: 0.0.0.0, port: 8443, pid: 814, program: haproxy, unit: haproxy.service, kubernetes: false}]
+  sample:
+    - address: 0.0.0.0
+      port: 8443
+      pid: 814
+      program: haproxy
+      unit: haproxy.service
+      owner: haproxy
+      kubernetes: false
 network_managers:
   description: What configures each planned interface, and whether it leaves addresses alone that aren't its own.
   returned: always
@@ -151,11 +160,13 @@ sysctl_files:
   type: dict
   sample: {}
 programs:
-  description: Programs of Kubernetes that run here, with the options that name addresses.
+  description:
+    - Programs of Kubernetes that run here, with the options that name addresses. Only those that root has started as a
+      service or a static pod, or that may change the host's addresses.
   returned: always
   type: list
   elements: dict
-  sample: [{name: kubelet, pid: 700, unit: kubelet.service, options: {node-ip: 198.51.100.11}}]
+  sample: [{name: kubelet, pid: 700, unit: kubelet.service, owner: null, options: {node-ip: 198.51.100.11}}]
 kubelet:
   description: Options of the kubelet in its files, where it doesn't run.
   returned: always
@@ -227,6 +238,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _netconfig,
     _netfilter,
     _podstate,
+    _process_io,
     _wire_io,
     _wire_task,
 )
@@ -344,27 +356,30 @@ class Observer:
         found: List[Tuple[str, int, str]] = []
         for path in ("/proc/net/tcp", "/proc/net/tcp6"):
             found.extend(_hostfacts.parse_listening_sockets(_cluster_io.read_text(path), ports))
-        owners = read_owners({inode for _address, _port, inode in found}) if found else {}
+        pids = read_owners({inode for _address, _port, inode in found}) if found else {}
+        owners = _process_io.Owners()
         listeners = []
         for address, port, inode in found:
-            pid = owners.get(inode)
+            pid = pids.get(inode)
             program = first_line("/proc/%d/comm" % pid) if pid else None
+            owner = owners.owner(pid) if pid else None
             listeners.append(
                 {
                     "address": address,
                     "port": port,
                     "pid": pid,
                     "program": program,
-                    "unit": _cluster_io.unit_of(pid) if pid else None,
-                    "kubernetes": port in balancing and self._is_apiserver(program, address, port),
+                    "unit": owners.unit(pid) if pid else None,
+                    "owner": owner,
+                    "kubernetes": port in balancing and self._is_apiserver(program, owner, address, port),
                 }
             )
         return listeners
 
-    def _is_apiserver(self, program: Optional[str], address: str, port: int) -> bool:
+    def _is_apiserver(self, program: Optional[str], owner: Optional[str], address: str, port: int) -> bool:
         if program in ("haproxy", "nginx", "envoy"):
             return False  # what they pass on to an API server would answer
-        if program == "kube-apiserver":
+        if program == "kube-apiserver" and owner == "static_pod":
             return True
         return _host_io.https_get(reachable(address), port, "/readyz", TLS_SECONDS).status in API_STATUS
 
@@ -385,9 +400,9 @@ class Observer:
             return None
         images = mine[0].get("images") or {}
         return {
-            "kubelet": _host_io.find_kubelet(),
+            "kubelet": _process_io.find_kubelet(),
             "foreign_manifests": {
-                role: _host_io.foreign_manifests(mine[0]["manifest_dir"], role) for role in _hostview.ROLES
+                role: _process_io.foreign_manifests(mine[0]["manifest_dir"], role) for role in _hostview.ROLES
             },
             "missing_images": missing_images(
                 {role: image["image"] for role, image in images.items() if image.get("pull_policy") == "Never"}
@@ -515,7 +530,7 @@ class Observer:
 def read_owners(inodes: Set[str]) -> Dict[str, int]:
     """Processes by the sockets that they have."""
     owners: Dict[str, int] = {}
-    for pid in _cluster_io.pids():
+    for pid in _process_io.pids():
         try:
             descriptors = os.listdir("/proc/%d/fd" % pid)
         except OSError:

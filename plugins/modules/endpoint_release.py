@@ -73,7 +73,13 @@ kept:
 from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _claims_io,
+    _host_io,
+    _hostview,
+    _process_io,
+    _run_lock_io,
+)
 
 COMMAND_SECONDS = 5.0
 
@@ -100,7 +106,7 @@ def release(module: AnsibleModule) -> Dict[str, Any]:
     endpoints = _hostview.endpoints_of(module.params["plan"], host)
     vips = {vip["address"] for endpoint in endpoints for vip in endpoint["vips"]}
     here = [address for address in _host_io.read_addresses() if address.address in vips]
-    if not here or _host_io.find_programs("keepalived"):
+    if not here or _process_io.keepalived_runs():
         return {"changed": False, "released": [], "kept": []}
     elsewhere = vips if module.params["force"] else held_elsewhere(module, endpoints, host)
     released = sorted({address.address for address in here} & elsewhere)

@@ -16,7 +16,6 @@ import time
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io as host_io
-from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import DumpError
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="hosts are Linux")
 
@@ -230,51 +229,3 @@ def test_refused():
         port = server.getsockname()[1]
     attempt = host_io.https_get("127.0.0.1", port, "/readyz", 5)
     assert (attempt.tcp, attempt.source) == ("refused", None)
-
-
-def test_no_signal_to_another_process():
-    with pytest.raises((DumpError, OSError)):
-        host_io.dump_keepalived(os.getpid(), 0.1)
-    process = subprocess.Popen(["sleep", "60"])
-    try:
-        with pytest.raises(DumpError, match="isn't keepalived"):
-            host_io.dump_keepalived(process.pid, 0.1)
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_no_signal_to_a_keepalived_that_would_die_of_it(tmp_path):
-    program = tmp_path / "keepalived"
-    shutil.copy(shutil.which("sleep"), program)
-    process = subprocess.Popen([str(program), "60"])
-    try:
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and host_io.read_file("/proc/%d/comm" % process.pid) != b"keepalived\n":
-            time.sleep(0.01)
-        with pytest.raises(DumpError, match="can't dump"):
-            host_io.dump_keepalived(process.pid, 0.1)
-        time.sleep(0.05)
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_a_dump_holds_passwords_and_goes_once_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(host_io, "_stamp", lambda path: (1,) if os.path.exists(path) else None)
-    dump = tmp_path / "keepalived.json"
-    dump.write_text('[{"data": {"iname": "a", "state": 2, "auth_data": "42"}}]')
-    assert "42" not in str(host_io._await_dump(str(dump), None, 5))
-    assert not dump.exists()
-
-
-def test_only_roots_plain_files_count(tmp_path):
-    target = tmp_path / "target"
-    target.write_text("x")
-    link = tmp_path / "keepalived.json"
-    link.symlink_to(target)
-    assert host_io._stamp(str(tmp_path / "none")) is None
-    with pytest.raises(DumpError, match="plain file"):
-        host_io._stamp(str(link))

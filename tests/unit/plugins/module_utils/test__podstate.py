@@ -8,10 +8,10 @@ import json
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
-from ansible_collections.kubeha.apiserver.plugins.module_utils._podstate import Process, Seen, Wanted
+from ansible_collections.kubeha.apiserver.plugins.module_utils._podstate import Seen, Wanted
 
-CONFIG = "/etc/kubeha/haproxy/haproxy.cfg"
 WANTED = Wanted("c0ffee", "e1")
+UID = "0123456789abcdef" * 2
 
 
 @pytest.mark.parametrize(
@@ -30,48 +30,6 @@ WANTED = Wanted("c0ffee", "e1")
 def test_the_least_that_helps(seen, step, why):
     assert podstate.next_step(WANTED, seen) == step
     assert podstate.lacking(WANTED, seen) == why
-
-
-@pytest.mark.parametrize(
-    "argv, named",
-    [
-        (["haproxy", "-W", "-f", CONFIG], True),
-        (["/usr/local/sbin/haproxy", "-sf", "8", "-x", "sockpair@4", "-W", "-f", CONFIG], True),
-        (["haproxy", "--file=" + CONFIG], True),
-        (["haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg"], False),
-        (["haproxy", "-f", CONFIG + ".new"], False),
-        # Not the shell that started it, nor somebody who edits it.
-        (["/bin/sh", "/etc/kubeha/haproxy/run"], False),
-        (["vi", CONFIG], False),
-        ([], False),
-    ],
-)
-def test_a_daemon_is_known_by_its_configuration(argv, named):
-    assert podstate.names_file(argv, "haproxy", CONFIG) is named
-
-
-def stat(name, parent, started):
-    return "4711 (%s) S %d 1 1 0 -1 4194560 900 0 3 0 12 7 0 0 20 0 5 0 %d 123456 67" % (name, parent, started)
-
-
-@pytest.mark.parametrize("name", ["haproxy", "a b", "a) S 99 (b", "\n"])
-def test_parse_stat(name):
-    assert podstate.parse_stat(stat(name, 4700, 12345), 100) == (4700, 123.45)
-
-
-@pytest.mark.parametrize("text", ["", "4711 (haproxy", "4711 (haproxy) S", "4711 (haproxy) S x 1 1"])
-def test_parse_stat_of_a_process_that_has_ended(text):
-    assert podstate.parse_stat(text, 100) is None
-
-
-def test_the_leader_is_whom_the_others_come_from():
-    shell, master, worker = 100, Process(101, 100, 5.0, ()), Process(102, 101, 5.1, ())
-    assert shell not in (master.pid, worker.pid)
-    assert podstate.leader([worker, master]) == master
-    # While the kubelet replaces a pod the old one may still be there.
-    younger = Process(90, 80, 60.0, ())
-    assert podstate.leader([worker, younger, master]) == younger
-    assert podstate.leader([]) is None
 
 
 MANIFEST = """\
@@ -102,6 +60,16 @@ spec:
          "", ["r.example:5000/haproxytech/haproxy-alpine:3"], "haproxy"),
         # A repository of that name holds other things too.
         ("  - image: registry.example/haproxy/exporter:1\n", "", ["registry.example/haproxy/exporter:1"], None),
+        # Nor is an exporter a balancer, whatever it reads.
+        ("  - image: quay.io/prometheus/haproxy-exporter:v0.15.0\n", "",
+         ["quay.io/prometheus/haproxy-exporter:v0.15.0"], None),
+        ("  - image: gen2brain/keepalived_exporter\n    args: [--config=/etc/keepalived/keepalived.conf]\n", "",
+         ["gen2brain/keepalived_exporter"], None),
+        ("  - image: registry.example/nothaproxy:1\n", "", ["registry.example/nothaproxy:1"], None),
+        # One of somebody's own, which is given haproxy.cfg.
+        ("  - image: registry.example/acme-haproxy:1\n", "", ["registry.example/acme-haproxy:1"], None),
+        ("  - image: registry.example/acme-haproxy:1\n    args: [-f, /x/haproxy.cfg]\n", "",
+         ["registry.example/acme-haproxy:1"], "haproxy"),
         ("  - image: registry.k8s.io/kube-apiserver:v1.35.4\n", "", ["registry.k8s.io/kube-apiserver:v1.35.4"], None),
     ],
 )  # fmt: skip
@@ -178,15 +146,18 @@ def test_options_of_the_kubelet():
 @pytest.mark.parametrize(
     "name, ours",
     [
-        ("kube-system_kubeha-haproxy-cp1_0123", True),
-        ("kube-system_kubeha-haproxy-cp1.example.org_0123", True),
-        ("kube-system_kubeha-haproxyx-cp1_0123", False),
-        ("kube-system_etcd-cp1_0123", False),
+        ("kube-system_kubeha-haproxy-cp1_" + UID, True),
+        ("kube-system_kubeha-haproxy-cp1.example.org_" + UID, True),
+        ("kube-system_kubeha-haproxyx-cp1_" + UID, False),
+        ("kube-system_etcd-cp1_" + UID, False),
         ("kubeha-haproxy-cp1", False),
+        # Whoever may create pods gives them such names: neither is in kube-system and static.
+        ("default_kubeha-haproxy-cp1_" + UID, False),
+        ("kube-system_kubeha-haproxy-cp1_6f0e2c1a-1d2b-4c3d-8e4f-5a6b7c8d9e0f", False),
     ],
 )
 def test_log_folders(name, ours):
-    assert podstate.is_log_folder(name, "kubeha-haproxy") is ours
+    assert podstate.is_log_folder(name, "haproxy") is ours
 
 
 def test_log_lines():

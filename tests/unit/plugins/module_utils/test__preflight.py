@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).resolve().parents[4]
 VIP = "198.51.100.100"
 HOSTS = ("cp1", "cp2", "cp3")
-OURS = {"pid": 514, "program": "haproxy", "unit": "haproxy.service", "kubernetes": False}
+OURS = {"pid": 514, "program": "haproxy", "unit": "haproxy.service", "owner": "haproxy", "kubernetes": False}
 
 
 def observe(the_plan, host, running=False):
@@ -52,7 +52,7 @@ def observe(the_plan, host, running=False):
             + ([{"interface": "eth0", "address": VIP, "prefix": 32}] if running and host == "cp1" else []),
             "listeners": [dict(OURS, address="0.0.0.0", port=port) for port in ports]
             + [{"address": "::", "port": 6443, "pid": 700, "program": "kube-apiserver", "unit": "a pod",
-                "kubernetes": False}],
+                "owner": "static_pod", "kubernetes": False}],
             "network_managers": {"eth0": {"networkd": None, "networkmanager": None}},
             "firewall": {
                 "manager": None,
@@ -77,10 +77,11 @@ def observe(the_plan, host, running=False):
             },
             "sysctl_files": {},
             "programs": [
-                {"name": "kubelet", "pid": 600, "unit": "kubelet.service",
+                {"name": "kubelet", "pid": 600, "unit": "kubelet.service", "owner": None,
                  "options": {"node-ip": mine[0][1]["address"]}},
-                {"name": "kube-apiserver", "pid": 700, "unit": "a pod", "options": {"secure-port": "6443"}},
-                {"name": "etcd", "pid": 701, "unit": "a pod",
+                {"name": "kube-apiserver", "pid": 700, "unit": "a pod", "owner": "static_pod",
+                 "options": {"secure-port": "6443"}},
+                {"name": "etcd", "pid": 701, "unit": "a pod", "owner": "static_pod",
                  "options": {"listen-peer-urls": "https://%s:2380" % mine[0][1]["address"]}},
             ],
             "kubelet": {},
@@ -113,13 +114,14 @@ def vrrp(seen, **values):
     seen["preflight"]["firewall"]["manager"] = "nftables"
 
 
-def program(seen, name, **options):
+def program(seen, name, owner=None, **options):
     found = [item for item in seen["preflight"]["programs"] if item["name"] != name]
     options = {key.replace("_", "-"): value for key, value in options.items()}
-    seen["preflight"]["programs"] = [*found, {"name": name, "pid": 9, "unit": "a pod", "options": options}]
+    about = {"name": name, "pid": 9, "unit": "a pod", "owner": owner, "options": options}
+    seen["preflight"]["programs"] = [*found, about]
 
 
-def listens(seen, port=8443, address="0.0.0.0", name="nginx", kubernetes=False):
+def listens(seen, port=8443, address="0.0.0.0", name="nginx", kubernetes=False, owner=None):
     seen["preflight"]["listeners"].append(
         {
             "address": address,
@@ -127,6 +129,7 @@ def listens(seen, port=8443, address="0.0.0.0", name="nginx", kubernetes=False):
             "pid": 814,
             "program": name,
             "unit": "%s.service" % name,
+            "owner": owner,
             "kubernetes": kubernetes,
         }
     )
@@ -481,9 +484,8 @@ def test_pods_of_somebody_else_that_are_taken_over():
     hosts = observe_pods(the_plan)
     hosts["cp2"]["preflight"]["static_pods"]["foreign_manifests"] = {
         "haproxy": ["/m/haproxy.yaml"], "keepalived": ["/m/keepalived.yaml"]}
-    listens(hosts["cp2"], name="haproxy")
-    hosts["cp2"]["preflight"]["listeners"][-1]["unit"] = "a pod"
-    program(hosts["cp2"], "keepalived")
+    listens(hosts["cp2"], name="haproxy", owner="static_pod")
+    program(hosts["cp2"], "keepalived", owner="static_pod")
     findings = preflight.preflight_findings(the_plan, hosts)
     assert codes(findings) == [("haproxy_foreign", "info"), ("keepalived_foreign", "info")]
 
@@ -699,8 +701,21 @@ def test_static_pods_have_their_own_haproxy():
         info["config_owner"]["/etc/haproxy/haproxy.cfg"] = "foreign"
         for item in info["preflight"]["listeners"]:
             item["unit"] = "a pod"
-        program(info, "keepalived")
+        program(info, "keepalived", owner="keepalived")
     assert preflight.preflight_findings(the_plan, hosts) == []
+
+
+@pytest.mark.parametrize("owner", [None, "static_pod", "keepalived"])
+@pytest.mark.parametrize("mode", ["service", "static_pod"])
+def test_what_only_calls_itself_haproxy_is_in_the_way(mode, owner):
+    """A user's own haproxy.service, or a pod on the host's network; no name of a process or a unit makes it ours."""
+    the_plan = plan(endpoint())
+    the_plan["endpoints"][0]["mode"] = mode
+    hosts = observations(the_plan, running=True)
+    listens(hosts["cp2"], name="haproxy", owner=owner)
+    program(hosts["cp2"], "keepalived", owner=owner if owner != "keepalived" else "haproxy")
+    assert codes(preflight.preflight_findings(the_plan, hosts)) == [
+        ("port_taken", "error"), ("keepalived_other", preflight.preflight_findings(the_plan, hosts)[1]["severity"])]
 
 
 def test_a_name_instead_of_the_vip():

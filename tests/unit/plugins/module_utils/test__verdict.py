@@ -281,6 +281,7 @@ FINDING_DATA = [
     ("file_drifted", "error", "cp2", put("cp2", "drifted", ["/etc/x"]), None, verdict.Scope(strict=True)),
     ("haproxy_hung", "error", "cp2", put("cp2", "haproxy", {"hung": True, "error": "no answer"}), None, None),
     ("keepalived_hung", "error", "cp2", put("cp2", "keepalived", {"hung": True, "error": "no answer"}), None, None),
+    ("keepalived_silent", "error", "cp2", put("cp2", "keepalived", {"error": "taken"}), None, None),
     ("haproxy_silent", "error", "cp2", put("cp2", "haproxy", {"hung": False, "error": "refused"}), None, None),
     (
         "keepalived_fault",

@@ -18,7 +18,7 @@ import sys
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostfacts, _release_io, _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostfacts, _processes, _release_io, _secrets
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
@@ -534,19 +534,23 @@ class PodHost(Host):
     def __init__(self, root, monkeypatch):
         super().__init__(root, monkeypatch)
         self.process = None
-        self.others = []
+        self.others = set()
+        self.judged = (0, "")
+        self.asked = []
         self.config = self.path("/etc/kubeha/haproxy/haproxy.cfg")
         self.manifest = self.path("/etc/kubernetes/manifests/kubeha-haproxy.yaml")
         self.folder = self.path("/run/kubeha/haproxy")
         self.calls = root / "calls"
         monkeypatch.setenv("PATH", "%s:%s" % (self.bin, os.environ["PATH"]))
-        monkeypatch.setattr(endpoint_files._host_io, "find_daemon", lambda role, path: self.process)
-        monkeypatch.setattr(endpoint_files._host_io, "find_programs", lambda *names: self.others)
-        monkeypatch.setattr(endpoint_files._host_io, "find_kubelet", lambda: {"running": True})
-        monkeypatch.setattr(
-            endpoint_files._host_io, "program_inside", lambda process: (["nsenter", "-t", "7"], "/bin/haproxy"))
+        monkeypatch.setattr(endpoint_files._process_io, "find_pod", lambda role: self.process)
+        monkeypatch.setattr(endpoint_files._process_io, "find_in_static_pods", lambda program: set(self.others))
+        monkeypatch.setattr(endpoint_files._process_io, "find_kubelet", lambda: {"running": True})
+        monkeypatch.setattr(endpoint_files._confined_io, "run_beside", self.run_beside)
         self.binary("sh", "exec /bin/sh \"$@\"")
-        self.binary("nsenter", "echo \"$@\" >>%s; exit 0" % self.calls)
+
+    def run_beside(self, process, argv, content, seconds):
+        self.asked.append((process.pid, argv, content))
+        return endpoint_files._host_io.Output(*self.judged)
 
     def pod_files(self, config="one\n", execution="e1", script="#!/bin/sh\nexit 0\n"):
         owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
@@ -568,7 +572,7 @@ class PodHost(Host):
         monkeypatch.setattr(endpoint_files._hostview, "LAYOUTS", layouts)
 
     def starts(self, config="one\n", execution="e1"):
-        self.process = endpoint_files._podstate.Process(7, 1, 5.0, ("haproxy",))
+        self.process = _processes.Process(7, 1, 5.0, ("haproxy",))
         self.write(str(self.running), endpoint_files.checksum((OURS + config).encode()))
         self.write(str(self.root / "run/haproxy/execution"), execution)
 
@@ -708,23 +712,23 @@ def test_what_a_reload_carries_is_validated_in_the_running_pod(node):
     node.starts()
     result = node.run(node.pod_files(config="two\n"))
     assert result["validated"] and result["pending_reload"] and not result["needs_restart"]
-    tested = node.called()[-1]
-    assert tested.startswith("-t 7 /bin/haproxy -c -f " + os.path.dirname(node.config) + "/.kubeha-check-")
+    assert node.asked == [(7, ["haproxy", "-c", "-f", "/proc/self/fd/0"], (OURS + "two\n").encode())]
     # Nothing stays in the folder that the pod sees.
     assert sorted(os.listdir(os.path.dirname(node.config))) == ["haproxy.cfg", "run"]
-    node.binary("nsenter", "echo '[ALERT] no'; exit 1")
+    node.judged = (1, "[ALERT] parsing [/proc/self/fd/0:3]: no")
     refused = node.run(node.pod_files(config="three\n"))
-    assert refused["failed"] and "[ALERT] no" in refused["msg"] and ".kubeha-check" not in refused["msg"]
+    assert refused["failed"] and "[ALERT] parsing [%s:3]: no" % node.config in refused["msg"]
+    node.judged = (None, "", "haproxy can't be run with the rights of its container only")
+    assert "with the rights of its container only" in node.run(node.pod_files(config="three\n"))["msg"]
     assert read(node.config) == OURS + "two\n"
 
 
 def test_what_another_image_will_load_is_not_for_this_one_to_judge(node):
     node.run(node.pod_files())
     node.starts()
-    before = len(node.called())
     result = node.run(node.pod_files(config="two\n", execution="e2"))
     assert not result.get("failed") and result["needs_restart"] and not result["validated"]
-    assert len(node.called()) == before
+    assert node.asked == []
 
 
 def test_a_pod_s_script_has_to_be_one(node):
@@ -739,7 +743,7 @@ def test_pods_of_somebody_else_are_refused_or_taken_over(node, monkeypatch):
     refused = node.run(node.pod_files())
     assert refused["failed"] and refused["foreign_files"] == [other] and not os.path.exists(node.manifest)
     # Its pod ends some time after its manifest has gone.
-    node.others = [endpoint_files._podstate.Process(9, 1, 1.0, ("haproxy",))]
+    node.others = {9}
     monkeypatch.setattr(endpoint_files.time, "sleep", lambda seconds: node.others.clear())
     result = node.run(node.pod_files(), adopt=True)
     assert result["adopted_files"] == [other] and not os.path.exists(other) and not node.others

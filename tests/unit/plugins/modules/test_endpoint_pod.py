@@ -10,9 +10,18 @@ import stat
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _host_io, _hostview, _pods, _podstate
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _confined_io,
+    _haproxy,
+    _host_io,
+    _hostview,
+    _pods,
+    _podstate,
+    _process_io,
+    _processes,
+)
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
-from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import DumpError
+from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import CannotDump, DumpError
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_pod
 
 OLD, NEW = "global\n    description kubeha:01\n", "global\n    description kubeha:02\n"
@@ -59,12 +68,13 @@ class Node:
             for role in ("haproxy", "keepalived"):
                 monkeypatch.setitem(table, role, self.path("%s-%s" % (role, key)))
         monkeypatch.setattr(_podstate, "POD_LOGS", self.path("logs"))
-        monkeypatch.setattr(_host_io, "find_daemon", lambda role, path: self.look())
-        monkeypatch.setattr(_host_io, "find_kubelet", lambda: {"running": self.kubelet})
-        monkeypatch.setattr(_host_io, "signal_process", lambda process, number: self.signalled(number))
+        monkeypatch.setattr(_process_io, "find_pod", lambda role: self.look())
+        monkeypatch.setattr(_process_io, "find_kubelet", lambda: {"running": self.kubelet})
+        monkeypatch.setattr(_process_io, "signal_process", lambda process, number: self.signalled(number))
         monkeypatch.setattr(_host_io, "ask_unix_socket", lambda path, command, seconds: self.answer(command))
-        monkeypatch.setattr(_host_io, "dump_keepalived", lambda pid, seconds: self.dump())
-        monkeypatch.setattr(_host_io, "program_inside", lambda process: (["nsenter"], "/usr/sbin/keepalived"))
+        monkeypatch.setattr(_process_io, "dump_keepalived", lambda process, seconds: self.dump())
+        monkeypatch.setattr(_confined_io, "run_beside", lambda process, argv, content, seconds: _host_io.Output(
+            0, self.said.get(argv[0], "")))
         monkeypatch.setattr(_host_io, "run", lambda argv, seconds: _host_io.Output(0, self.said.get(argv[0], "")))
         for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
             monkeypatch.setattr(owned, name, value)
@@ -83,7 +93,7 @@ class Node:
 
     def start(self, role, config, execution, pid=100):
         """As the pod's own script does."""
-        self.process = _podstate.Process(pid, 1, 5.0, (role,))
+        self.process = _processes.Process(pid, 1, 5.0, (role,))
         self.write("%s-running" % role, sha256(config.encode()).hexdigest() + "\n")
         self.write("%s-execution" % role, execution + "\n")
         self.description = config.split()[-1] if "kubeha:" in config else ""
@@ -194,7 +204,7 @@ def test_root_writes_nothing_where_haproxys_pod_can(node, tmp_path_factory, trap
 def test_a_reload_without_a_new_worker_fails(node):
     node.place("haproxy", NEW, "e1")
     node.start("haproxy", OLD, "e1")
-    logs = node.root / "logs" / "kube-system_kubeha-haproxy-cp1_01" / "haproxy"
+    logs = node.root / "logs" / ("kube-system_kubeha-haproxy-cp1_" + "0" * 32) / "haproxy"
     logs.mkdir(parents=True)
     (logs / "0.log").write_text("2026-11-22T20:15:30.1Z stderr F [ALERT] no\n", encoding="utf-8")
     result = node.run()
@@ -228,8 +238,15 @@ def test_keepalived_that_keeps_what_it_had(node):
 def test_keepalived_that_cannot_tell(node):
     node.place("keepalived", KEEPALIVED, "e1")
     node.start("keepalived", OLD, "e1")
-    node.instances = DumpError("built without JSON")
+    node.instances = CannotDump("built without JSON")
     assert outcome(node.run("keepalived")) == (True, "reload", True)
+
+
+def test_keepalived_that_somebody_keeps_from_telling(node):
+    node.place("keepalived", KEEPALIVED, "e1")
+    node.start("keepalived", OLD, "e1")
+    node.instances = DumpError("somebody else keeps a file of keepalived's from being written")
+    assert "goes on with what it had" in node.run("keepalived")["msg"]
 
 
 def test_the_kubelet_starts_the_pod(node):
@@ -275,7 +292,7 @@ def test_a_pod_that_does_not_come_up_says_why(node):
 def test_what_keepalived_leaves_out_of_its_configuration_is_no_proof(node):
     node.place("keepalived", KEEPALIVED, "e1")
     node.on_look = lambda looks: node.start("keepalived", KEEPALIVED, "e1") if looks == 3 else None
-    node.said["nsenter"] = "Disabling track script x due to insecure\nauth_pass s3cret is odd\n"
+    node.said["keepalived"] = "Disabling track script x due to insecure\nauth_pass s3cret is odd\n"
     result = node.run("keepalived")
     assert result["failed"] and "Disabling track script x" in result["msg"] and "s3cret" not in str(result)
 
@@ -310,16 +327,16 @@ def test_only_ends_of_the_present_manifests_pod_count(tmp_path, monkeypatch):
     pod = endpoint_pod.KeepalivedPod(str(tmp_path))
 
     def log(uid, number, at):
-        folder = tmp_path / "logs" / ("kube-system_%s-cp1_%s" % (pod.name, uid))
+        folder = tmp_path / "logs" / ("kube-system_%s-cp1_%s" % (pod.name, uid * 16))
         (folder / "keepalived").mkdir(parents=True, exist_ok=True)
         (folder / "keepalived" / ("%d.log" % number)).write_text("")
         os.utime(folder, (at, at))
 
     (tmp_path / ("%s.yaml" % pod.name)).write_text("")
     os.utime(pod.manifest, (1000, 1000))
-    log("old", 3, 900)
+    log("a0", 3, 900)
     assert pod.crashes() == 0
-    log("new", 0, 1001)
+    log("b0", 0, 1001)
     assert pod.crashes() == 0
-    log("new", 2, 1001)
+    log("b0", 2, 1001)
     assert pod.crashes() == 2

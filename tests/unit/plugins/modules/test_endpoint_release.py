@@ -27,7 +27,7 @@ def fixture_host(monkeypatch):
     addresses = [SimpleNamespace(address=address, prefix=32, index=2) for address in (VIP, OTHER, "198.51.100.11")]
     monkeypatch.setattr(endpoint_release._host_io, "read_addresses", lambda: addresses)
     monkeypatch.setattr(endpoint_release._host_io, "read_links", lambda: [SimpleNamespace(index=2, name="eth0")])
-    monkeypatch.setattr(endpoint_release._host_io, "find_programs", lambda name: host.keepalived)
+    monkeypatch.setattr(endpoint_release._process_io, "keepalived_runs", lambda: bool(host.keepalived))
     monkeypatch.setattr(endpoint_release._claims_io, "claims", lambda endpoints, name: host.claims)
 
     def run(command, seconds):
