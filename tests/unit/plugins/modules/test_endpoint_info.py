@@ -69,7 +69,7 @@ def test_a_host_listens_longer_where_keepalived_has_rejected_something(monkeypat
     observer = object.__new__(endpoint_info.Observer)
     observer.plan, observer.mode, observer.errors = plan(endpoint()), "service", {}
     observer.params = {"host": "cp1", "listen": 0.4}
-    observer._dump = lambda pid: {"instances": {name: {"rejected": after}}}
+    observer._dump = lambda: {"instances": {name: {"rejected": after}}}
     info = {"services": {"keepalived": {"main_pid": 7}}, "pods": {}}
     seen = observer._listen(info, {"instances": {name: {"rejected": before}}, "hung": False})
     assert listened == [(["eth0"], seconds)]
