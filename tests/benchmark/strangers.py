@@ -95,7 +95,8 @@ def failed(number: int, root: str, option: str, fault: str) -> str:
 def deployed(segment: Segment, root: str, option: str, transport: str) -> tuple[t.Any, dict[str, Keepalived]]:
     for index, host in enumerate(HOSTS, 1):
         segment.add(host, index)
-    plan = segment.plan(HOSTS, vrrp_transport=transport)
+    version = attack.version_of(roots()[root])
+    plan = segment.plan(HOSTS, vrrp_transport=transport, keepalived_version=version)
     daemons = attack.deploy(segment, plan, roots()[root], more=OPTIONS[option])
     time.sleep(1.5)
     return plan, daemons

@@ -13,21 +13,30 @@ import random
 import select
 import socket
 import struct
+import subprocess
 import time
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived_state, _packets, _vrrp
 from net import Keepalived, Segment
 
 VRID = 50
 VIP = 100
 PASSWORD = "s3cret"
+GROUP = "group"
 
 _ETH_P_ALL, _PACKET_OUTGOING = 3, 4
 _RTM_NEWADDR, _RTM_DELADDR, _IFADDR_GROUPS = 20, 21, 0x10 | 0x100
 
 # One frame after another, each for one host or for all.
 Frames = t.List[bytes]
+
+
+def version_of(root: str | None) -> str:
+    """Of the keepalived there: a plan uses what it can do."""
+    command = [*(["chroot", root] if root else []), "keepalived", "--version"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    return _keepalived_state.parse_version(said.stdout + said.stderr) or ""
 
 
 def planned_config(plan: t.Any, host: str, password: str = PASSWORD, more: t.Sequence[str] = ()) -> str:
@@ -86,6 +95,7 @@ def kinds(segment: Segment, plan: t.Any, source: str) -> dict[str, t.Callable[[s
     if family == "ipv4":
         found["version"] = lambda destination: advert(destination, **other)
         found["password"] = lambda destination: advert(destination, version=2, interval=1.0, password=b"wrong")
+    # What a group is sent without authentication is believed: that's no stranger's packet.
     if plan["endpoints"][0]["transport"] == "unicast":
         found["higher"] = lambda destination: advert(destination, priority=254)
     return found
@@ -93,7 +103,7 @@ def kinds(segment: Segment, plan: t.Any, source: str) -> dict[str, t.Callable[[s
 
 def frames(segment: Segment, plan: t.Any, stranger: str, names: t.Iterable[str] | None = None,
            targets: t.Sequence[str] = ()) -> Frames:
-    """One of each kind to each target, by unicast and by multicast. `targets` are hosts, or all."""
+    """One of each kind to each target: hosts, and GROUP for all of them by multicast. All, unless named."""
     instance = plan["endpoints"][0]["instances"][0]
     family = instance["family"]
     makers = kinds(segment, plan, segment.address(stranger, family))
@@ -106,8 +116,7 @@ def frames(segment: Segment, plan: t.Any, stranger: str, names: t.Iterable[str] 
             if not targets or member["host"] in targets:
                 to = bytes.fromhex(segment.mac(member["host"]).replace(":", ""))
                 result.append(to + mine + ethertype + makers[name](member["address"]))
-        # What a multicast group believes of a valid advert is no junk: without authentication it's a member's.
-        if not targets:
+        if not targets or GROUP in targets:
             result.append(_packets.multicast_mac(_packets.pack(group)) + mine + ethertype + makers[name](group))
     return result
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A machine that sends packets with our virtual router ID moves nothing, and it's named.
 
-keepalived runs with what the plan gives it. A flood has a packet of each kind for each member and the group, in turn.
+keepalived runs with what the plan gives it. A flood has packets of all kinds in turn.
 """
 
 from __future__ import annotations
@@ -40,19 +40,24 @@ def attacked(segment: Segment) -> Segment:
 def under_attack(
     segment: Segment, plan: t.Any, root: str | None, per_second: int, kinds: t.Iterable[str] | None = None
 ) -> attack.Seen:
+    """All packets reach the holder, and the backups too where that's by multicast."""
+    target = "cp1" if plan["endpoints"][0]["transport"] == "unicast" else attack.GROUP
     attack.deploy(segment, plan, root)
     time.sleep(1.5)
-    packets = [frame.hex() for frame in attack.frames(segment, plan, "mallory", kinds)]
+    packets = [frame.hex() for frame in attack.frames(segment, plan, "mallory", kinds, [target])]
     return attack.watch(segment, plan, SECONDS, lambda: segment.process(
         "mallory", attack.flood, packets, per_second, SECONDS + 1))
 
 
-def unmoved(seen: attack.Seen, plan: t.Any, sent: float) -> None:
-    """The first host went on sending that share of its adverts, and nobody else held."""
+def unmoved(seen: attack.Seen, plan: t.Any) -> None:
+    """The first host went on sending its adverts, and nobody else held.
+
+    A machine that is busy with other tests may owe some of them. A holder that is silenced sends none, or one of five.
+    """
     instance = plan["endpoints"][0]["instances"][0]
     interval = instance["advert_interval"]
     assert (seen.two(), seen.nobody(), seen.moves()) == (0, 0, 0)
-    assert seen.count("cp1") >= sent * SECONDS / interval, seen.adverts
+    assert seen.count("cp1") >= 0.6 * SECONDS / interval, seen.adverts
     # A backup waits for this many.
     assert seen.gap("cp1") < interval * (instance["down_timer_adverts"] or 3)
     assert seen.count("cp2") == seen.count("cp3") == 0
@@ -60,8 +65,9 @@ def unmoved(seen: attack.Seen, plan: t.Any, sent: float) -> None:
 
 @pytest.mark.parametrize("transport", ["unicast", "multicast"])
 def test_twenty_packets_a_second_delay_no_advert(attacked: Segment, every_root: str | None, transport: str) -> None:
-    plan = attacked.plan(HOSTS, vrrp_transport=transport)
-    unmoved(under_attack(attacked, plan, every_root, 20), plan, 0.9)
+    version = attack.version_of(every_root)
+    plan = attacked.plan(HOSTS, vrrp_transport=transport, keepalived_version=version)
+    unmoved(under_attack(attacked, plan, every_root, 20), plan)
 
 
 def test_two_thousand_packets_a_second_end_at_a_filter_that_lets_peers_in(
@@ -72,19 +78,19 @@ def test_two_thousand_packets_a_second_end_at_a_filter_that_lets_peers_in(
     Without a filter keepalived 2.3.4 keeps up with them. Earlier ones log each, and it depends on the processor:
     `./dev wire --strangers` shows it.
     """
-    plan = attacked.plan(HOSTS)
+    plan = attacked.plan(HOSTS, keepalived_version=attack.version_of(every_root))
     for host in HOSTS:
         peers = ", ".join(attacked.address(peer) for peer in HOSTS if peer != host)
         attacked.nft(attacked.namespace(host), PEERS_ONLY % peers)
     # What comes in the name of a member is let in.
     kinds = [kind for kind in attack.kinds(attacked, plan, attacked.address("mallory")) if kind != "replay"]
-    unmoved(under_attack(attacked, plan, every_root, 2000, kinds), plan, 0.85)
+    unmoved(under_attack(attacked, plan, every_root, 2000, kinds), plan)
 
 
 @pytest.mark.parametrize("transport", ["unicast", "multicast"])
 def test_a_stranger_moves_nothing_of_ipv6(attacked: Segment, root: str | None, transport: str) -> None:
     plan = attacked.plan(HOSTS, ("ipv6",), vrrp_transport=transport)
-    unmoved(under_attack(attacked, plan, root, 20), plan, 0.9)
+    unmoved(under_attack(attacked, plan, root, 20), plan)
 
 
 @pytest.mark.parametrize("transport", ["unicast", "multicast"])
@@ -92,7 +98,7 @@ def test_a_stranger_moves_nothing_of_a_pair_with_a_password(
     attacked: Segment, root: str | None, transport: str
 ) -> None:
     plan = attacked.plan(HOSTS, vrrp_transport=transport, auth="pass", auth_password=attack.PASSWORD, timing="safe")
-    unmoved(under_attack(attacked, plan, root, 20), plan, 0.6)
+    unmoved(under_attack(attacked, plan, root, 20), plan)
 
 
 def test_a_member_with_another_password_silences_nobody(segment: Segment, root: str | None) -> None:
@@ -126,8 +132,8 @@ def test_a_healed_partition_has_one_holder_within_three_adverts(segment: Segment
 
 
 def named(segment: Segment, plan: t.Any, host: str) -> list[_strangers.Stranger]:
-    """Whom that host names after the moment that `status` listens for."""
-    scan = segment.run(segment.namespace(host), _scan_io.scan, ["eth0"], 0.4).result()
+    """Whom that host names after it has listened for a moment, as it does for `status`."""
+    scan = segment.run(segment.namespace(host), _scan_io.scan, ["eth0"], 1.0).result()
     heard = _strangers.heard_of(plan, host, scan)
     return _strangers.strangers(plan, host, heard, {segment.mac(name): name for name in HOSTS})
 
