@@ -74,6 +74,7 @@ class Pod:
             text = text.replace(path, "" if path.startswith(":") else str(self.bin))
         text = text.replace("/proc/1/fd/2", str(self.root / "console"))
         text = text.replace("processes=/proc\n", "processes=%s/proc\n" % self.root)
+        text = text.replace("containers=/var/log/containers\n", "containers=%s/containers\n" % self.root)
         text = text.replace("/bin/bash /usr/bin/bash /usr/local/bin/bash", "%s/bash" % self.bin)
         script = self.root / name
         script.write_text("#!%s/sh\n%s" % (self.bin, text.partition("\n")[2]), encoding="utf-8")
@@ -399,6 +400,7 @@ case "$*" in
     *) echo "$*" >>{root}/told ;;
 esac
 """
+ID, OTHER = "c0ffee00" * 8, "deadbeef" * 8
 TAKEN = ["address del 198.51.100.100/32 dev eth1", "address del 2001:db8::100/128 dev eth1"]
 
 
@@ -411,12 +413,23 @@ class Release:
         (pod.root / "etc/kubeha/keepalived/start").write_text(
             "takeover 400\naddress 198.51.100.11\nvip 198.51.100.100/32\nvip 2001:db8::100/128\nvip 2001:db8::9/128\n")
         pod.program("ip", IP.replace("{root}", str(pod.root)))
+        pod.program("systemctl", "echo /system.slice/keepalived.service")
+        (pod.bin / "readlink").unlink(missing_ok=True)
+        (pod.bin / "readlink").symlink_to(shutil.which("readlink"))
+        (pod.root / "containers").mkdir()
+        self.link("kubeha-keepalived-cp1", "0123456789abcdef" * 2, ID)
         self.process(1, "(systemd) S")
 
-    def process(self, pid, said):
+    def link(self, pod, uid, identity):
+        (self.pod.root / "containers" / ("%s_kube-system_keepalived-%s.log" % (pod, identity))).symlink_to(
+            "/var/log/pods/kube-system_%s_%s/keepalived/0.log" % (pod, uid))
+
+    def process(self, pid, said, group="/kubepods/pod1/" + ID, uids="0\t0\t0\t0"):
         folder = self.pod.root / "proc" / str(pid)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "stat").write_text("%d %s 1 1 1\n" % (pid, said))
+        (folder / "status").write_text("Name:\tx\nUid:\t%s\nGid:\t0\t0\t0\t0\n" % uids)
+        (folder / "cgroup").write_text("0::%s\n" % group)
 
     def start(self):
         return self.pod.start("release", self.manifest)
@@ -455,6 +468,28 @@ def test_a_keepalived_that_is_ending_gets_its_time(release):
     shutil.rmtree(release.pod.root / "proc/7")
     assert process.wait(timeout=20) == 0
     assert release.told() == TAKEN
+
+
+@pytest.mark.parametrize("group, uids", [
+    ("/user.slice/user-1000.slice/session-1.scope", "65534\t65534\t65534\t65534"),
+    ("/user.slice/user-1000.slice/user@1000.service/app.slice/keepalived.service", "0\t0\t0\t0"),
+    ("/user.slice/user-1000.slice/user@1000.service/" + ID, "65534\t0\t0\t0"),
+    ("/kubepods/pod2/" + OTHER, "0\t0\t0\t0"),
+])  # fmt: skip
+def test_nobody_s_process_keeps_a_vip_by_its_name(release, group, uids):
+    release.link("kubeha-keepalived-evil", "6f0e2c1a-1d2b-4c3d-8e4f-5a6b7c8d9e0f", OTHER)
+    release.process(7, "(keepalived) S", group, uids)
+    assert release.start().wait(timeout=20) == 0
+    assert release.told() == TAKEN
+
+
+def test_a_keepalived_that_is_a_service_keeps_its_vip(release):
+    release.process(7, "(keepalived) S", "/system.slice/keepalived.service")
+    process = release.start()
+    time.sleep(0.5)
+    assert process.poll() is None and release.told() == []
+    process.kill()
+    process.wait()
 
 
 def test_a_manifest_that_comes_back_meanwhile_keeps_everything(release):
