@@ -77,6 +77,11 @@ CODES: Dict[str, Tuple[str, str]] = {
     "restart_pending": (WARNING, "restart the service when it suits, backups first"),
     "drained": (WARNING, "run `undrain` for it when it may serve again"),
     "left_moving": (WARNING, "run `site` again; it takes that back"),
+    "stopped_for_change": (
+        WARNING,
+        "wait until that run is ready; where it's gone, run `site` again, which ends what it began",
+    ),
+    "started_by_itself": (WARNING, "run `site` again; it ends what that run began"),
     "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
     "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
     "haproxy_hung": (ERROR, "restart haproxy there"),
@@ -525,9 +530,26 @@ def _host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
     ignored = info.get("haproxy_ignored") or ()
     if ignored and mine[0]["mode"] == "service":
         findings.append(_finding("haproxy_files_ignored", "HAProxy doesn't load %s" % _listed(list(ignored)), host))
+    if info.get("lease"):
+        findings.append(_left_stopped(info["lease"], host))
     for path in info.get("drifted") or ():
         findings.append(_finding("file_drifted", "%s isn't what the plan makes of it" % path, host))
     return findings
+
+
+def _left_stopped(lease: Mapping[str, Any], host: str) -> Finding:
+    begun = "%s has stopped keepalived here for a change, %s ago" % (lease["run"], _span(lease["since"]))
+    if lease["phase"] == "speaking":
+        return _finding("started_by_itself", begun + ", and hasn't ended that; it has started again by itself", host)
+    if lease["left"] > 0:
+        ends = "it starts again by itself in %s, unless that run goes on" % _span(lease["left"])
+    else:
+        ends = "that run is gone, and it isn't started yet: %s" % (lease["why"] or "who holds is being looked at")
+    return _finding("stopped_for_change", "%s; %s" % (begun, ends), host)
+
+
+def _span(seconds: float) -> str:
+    return "%d s" % seconds if seconds < 120 else "%d min" % (seconds / 60)
 
 
 def _stale_vips(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:

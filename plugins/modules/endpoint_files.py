@@ -224,6 +224,11 @@ moving:
   description: Whether a run has left this host ranking below all others.
   returned: success
   type: bool
+leased:
+  description: Whether a run has stopped keepalived here for a change and hasn't ended that, see
+    M(kubeha.apiserver.endpoint_lease).
+  returned: success
+  type: bool
 foreign_files:
   description: Files of an earlier plan that somebody has written anew since, and that stay.
   returned: success
@@ -919,6 +924,7 @@ class Deployment:
             holds=sorted(vips_of(plans) & {address.address for address in _host_io.read_addresses()}),
             rekeyed=any(rekeyed(file) for file in found.files if file.kind == "keepalived"),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
+            leased=self.role == "keepalived" and any(map(os.path.lexists, (_hostview.LEASE, _hostview.LEASE_UNIT))),
             up=serving_backends(haproxy),
             at=self.at,
         )
@@ -993,7 +999,7 @@ def least_force(result: Mapping[str, Any]) -> str:
         return "reload"
     if result["changed"]:
         return "files"
-    return "nothing" if result["enabled"] and not result["moving"] else "enable"
+    return "nothing" if result["enabled"] and not result["moving"] and not result["leased"] else "enable"
 
 
 def ask_haproxy(path: str) -> Dict[str, Any]:

@@ -394,6 +394,14 @@ at:
   description: When this was, in seconds since 1970 by the host's clock.
   returned: always
   type: float
+lease:
+  description:
+    - Where a run has stopped keepalived for a change. C(run) is which one, C(since) how many seconds ago that began and
+      C(left) in how many its word ends, C(phase) whether keepalived is C(silent) or C(speaking), and C(why) what
+      C(kubeha-lease.service) has found.
+  returned: always
+  type: dict
+  sample: {}
 looked:
   description: When the look began, as RV(kubeha.apiserver.endpoint_files#module:at).
   returned: always
@@ -444,6 +452,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostfacts,
     _hostview,
     _keepalived_state,
+    _lease_io,
     _ownership,
     _pods,
     _podstate,
@@ -569,7 +578,8 @@ class Observer:
 
     def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
         info.update(self._cluster())
-        return dict(self.still, **info, at=round(time.time(), 3), looked=self.looked, errors=self.errors)
+        lease = self._try("lease", _lease_io.look, {})
+        return dict(self.still, **info, at=round(time.time(), 3), looked=self.looked, lease=lease, errors=self.errors)
 
     # What doesn't change while the module runs
 

@@ -155,6 +155,12 @@ idle:
   type: list
   elements: str
   sample: []
+leased:
+  description: Those of RV(idle) whose keepalived was stopped by a run that is gone, and may start again by itself.
+  returned: without O(number)
+  type: list
+  elements: str
+  sample: []
 began:
   description: What tells this rollout from others.
   returned: without O(number)

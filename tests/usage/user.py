@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from _lab.lab import Lab
@@ -73,6 +74,26 @@ class User:
         assert process.poll() is None, "it was done before it could be killed"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def killed_site_when(self, reached: Callable[[], bool], **variables: object) -> None:
+        """Deploy, and be killed with every child at a point of the run."""
+        process = subprocess.Popen(
+            self.command("playbooks/site.yml", **variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+        while process.poll() is None and not reached():
+            time.sleep(0.05)
+        assert process.poll() is None, "it was done before it could be killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def until(self, reached: Callable[[], bool], seconds: float = 150) -> None:
+        deadline = time.monotonic() + seconds
+        while not reached():
+            assert time.monotonic() < deadline, "it isn't so after %g s" % seconds
+            time.sleep(0.3)
+
+    def says(self, host: str, command: str) -> bool:
+        return self.lab.run(host, "sh", "-c", command, check=False).returncode == 0
 
     def on(self, host: str, *command: str) -> str:
         return self.lab.run(host, *command, check=False).stdout

@@ -1,0 +1,11 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._on_host import InRun
+
+
+class ActionModule(InRun):
+    """Run the module on the host, which has to be this run's."""

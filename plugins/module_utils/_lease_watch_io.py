@@ -1,0 +1,243 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The program of kubeha-lease.service: it waits for as long as a run has its word, then looks, starts, and watches."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+from . import _host_io, _hostview, _lease, _owned_files_io, _packets, _pods, _run_lock, _run_lock_io, _vrrp
+from ._probe_io import Probe
+from ._segment_io import Part, run, vrrp_receiver
+
+FILE = _hostview.LEASE
+# What the kubelet gets back.
+MANIFEST = _hostview.STATE + "/lease.manifest"
+UNIT = "keepalived.service"
+_RUNNING = ("active", "reloading", "activating")
+_SECONDS = 60.0
+_LISTEN_SECONDS = 5.0
+# Three intervals of VRRPv2 at its slowest useful pace.
+_LISTEN_MOST = 12.0
+_HEARD_MOST = 4096
+
+
+def main() -> None:
+    while True:
+        pause = turn()
+        if pause is None:
+            return
+        time.sleep(pause)
+
+
+def turn() -> Optional[float]:
+    """Do what is due; in how many seconds the next thing may be, or None for never."""
+    lease = read()
+    running = bool(lease) and runs(lease)
+    step = _lease.step(lease, _run_lock_io.clock(), running, _others(lease))
+    if step.what == _lease.END:
+        return None
+    try:
+        if step.what == _lease.LOOK:
+            _try(lease)
+        elif step.what == _lease.GUARD:
+            _guard(lease)
+    except (OSError, ValueError, _host_io.Timeout) as error:
+        _say(lease, "it can't be told who holds: %s" % error)
+    return step.pause
+
+
+def read() -> _lease.Lease:
+    try:
+        return _lease.lease_of(json.loads((_owned_files_io.read(FILE, 1 << 20) or b"{}").decode("utf-8")))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def runs(lease: _lease.Lease) -> bool:
+    if lease["manifest"]:
+        return os.path.lexists(lease["manifest"])
+    said = _host_io.run(["systemctl", "show", "--property=ActiveState", "--value", UNIT], _SECONDS).text.strip()
+    return said in _RUNNING
+
+
+def _others(lease: _lease.Lease) -> bool:
+    """Whether another run than the lease's changes this host."""
+    lock = _run_lock_io.read_lock()
+    return bool(lease) and _run_lock.counts(lock, _run_lock_io.clock()) and not _run_lock.is_same(lock, lease["run"])
+
+
+def config_of(lease: _lease.Lease) -> str:
+    path = _pods.CONFIG["keepalived"] if lease["manifest"] else _hostview.KEEPALIVED_CONFIG
+    return (_owned_files_io.read(path) or b"").decode("utf-8", "replace")
+
+
+def _try(lease: _lease.Lease) -> None:
+    answer = look(_lease.dialects(config_of(lease)))
+    if answer.start:
+        # Looked at twice, and not by all hosts at the same time: hosts that differ don't hear each other.
+        speaks = _lease.dialects(config_of(lease))
+        time.sleep(_lease.turn(speaks) if answer.alone else 0.0)
+        answer = look(speaks)
+    if not answer.start:
+        _say(lease, answer.why)
+        return
+    with _run_lock_io.guarded():
+        now = read()
+        if _lease.step(now, _run_lock_io.clock(), runs(now) if now else False, _others(now)).what != _lease.LOOK:
+            return
+        _store(dict(now, phase=_lease.SPEAKING, why=answer.why))
+        print("the run that had stopped keepalived is gone (%s): starting it again, because %s" % (
+            now["run"].get("name"), answer.why), flush=True)
+        _start(now)
+
+
+def _guard(lease: _lease.Lease) -> None:
+    """Stop again where another host has a VIP that this one has, too: who doesn't hear the other one lets go."""
+    if lease["phase"] != _lease.SPEAKING:
+        _store_if_same(lease, dict(lease, phase=_lease.SPEAKING))
+    speaks = _lease.dialects(config_of(lease))
+    vips = {vip for item in speaks for vip in item.vips}
+    if not _here(vips):
+        return
+    first, second = _claims(speaks, True), {}
+    if any(first.values()):
+        second = _claims(speaks, True)
+    both = _lease.conflict(_here(vips), first, second)
+    if both:
+        why = "another host has %s as well" % ", ".join(both)
+        print("stopping keepalived again: %s" % why, flush=True)
+        with _run_lock_io.guarded():
+            now = read()
+            if now and _lease.step(now, _run_lock_io.clock(), True, _others(now)).what == _lease.GUARD:
+                _store(dict(now, phase=_lease.SILENT, why=why))
+                _stop(now)
+
+
+def _start(lease: _lease.Lease) -> None:
+    if lease["manifest"]:
+        content = _owned_files_io.read(MANIFEST)
+        if content:
+            _owned_files_io.write(lease["manifest"], content, 0o600)
+    else:
+        _systemctl("start", "--no-block", UNIT)
+
+
+def _stop(lease: _lease.Lease) -> None:
+    if lease["manifest"]:
+        _owned_files_io.write(MANIFEST, _owned_files_io.read(lease["manifest"]) or b"", 0o600)
+        _owned_files_io.remove(lease["manifest"])
+    else:
+        _systemctl("stop", UNIT)
+
+
+def _systemctl(*words: str) -> None:
+    output = _host_io.run(["systemctl", *words], _SECONDS)
+    if output.code != 0:
+        raise OSError("systemctl %s: %s" % (" ".join(words), output.error or output.text.strip()))
+
+
+def _say(lease: _lease.Lease, why: str) -> None:
+    if why != lease["why"]:
+        print("keepalived isn't started: %s. It's looked at again every %g s" % (why, _lease.RETRY), flush=True)
+        _store_if_same(lease, dict(lease, why=why))
+
+
+def _store_if_same(before: _lease.Lease, lease: _lease.Lease) -> None:
+    with _run_lock_io.guarded():
+        if read() == before:
+            _store(lease)
+
+
+def _store(lease: _lease.Lease) -> None:
+    _owned_files_io.write(FILE, (json.dumps(lease, indent=1) + "\n").encode(), 0o600)
+
+
+# The network
+
+
+def look(speaks: Sequence[_lease.Dialect]) -> _lease.Answer:
+    """Ask who has the VIPs, and listen to what is spoken, at the same time."""
+    listen, probe = Listen(speaks), Probe(_vips(speaks), (), False, doubt=True)
+    run([listen, probe])
+    return _lease.may_start(speaks, _claimed(probe), listen.heard())
+
+
+def _claims(speaks: Sequence[_lease.Dialect], hurry: bool) -> Dict[str, bool]:
+    probe = Probe(_vips(speaks), (), hurry, doubt=True)
+    run([probe])
+    return _claimed(probe)
+
+
+def _vips(speaks: Sequence[_lease.Dialect]) -> List[Dict[str, str]]:
+    return [{"interface": item.interface, "address": vip} for item in speaks for vip in sorted(item.vips)]
+
+
+def _claimed(probe: Probe) -> Dict[str, bool]:
+    """Who only asks for a VIP as we do doesn't have it."""
+    return {entry["address"]: any(set(answer["how"]) - {"probe"} for answer in entry["answers"])
+            for entry in probe.result()["addresses"] if not entry["error"]}
+
+
+def _here(vips: Iterable[str]) -> Set[str]:
+    return {item.address for item in _host_io.read_addresses()} & set(vips)
+
+
+class Listen(Part):
+    """Adverts behind this host's packet filter, as keepalived gets them."""
+
+    def __init__(self, speaks: Sequence[_lease.Dialect]) -> None:
+        super().__init__()
+        seconds = max(3 * max(item.interval for item in speaks) + 1.0, _LISTEN_SECONDS)
+        self._until = self.begun + min(seconds, _LISTEN_MOST)
+        self._heard: Dict[_lease.Heard, None] = {}
+        self._places: Dict[socket.socket, Tuple[str, str, List[bytes]]] = {}
+        for interface, family in sorted({(item.interface, item.family) for item in speaks}):
+            sources = [item.source for item in speaks if item.interface == interface and item.family == family]
+            own = [_packets.pack(source) for source in sources if source]
+            place = (interface, family, [*own, _packets.pack(_vrrp.GROUPS[family])])
+            self._places[self._own(vrrp_receiver(interface, family))] = place
+
+    def act(self, now: float) -> Optional[float]:
+        return None if now >= self._until else self._until
+
+    def on_packet(self, handle: socket.socket, data: bytes, address: Tuple[Any, ...], now: float) -> None:
+        interface, family, destinations = self._places[handle]
+        for packet in _received(family, destinations, data, address):
+            try:
+                advert = _vrrp.advert_of(packet)
+            except _packets.Malformed:
+                continue
+            # Version 2 says its password to everybody.
+            after = packet.payload[8 + 4 * len(advert.addresses):] if advert.version == 2 else b""
+            password = after[:8].rstrip(b"\0").decode("utf-8", "replace")
+            if len(self._heard) < _HEARD_MOST:
+                self._heard[_lease.Heard(interface, advert.source, advert.vrid, advert.version, advert.auth, password,
+                                         advert.interval, frozenset(advert.addresses), advert.priority)] = None
+            return
+
+    def heard(self) -> List[_lease.Heard]:
+        return list(self._heard)
+
+
+def _received(family: str, destinations: Sequence[bytes], data: bytes,
+              address: Tuple[Any, ...]) -> List[_packets.IpPacket]:
+    """What a raw socket gave: with the header for IPv4, without it for IPv6."""
+    if family == "ipv4":
+        try:
+            return [_packets.parse_ip(data)]
+        except _packets.Malformed:
+            return []
+    source = _packets.pack(address[0].partition("%")[0])
+    return [_packets.IpPacket("ipv6", source, target, _vrrp.TTL, _packets.VRRP, data) for target in destinations]
+
+
+if __name__ == "__main__":
+    main()
