@@ -22,7 +22,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
-from ._run_lock import Clock
+from ansible_collections.kubeha.apiserver.plugins.module_utils._run_lock import Clock
 
 SCHEMA = 1
 SILENT, SPEAKING = "silent", "speaking"
@@ -104,7 +104,8 @@ def dialects(text: str) -> List[Dialect]:
             found.append(Dialect(
                 words["interface"], int(words["virtual_router_id"]), int(words["version"]),
                 "pass" if secrets else "hmac" if "auth_hmac" in instance else "none", secrets.get("auth_pass", ""),
-                float(words["advert_int"]), vips, _address(words.get("unicast_src_ip") or words.get("mcast_src_ip", "")),
+                float(words["advert_int"]), vips,
+                _address(words.get("unicast_src_ip") or words.get("mcast_src_ip", "")),
                 frozenset(_address(line) for line in instance.get("unicast_peer", ()))))
         except (KeyError, IndexError) as error:
             raise ValueError("an instance lacks %s" % error) from None
@@ -177,6 +178,7 @@ def may_start(speaks: Collection[Dialect], claimed: Mapping[str, bool], heard: C
         held = sorted(vip for vip in mine.vips if claimed[vip])
         # What strangers send keeps nobody silent: who has a VIP and isn't heard does.
         about = [advert for advert in heard if advert.interface == mine.interface and advert.priority > 0
+                 and (":" in advert.source) == (mine.family == "ipv6")
                  and (not mine.peers or advert.source in mine.peers)
                  and (advert.vrid == mine.vrid or advert.addresses & mine.vips)]
         strange = [advert for advert in about if not understands(mine, advert)]

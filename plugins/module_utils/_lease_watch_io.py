@@ -13,9 +13,10 @@ import socket
 import time
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
+from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import Part, run, vrrp_receiver
+
 from . import _host_io, _hostview, _lease, _owned_files_io, _packets, _pods, _run_lock, _run_lock_io, _vrrp
-from ._probe_io import Probe
-from ._segment_io import Part, run, vrrp_receiver
 
 FILE = _hostview.LEASE
 # What the kubelet gets back.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _lease_io, _render
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 
@@ -89,7 +89,10 @@ def main() -> int:
             (target / "names.json").write_text(json.dumps(
                 [endpoint["name"] for endpoint in plan["endpoints"] if host in _hostview.balancers(
                     {"endpoints": [endpoint]})]), encoding="utf-8")
-    (folder / "units.json").write_text(json.dumps(pod_units(keepalived, haproxy)), encoding="utf-8")
+    units = pod_units(keepalived, haproxy)
+    lease = _lease_io.unit("/etc/kubernetes/manifests/kubeha-keepalived.yaml", "/bin/sh")
+    units.append({"path": _hostview.LEASE_UNIT, "content": lease})
+    (folder / "units.json").write_text(json.dumps(units), encoding="utf-8")
     return 0
 
 

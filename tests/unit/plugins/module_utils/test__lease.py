@@ -167,6 +167,14 @@ def test_hosts_that_may_differ_do_not_start_at_the_same_time():
     assert [_lease.turn([item]) for item in others] == [0.0, _lease.APART, 2 * _lease.APART]
 
 
+def test_both_families_may_have_one_virtual_router_id():
+    mine = dataclasses.replace(MINE, peers=frozenset())
+    six = dataclasses.replace(mine, vips=frozenset(["2001:db8::64"]), source="2001:db8::12")
+    advert = dataclasses.replace(ADVERT, addresses=six.vips, source="fe80::11")
+    assert _lease.may_start([mine, six], {VIP: True, "2001:db8::64": True}, [ADVERT, advert]).start
+    assert not _lease.may_start([mine, six], {VIP: True, "2001:db8::64": True}, [ADVERT]).start
+
+
 def test_a_hand_over_is_no_conflict():
     assert _lease.conflict([VIP], {VIP: True}, {VIP: False}) == ()
     assert _lease.conflict([], {VIP: True}, {VIP: True}) == ()
@@ -187,5 +195,6 @@ def test_the_hosts_program_needs_nothing_but_itself(tmp_path):
     names = zipfile.ZipFile(io.BytesIO(path.read_bytes())).namelist()
     assert all(name == "__main__.py" or name.startswith("ansible_collections/") for name in names)
     code = "import sys; sys.path.insert(0, %r); import ansible_collections.kubeha.apiserver.plugins.module_utils" \
-           "._lease_watch_io as w; assert %r in w.__file__; assert 'ansible' not in sys.modules" % (str(path), str(path))
+           "._lease_watch_io as w; assert %r in w.__file__; assert 'ansible' not in sys.modules" % (
+               str(path), str(path))
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)

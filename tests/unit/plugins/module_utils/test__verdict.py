@@ -216,6 +216,7 @@ def connections(sessions, refused=0):
     return put("cp2", "haproxy", {"frontends": {NAME: said}})
 
 
+LEASE = {"run": "one@a", "since": 700.0, "left": 0.0, "phase": "silent", "why": "another host has it"}
 FINDING_DATA = [
     ("haproxy_nearly_full", "warning", "cp2", connections(80), None, None),
     ("haproxy_source_refused", "warning", "cp2", connections(50, refused=3), None, None),
@@ -223,6 +224,9 @@ FINDING_DATA = [
      None),
     ("drained", "warning", "cp2", put("cp2", "drain", {"drained": True}), None, None),
     ("left_moving", "warning", "cp2", put("cp2", "drain", {"moving": True}), None, None),
+    ("stopped_for_change", "warning", "cp2", put("cp2", "lease", dict(LEASE, left=60.0)), None, None),
+    ("stopped_for_change", "warning", "cp2", put("cp2", "lease", LEASE), None, None),
+    ("started_by_itself", "warning", "cp2", put("cp2", "lease", dict(LEASE, phase="speaking")), None, None),
     ("no_holder", "error", None, put("cp1", "holds", []), None, None),
     ("two_holders", "error", None, put("cp2", "holds", [VIP4]), None, None),
     ("wrong_holder", "error", "cp1", every(put("cp1", "holds", []), put("cp2", "holds", [VIP4])), None, None),
