@@ -159,7 +159,7 @@ def _concerned(plan: dict[str, t.Any], waves: list[list[str]], seen: t.Container
 def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
           task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
     rollout = plain(args["rollout"])
-    failures, unsure, speaking = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))
+    failures, unsure = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))
     for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
         if item.get("holder") or item.get("mistaken"):
             failures[str(item["item"])] = str(item.get("msg"))
@@ -167,8 +167,7 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
     def noted(name: str) -> frozenset[str]:
         return frozenset(host for host, found in variables.items() if str(found.get(args[name])) == rollout["began"])
 
-    progress = _waves.Progress(noted("turned"), noted("silent") - speaking,
-                               frozenset(rollout["idle"]) - speaking, frozenset(unsure),
+    progress = _waves.Progress(noted("turned"), noted("silent"), frozenset(rollout["idle"]), frozenset(unsure),
                                frozenset(rollout["divided"]))
     result = _waves.step(plan, rollout["waves"], args["number"], failures, progress)
     if args["number"] == 0:
@@ -185,22 +184,19 @@ def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
-              active: set[str]) -> tuple[dict[str, str], list[str], frozenset[str]]:
-    """Hosts that stop their endpoints, and why; those of them of which nobody knows what they run now; and those that
-    may speak though this run has stopped them."""
+              active: set[str]) -> tuple[dict[str, str], list[str]]:
+    """Hosts that stop their endpoints, and why; and those of them of which nobody knows what they run now."""
     failures = dict(rollout["lost"])
     unsure: list[str] = []
-    speaking: set[str] = set()
     for host in rollout["members"]:
         outcome = variables.get(host, {}).get(args["outcomes"])
         if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
             failures[host] = str(outcome.get("text"))
             unsure += [host] if str(outcome.get("well", True)) == "False" else []
-            speaking |= {host} if str(outcome.get("speaks", False)) == "True" else set()
         elif host not in active:
             failures[host] = "it was lost on the way"
             unsure.append(host)
-    return failures, unsure, frozenset(speaking)
+    return failures, unsure
 
 
 def _variables(task_vars: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:

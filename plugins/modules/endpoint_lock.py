@@ -165,8 +165,8 @@ def change(params: Dict[str, Any]) -> Dict[str, Any]:
             return {}
         answer = _run_lock.Answer()
         if owner.get("held"):
-            # Taken earlier by this run: it has to be there still.
-            answer = _run_lock.own(lock, owner, clock, params["ttl"])
+            # Taken earlier by this run: it has to be there still. The time for changes begins anew.
+            answer = _run_lock.own(dict(lock, within=None) if lock else lock, owner, clock, params["ttl"])
         if not answer.lost:
             answer = _run_lock.take(lock, _run_lock_io.read_last(guard), owner, clock, params["ttl"], params["since"],
                                     params["within"], params["force"])
