@@ -13,7 +13,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._piped import Piped
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import token
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import owned, token
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 
@@ -51,8 +51,8 @@ class ActionModule(Piped):
                        "keep_stale": args["keep_stale"], "files": files, "owner": token(task_vars)}
         if marks:
             module_args["sealed"] = _secrets.seal(marks, os.urandom(18))
-        result: dict[str, t.Any] = self.execute(
-            "kubeha.apiserver.endpoint_files", module_args, task_vars, piped=bool(marks))
+        result = owned(lambda given: self.execute(
+            "kubeha.apiserver.endpoint_files", given, task_vars, piped=bool(marks)), module_args)
         result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)
         # Whole files make no readable report; the diff shows them where it's wanted.
         for name in ("files", "sealed"):

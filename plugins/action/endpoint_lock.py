@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
                 args["machine"] = _identities(task_vars, [host]).get(host)
         result: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
         holder = result.get("holder") or {}
-        if holder and holder.get("controller") == owner["controller"] and not _run.runs(holder):
+        if holder and _run.is_void(holder, owner):
             result = self._execute_module(module_args=dict(args, force=True), task_vars=task_vars)
             holder = result.get("holder") or {}
         if result.get("failed"):

@@ -47,6 +47,9 @@ def unit(manifest: str, python: str) -> str:
         "ExecStart=%s -I -B %s" % (python, PROGRAM),
         "Restart=on-failure",
         "RestartSec=10s",
+        # After a restart of the host nobody else may have made it yet.
+        "RuntimeDirectory=" + os.path.basename(_hostview.RUN),
+        "RuntimeDirectoryPreserve=yes",
         *sandbox,
         "",
         "[Install]",

@@ -137,24 +137,24 @@ def store_last(guard: int, note: _run_lock.Note) -> None:
 OWNER = {"owner": {"type": "dict"}}
 
 
-def lost(owner: Optional[Mapping[str, Any]], life: float = _run_lock.LIFE) -> str:
-    """Why this run mustn't change the host any more; nothing where it may, and then the lock is renewed."""
+def own(owner: Optional[Mapping[str, Any]], life: float = _run_lock.LIFE) -> _run_lock.Answer:
+    """Whether this run may change the host, else `lost` says why not. Where it may its lock is renewed."""
     owner = owner or {}
     # Where nobody has ever taken the lock there's nothing to renew.
     if not owner.get("held") and _owned_files_io.status(LOCK) is None:
-        return ""
+        return _run_lock.Answer()
     with guarded():
         before = read_lock()
         answer = _run_lock.own(before, owner, clock(), life)
         if not answer.lost and answer.lock is not None and answer.lock != before:
             store(answer.lock)
-        return answer.lost
+        return answer
 
 
 def ensure(module: Any, life: float = _run_lock.LIFE) -> None:
     """What every module does before it changes anything. Ends the module where the host isn't this run's any more."""
     if module.check_mode:
         return
-    why = lost(module.params.get("owner"), life)
-    if why:
-        module.fail_json(msg="Nothing was changed here, because %s." % why, lost=True)
+    answer = own(module.params.get("owner"), life)
+    if answer.lost:
+        module.fail_json(msg="Nothing was changed here, because %s." % answer.lost, lost=True, holder=answer.holder)

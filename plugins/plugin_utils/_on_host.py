@@ -11,21 +11,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import token
-
-
-class OnHost(ActionBase):
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = arguments_of_host(self._task, task_vars)
-        args["owner"] = token(task_vars)
-        result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        return result
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import owned, token
 
 
 class InRun(ActionBase):
@@ -38,6 +24,20 @@ class InRun(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = dict(self._task.args, owner=token(task_vars))
-        result.update(self._execute_module(module_args=args, task_vars=task_vars))
+
+        def execute(args: dict[str, t.Any]) -> dict[str, t.Any]:
+            said: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
+            return said
+
+        result.update(owned(execute, dict(self._arguments(task_vars), owner=token(task_vars))))
         return result
+
+    def _arguments(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        return dict(self._task.args)
+
+
+class OnHost(InRun):
+    """And their host's part of the plan."""
+
+    def _arguments(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        return arguments_of_host(self._task, task_vars)

@@ -25,6 +25,19 @@ def token(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return dict(owner_of(os.getppid()), held=isinstance(lock, Mapping) and bool(lock.get("held")))
 
 
+def owned(execute: t.Callable[[dict[str, t.Any]], dict[str, t.Any]], args: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a module returns; asked once more where a run of this controller keeps it out that has ended."""
+    result = execute(args)
+    holder = result.get("holder") if result.get("lost") else None
+    if isinstance(holder, Mapping) and holder and is_void(holder, args["owner"]):
+        result = execute(dict(args, owner=dict(args["owner"], void=dict(holder))))
+    return result
+
+
+def is_void(holder: Mapping[str, t.Any], owner: Mapping[str, t.Any]) -> bool:
+    return holder.get("controller") == owner["controller"] and not runs(holder)
+
+
 def owner_of(process: int) -> dict[str, t.Any]:
     return {
         "controller": _controller(),
@@ -34,7 +47,7 @@ def owner_of(process: int) -> dict[str, t.Any]:
     }
 
 
-def runs(holder: dict[str, t.Any]) -> bool:
+def runs(holder: Mapping[str, t.Any]) -> bool:
     """By its start too: numbers of processes are used again."""
     started = _started(int(holder.get("process") or 0))
     return started != "" and started == holder.get("started")

@@ -46,6 +46,14 @@ def test_a_run_that_never_took_the_host_is_only_kept_out_by_others():
     assert _run_lock.own(taken(), TWO, at(601.0)).lost == ""
 
 
+def test_a_run_that_its_own_controller_knows_to_have_ended_keeps_nobody_out():
+    dead = taken()
+    assert _run_lock.own(dead, dict(TWO, void=dead), at(1.0)).lost == ""
+    assert _run_lock.own(dead, dict(TWO, void=dict(dead, started="8")), at(1.0)).lost != ""
+    assert _run_lock.own(dead, dict(TWO, void={}), at(1.0)).lost != ""
+    assert "lock is gone" in _run_lock.own(dead, dict(TWO, held=True, void=dead), at(1.0)).lost
+
+
 def test_a_lock_that_nobody_else_wanted_is_still_ones_own():
     assert _run_lock.own(taken(), HELD, at(5000.0)).lost == ""
 
