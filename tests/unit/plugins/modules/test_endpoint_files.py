@@ -76,6 +76,9 @@ class Host:
         monkeypatch.setattr(endpoint_files._copies_io, "FOLDER", self.path("/var/lib/kubeha/adopted"))
         monkeypatch.setattr(endpoint_files._hostview, "RUN", self.path("/run/kubeha"))
         monkeypatch.setattr(endpoint_files._hostview, "DRAIN", self.path("/var/lib/kubeha/drain"))
+        # Never this machine's own.
+        monkeypatch.setattr(endpoint_files, "OURS_ALONE", tuple(
+            self.path(path) for path in ("/var/lib/kubeha/drain", "/run/kubeha", "/var/lib/haproxy/kubeha.sock")))
         for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
             monkeypatch.setattr(endpoint_files.owned, name, value)
         monkeypatch.setattr(endpoint_files._podstate, "RUNNING", {
