@@ -85,8 +85,8 @@ def find_in_static_pods(program: str) -> Set[int]:
 
 def service_pids(unit: str) -> Set[int]:
     """All processes of a service."""
-    group = _unit(unit).group
-    return {pid for pid in pids() if _processes.is_in(_processes.service_path(cgroup_of(pid)), group)}
+    group, init = _unit(unit).group, cgroup_of(1)
+    return {pid for pid in pids() if _processes.belongs(cgroup_of(pid), group, init)}
 
 
 def our_pids(role: str) -> Set[int]:
@@ -100,7 +100,7 @@ def pids() -> List[int]:
 
 def _main_process(name: str) -> Optional[_processes.Process]:
     unit = _unit(name)
-    if not unit.main_pid or not _processes.is_in(_processes.service_path(cgroup_of(unit.main_pid)), unit.group):
+    if not unit.main_pid or not _processes.belongs(cgroup_of(unit.main_pid), unit.group, cgroup_of(1)):
         return None
     try:
         known = not unit.user or unit.user.isdigit()

@@ -107,6 +107,15 @@ def is_in(path: str, group: str) -> bool:
     return bool(group) and (path == group or path.startswith(group + "/"))
 
 
+def belongs(text: str, group: str, init: str) -> bool:
+    """Whether a process, of /proc/PID/cgroup, is in the group that systemd names for a unit.
+
+    In a container each of them may see the way to process 1 or not.
+    """
+    mine, units = _below(service_path(text), init), _below(group, init)
+    return bool(units) and mine[: len(units)] == units
+
+
 def unit_of(text: str, init: str) -> Optional[str]:
     """The unit of systemd's that a process belongs to, of /proc/PID/cgroup and of that of process 1.
 

@@ -70,6 +70,16 @@ def test_the_unit_is_the_outermost_one(kind, path, unit, users):
         assert processes.is_users(text, init) is users
 
 
+@pytest.mark.parametrize("top", ["", "/machine.slice/libpod-1.scope", "/../.."])
+def test_a_unit_s_group_in_a_container_that_runs_systemd(top):
+    """Where /proc shows the way to process 1, systemd may name groups with it or without."""
+    init, text = cgroup(V1, top + "/init.scope"), cgroup(V1, top + "/system.slice/a.service/below")
+    for group in ("/system.slice/a.service", top + "/system.slice/a.service"):
+        assert processes.belongs(text, group, init)
+        assert not processes.belongs(text, group + ".evil", init)
+    assert not processes.belongs(text, "", init)
+
+
 def test_what_systemd_says_of_a_unit():
     text = "MainPID=512\nControlGroup=/system.slice/haproxy.service\nUser=\n"
     assert processes.parse_unit(text) == (512, "/system.slice/haproxy.service", "")
