@@ -194,8 +194,7 @@ def _unknown(found: Collected) -> list[str]:
 def _unversioned(found: Collected) -> list[str]:
     """Balancers whose versions nobody has told: not they, not the user, and no plan that was made with them."""
     daemons = [name for name in ("keepalived_version", "haproxy_version") if not found.intent.get(name)]
-    stored = {member.get("host") for plan in found.deployed.values() for endpoint in _mappings(plan, "endpoints")
-              for instance in _mappings(endpoint, "instances") for member in _mappings(instance, "members")}
+    stored = _stored_members(found)
     return [name for name in found.lb_hosts
             if name in found.hosts and name not in stored and not found.hosts[name].get("networks")
             and any(not found.hosts[name].get(daemon) for daemon in daemons)]
@@ -203,12 +202,10 @@ def _unversioned(found: Collected) -> list[str]:
 
 def _left(found: Collected) -> list[str]:
     """Balancers of stored plans that aren't any more: they may not know it."""
-    stored = [str(member.get("host")) for plan in found.deployed.values() for endpoint in _mappings(plan, "endpoints")
-              for instance in _mappings(endpoint, "instances") for member in _mappings(instance, "members")]
-    return [host for host in dict.fromkeys(stored) if host not in found.lb_hosts]
+    return [host for host in _stored_members(found) if host not in found.lb_hosts]
 
 
-def _mappings(value: t.Any, key: str) -> list[t.Any]:
-    """A list of mappings out of a file that anybody may have written to."""
-    items = value.get(key) if isinstance(value, dict) else None
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+def _stored_members(found: Collected) -> list[str]:
+    return list(dict.fromkeys(
+        member["host"] for deployed in found.deployed.values() for endpoint in deployed.endpoints
+        for instance in endpoint["instances"] for member in instance["members"]))

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _verdict, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _observation,
+    _preflight,
+    _verdict,
+    _wire_verdict,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 
@@ -44,7 +50,8 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
             return result
         given = args["observations"]
-        observations = plain(given) if given is not None else read_observations(task_vars or {})
+        said = given if given is not None else read_observations(task_vars or {})
+        observations = {str(host): _observation.observation(plain(info)) for host, info in said.items()}
         findings = _preflight.preflight_findings(
             plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_verdict.CODES}
         )
@@ -72,7 +79,7 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
         variables = task_vars["hostvars"].raw_get(host)
         looked = variables.get(LOOKED_AT)
         if isinstance(looked, Mapping) and "listeners" in looked and not looked.get("failed"):
-            found[host] = dict(plain(variables.get(OBSERVED) or {}), preflight=plain(looked))
+            found[host] = dict(variables.get(OBSERVED) or {}, preflight=looked)
     return found
 
 
@@ -80,19 +87,13 @@ def wire_findings(plan: Mapping[str, t.Any], observations: Mapping[str, t.Any]) 
     asked = {
         host: info["preflight"]["wire"]
         for host, info in observations.items()
-        if (info["preflight"].get("wire") or {}).get("asked")
+        if ((info.get("preflight") or {}).get("wire") or {}).get("asked")
     }
     if not asked:
         return []
-    deployed = {host: _everything(info["deployed"]) for host, info in observations.items()
-                if (info.get("deployed") or {}).get("plan")}
+    deployed = {host: {"endpoints": deployed_of(info).endpoints} for host, info in observations.items()
+                if deployed_of(info).endpoints}
     return _wire_verdict.wire_findings(plan, asked, deployed)
-
-
-def _everything(deployed: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What any daemon of a host has: after a run that was refused or killed between them they differ."""
-    return {"endpoints": [endpoint for plan in (deployed["plan"], deployed.get("speaks") or {})
-                          for endpoint in plan.get("endpoints") or ()]}
 
 
 def worse_than_info(findings: list[dict[str, t.Any]]) -> bool:

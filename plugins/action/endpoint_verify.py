@@ -14,6 +14,8 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils._observation import observation
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, machines_twice, plain
@@ -101,7 +103,8 @@ class ActionModule(ActionBase):
 
     def _observed(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Observed:
         if args["observations"] is not None:
-            return Observed(plain(args["observations"]), {}, {})
+            said = plain(args["observations"])
+            return Observed({str(host): observation(info) for host, info in said.items()}, {}, {})
         plan = args["plan"]
         hosts = members_of_all(plan) if _is_plan(plan) else task_vars["ansible_play_hosts_all"]
         return read_observations(task_vars, [str(host) for host in hosts], args["variable"], args["others"])
@@ -117,7 +120,7 @@ def with_drift(plan: dict[str, t.Any], observations: dict[str, t.Any]) -> dict[s
     judged = {}
     for host, info in observations.items():
         mine = plan_of_host(plan, host)
-        there = plan_of_host((info.get("deployed") or {}).get("plan") or {"endpoints": []}, host)
+        there = plan_of_host(deployed_of(info).plan or {"endpoints": []}, host)
         # One that has stored another plan has other files, which is a finding already.
         files = render_host(mine, host, str(roles)) if there["endpoints"] == mine["endpoints"] else []
         judged[host] = dict(info, drifted=[entry["path"] for entry in files if _has_drifted(entry, info)])
@@ -140,6 +143,6 @@ def _unproven(findings: list[dict[str, t.Any]]) -> list[str]:
 def _nothing_stored(observed: Observed) -> str:
     lines = ["No member has a stored plan: nothing is deployed, or none of them could be asked."]
     lines += ["%s: %s" % item for item in sorted(observed.unreachable.items())]
-    lines += ["%s: %s" % (host, info["deployed"]["error"]) for host, info in sorted(observed.fresh.items())
-              if (info.get("deployed") or {}).get("error")]
+    lines += ["%s: %s" % (host, deployed_of(info).error) for host, info in sorted(observed.fresh.items())
+              if deployed_of(info).error]
     return "\n".join(lines)

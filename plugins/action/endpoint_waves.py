@@ -11,7 +11,9 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _verdict, _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _observation, _verdict, _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, deployed_of
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all, read_observations
@@ -97,7 +99,7 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
         if not isinstance(look, Mapping) or look.get("skipped") or look.get("unreachable"):
             continue
         if look.get("failed"):
-            lost[host] = str(look.get("msg")).strip().split("\n", 1)[0]
+            lost[host] = printable(str(look.get("msg")).strip().split("\n", 1)[0])
             continue
         force = str(look.get("force"))
         if args["work"]:
@@ -134,7 +136,8 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
     }
 
 
-def _refused(plan: dict[str, t.Any], deployed: dict[str, t.Any], seen: dict[str, _waves.Seen]) -> dict[str, str]:
+def _refused(plan: dict[str, t.Any], deployed: dict[str, Spoken],
+             seen: dict[str, _waves.Seen]) -> dict[str, str]:
     """Hosts of endpoints that aren't changed. The preflight says so, too, but of passwords only the hosts' files
     tell."""
     found: dict[str, str] = {}
@@ -162,7 +165,7 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
     failures, unsure = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))
     for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
         if item.get("holder") or item.get("mistaken"):
-            failures[str(item["item"])] = str(item.get("msg"))
+            failures[str(item["item"])] = printable(str(item.get("msg")))
 
     def noted(name: str) -> frozenset[str]:
         return frozenset(host for host, found in variables.items() if str(found.get(args[name])) == rollout["began"])
@@ -176,11 +179,10 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
     return result
 
 
-def _deployed(variables: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Plans that hosts' keepalived had before this run."""
-    observed = {host: found.get(_intent.OBSERVED) for host, found in variables.items()}
-    stored = {host: info.get("deployed") or {} for host, info in observed.items() if isinstance(info, Mapping)}
-    return {host: plain(item.get("speaks") or item.get("plan")) for host, item in stored.items()}
+def _deployed(variables: dict[str, t.Any]) -> dict[str, Spoken]:
+    """What hosts' keepalived had before this run."""
+    return {host: deployed_of(_observation.observation(plain(info))).spoken for host, found in variables.items()
+            for info in [found.get(_intent.OBSERVED)] if isinstance(info, Mapping)}
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
@@ -191,7 +193,7 @@ def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict
     for host in rollout["members"]:
         outcome = variables.get(host, {}).get(args["outcomes"])
         if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
-            failures[host] = str(outcome.get("text"))
+            failures[host] = printable(str(outcome.get("text")))
             unsure += [host] if str(outcome.get("well", True)) == "False" else []
         elif host not in active:
             failures[host] = "it was lost on the way"

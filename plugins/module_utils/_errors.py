@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN, without_user_info
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 
 _SECRET_NAME = re.compile(r"pass|secret|auth|token|user|login|credential", re.IGNORECASE)
 # YAML with a line break at the wrong place is a text, and so is JSON in quotes.
@@ -240,6 +241,20 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "port_taken_by_kubernetes": (
         "{host} runs an API server, and Kubernetes' {service} uses this port there",
         "choose another port, such as {free}"),
+    "hosts_disagree": (
+        "the hosts of {endpoint} have stored different values of its {what}, and none that at least half of them have"
+        " and more than any other: {said}",
+        "set {variable} to the one that counts, by what clients use and what `ip address` shows on the holder"),
+    "bad_stored_plan": (
+        "the plan stored there can't be read ({reason}), and too few others tell what {endpoint} has, so its"
+        " port and virtual router ID could change unnoticed, and two hosts hold the VIP",
+        "put the file of a member back that is whole; or set {ports} and {vrid} to what keepalived.conf and haproxy.cfg"
+        " there have, and endpoint_accept_findings: [bad_stored_plan]"),
+    "newer_stored_plan": (
+        "the plan stored there was written by a later version of this collection ({reason}), so nobody here knows what"
+        " {endpoint} runs there",
+        "use that version or a later one; or set {ports} and {vrid} to what keepalived.conf and haproxy.cfg there have,"
+        " and endpoint_accept_findings: [newer_stored_plan]"),
     "port_would_change": (
         "the port isn't written and would change from {deployed}, which is deployed, to {default}, which is the default"
         " now; clients and certificates know the old one",
@@ -292,7 +307,12 @@ WARNINGS: dict[str, str] = {
         "{endpoint} looks for API servers where the inventory reaches their hosts: {hosts}. These addresses are in no"
         " subnet of the balancers, and the hosts haven't confirmed them; set endpoint_address where it's another one"),
     "balancer_alone": "{host} is the only balancer of {endpoint}, so nothing takes over when it fails",
-    "deployed_unreadable": "the plan stored on {host} can't be read and is ignored: {reason}",
+    "deployed_unreadable": (
+        "the plan stored on {host} can't be read and is ignored: {reason}. What it runs isn't known, so backups are"
+        " stopped until the holder has changed"),
+    "host_differs": (
+        "{hosts} stored {value} as {what} of {endpoint}; {elected} counts, which more hosts have. See whether something"
+        " there is old or was changed by hand"),
     "facts_unreadable": "{host} reported networks that can't be read; they are ignored: {reason}",
     "former_kept": (
         "{endpoint} goes on serving {what}, which {are} not written any more, so that kubeconfigs can be changed in"
@@ -425,16 +445,6 @@ def show(value: t.Any, depth: int = 2) -> t.Any:
     if isinstance(value, Mapping):
         return _show_mapping(value, depth) if depth else "a mapping"
     return "something of type {0}".format(printable(type(value).__name__, 60))
-
-
-def printable(text: str, limit: int) -> str:
-    """Text on one line: control characters and what no terminal can show are escaped."""
-    text = str.__str__(text)
-    if len(text) > limit:
-        text = text[:limit] + "..."
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def listed(items: t.Iterable[t.Any], limit: int = 5, empty: str = "none") -> str:

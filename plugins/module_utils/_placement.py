@@ -30,7 +30,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings, listed
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Host, Network, Said, Sayings, Spec
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Record, Stored, elect, vote
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import family_name
 
 K = t.TypeVar("K")
@@ -102,7 +102,7 @@ class Surroundings(t.NamedTuple):
         host = self.hosts[name]
         return [network for network in host.networks if network.address.family == family
                 and network.address not in self.vips
-                and (network.address not in self.stored.vips or network.address == host.inventory_address)]
+                and (network.address == host.inventory_address or not self.stored.is_vip(network.address, name))]
 
     def check_written(self, name: str, said: Said, interface: str | None) -> Network | None:
         """Judge an address that is written. Returns where the host has it, as far as that's known.
@@ -154,7 +154,7 @@ class _Draft:
         self.spec = spec
         self.family = family
         self.vip = spec.vips(family)[0]
-        self.stored = _merged(record.members for record in around.stored.records(spec))
+        self.stored = _voted(around, spec, lambda record: record.members)
         self.at_vip = At(around.findings, spec.variable("vip"))
         self.known: dict[str, tuple[Located, str | None]] = {}   # address and interface
         self.unseen: list[str] = []
@@ -407,7 +407,7 @@ class _Backends:
     def __init__(self, around: Surroundings, spec: Spec, instances: list[Instance]) -> None:
         self.around = around
         self.spec = spec
-        self.stored = _merged(record.backends for record in around.stored.records(spec))
+        self.stored = _voted(around, spec, lambda record: record.backends)
         first = spec.vip[0].address.family
         self.families = sorted(FAMILIES, key=lambda family: family != first)
         self.subnets = {instance.family: instance.subnet for instance in instances}
@@ -476,12 +476,24 @@ class _Backends:
                      if vip.prefix is not None and vip.prefix < BITS[family]), None)
 
 
-def _merged(mappings: Iterable[dict[K, V]]) -> dict[K, V]:
-    """One mapping of all; the first one that has a key wins."""
-    merged: dict[K, V] = {}
-    for mapping in reversed(list(mappings)):
-        merged.update(mapping)
-    return merged
+def _voted(around: Surroundings, spec: Spec, part: t.Callable[[Record], dict[K, V]]) -> dict[K, V]:
+    """Where hosts are, as most of those that have stored it say; where they can't agree nobody knows it.
+
+    Whoever says otherwise is named where nothing else tells, as of a host that reported nothing.
+    """
+    said: dict[K, list[tuple[str, V]]] = {}
+    for record in around.stored.records(spec):
+        for key, value in part(record).items():
+            said.setdefault(key, []).append((record.host, value))
+    found: dict[K, V] = {}
+    for key, values in said.items():
+        name = key[0] if isinstance(key, tuple) else key
+        votes = vote(values)
+        silent = name in around.hosts and not around.hosts[name].networks
+        chosen = elect(around.findings, spec, "place of {0}".format(name), votes) if silent else votes.elected
+        if chosen is not None:
+            found[key] = chosen
+    return found
 
 
 def _duplicates(findings: Findings, addresses: Iterable[tuple[str, Address]]) -> bool:

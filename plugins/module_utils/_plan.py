@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import shlex
 import typing as t
 from collections import Counter
 from collections.abc import Mapping
@@ -31,12 +32,14 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._groups import Groups
+from ansible_collections.kubeha.apiserver.plugins.module_utils._hostview import PLAN_FILE
 from ansible_collections.kubeha.apiserver.plugins.module_utils._placement import (
     Instance,
     Surroundings,
     find_backends,
     place,
 )
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import SCHEMA
 from ansible_collections.kubeha.apiserver.plugins.module_utils._ports import Ports, plan_ports
 from ansible_collections.kubeha.apiserver.plugins.module_utils._priorities import Ranks, rank
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
@@ -52,9 +55,11 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import (
 from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import (
     Stored,
     deployed_versions,
+    elect,
     read_stored,
     served,
     stays,
+    vote,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._timing import Timing, fit
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_host_name
@@ -73,7 +78,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import 
 
 __all__ = ["INTENT_KEYS", "SCHEMA", "PlanError", "compute_plan"]
 
-SCHEMA = 1
 _OWN_FOLDERS = ("/etc/kubeha", "/run/kubeha", "/var/lib/kubeha")
 _UNPRIVILEGED = 1024
 # Connections of an endpoint: enough for 500 nodes behind one address, of a node's kubelet, proxy, network and what else
@@ -112,6 +116,7 @@ def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t
 
     _check_names(findings, specs)
     _check_members(findings, specs)
+    _check_unreadable(findings, specs, stored)
     _check_left(findings, specs, stored)
     _check_auth(findings, specs)
     _check_shared_hosts(findings, specs)
@@ -190,6 +195,29 @@ def _check_members(findings: Findings, specs: list[Spec]) -> None:
             findings.warn("balancer_alone", endpoint=spec.name, host=spec.lb_hosts[0])
 
 
+def _check_unreadable(findings: Findings, specs: list[Spec], stored: Stored) -> None:
+    """Nobody is changed by those who can't tell what it runs. A minority that can't be read is told by the others, and
+    is silent until they have changed; of what is newer nobody knows what it means."""
+    told: set[str] = set()
+    for spec in specs:
+        mine = [host for host in stored.unreadable if host in spec.lb_hosts]
+        readable = {record.host for record in stored.records(spec)} - set(mine)
+        for host in mine:
+            found = stored.unreadable[host]
+            code = "newer_stored_plan" if found.newer else "bad_stored_plan"
+            known = not found.newer and 2 * len(readable) >= len(readable) + len(mine)
+            if not known and code not in spec.accept_findings:
+                At(findings, host + ": " + PLAN_FILE).problem(
+                    code, None, endpoint=spec.name, reason=found.error, ports=spec.variable("port"),
+                    vrid=spec.variable("virtual_router_id"))
+            elif host not in told:
+                findings.warn("deployed_unreadable", host=host, reason=found.error)
+            told.add(host)
+    for host, found in stored.unreadable.items():
+        if host not in told:
+            findings.warn("deployed_unreadable", host=host, reason=found.error)
+
+
 def _check_left(findings: Findings, specs: list[Spec], stored: Stored) -> None:
     """Nobody who has an endpoint is left out of it: it would go on by itself. Who can't be asked may have it still."""
     for spec in specs:
@@ -197,7 +225,11 @@ def _check_left(findings: Findings, specs: list[Spec], stored: Stored) -> None:
         asked = {record.host for record in records}
         gone = {host for record in records for host, dummy in record.members} - asked - set(spec.lb_hosts)
         if gone and "lb_hosts" not in spec.refused:
-            findings.warn("member_gone", endpoint=spec.name, hosts=listed(sorted(gone)), names=",".join(sorted(gone)))
+            # A stored plan has named them, and what is advised is run by root.
+            names = [host for host in sorted(gone) if safe_host_name(host)]
+            findings.warn("member_gone", endpoint=spec.name,
+                          hosts=listed(printable(host, 60) for host in sorted(gone)),
+                          names=shlex.quote(",".join(names)) if names else "NAME")
         for record in records:
             hosts = {host for host, dummy in record.members}
             if record.host in hosts and record.host not in spec.lb_hosts and "lb_hosts" not in spec.refused:
@@ -346,7 +378,7 @@ def _owners(vips: t.Container[Address], known: dict[str, Host], stored: Stored) 
     found: dict[Address, str] = {}
     for name, host in known.items():
         for network in host.networks:
-            if network.address in vips and network.address not in stored.vips and not any(
+            if network.address in vips and not stored.is_vip(network.address, name) and not any(
                     other.subnet.holds(network.address) and other.address not in vips for other in host.networks):
                 found.setdefault(network.address, name)
     return found
@@ -387,14 +419,22 @@ def _claim(findings: Findings, stored: Stored, instance: Instance) -> vrid.Claim
     for other in spec.virtual_router_id:
         if len(spec.virtual_router_id) == 1 and other not in spec.families:
             At(findings, variable).problem("vrid_family_missing", spec.virtual_router_id, family=other)
-    deployed = (record.vrids[family] for record in stored.records(spec) if family in record.vrids)
+    said = vote((record.host, record.vrids[family]) for record in stored.records(spec) if family in record.vrids)
+    written = spec.virtual_router_id.get(family)
+    deployed = elect(findings, spec, "virtual router ID", said)
+    if deployed is None and said.said:
+        # What is written is changed to in an order that's safe whatever each of them has.
+        deployed = next((vrid for vrid in said.said if vrid != written), None)
+        if written is None:
+            At(findings, variable).problem("hosts_disagree", None, what="virtual router ID", said=said,
+                                           variable=variable, endpoint=spec.name)
     return vrid.Claim(
         name=instance.name,
         vip=spec.vips(family)[0].address,
         subnet=instance.subnet,
         links=[(member.host, member.interface) for member in instance.members],
-        written=spec.virtual_router_id.get(family),
-        deployed=next(deployed, None),
+        written=written,
+        deployed=deployed,
         where=variable,
         pin="{0}" if len(spec.families) == 1 else "{{{{{0}: {{0}}}}}}".format(family))
 

@@ -11,7 +11,13 @@ import typing as t
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, Findings
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import Stored, served, stays
+from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import (
+    Stored,
+    elect,
+    served,
+    stays,
+    vote,
+)
 
 DEDICATED_PORT = 6443
 STACKED_PORT = 8443
@@ -75,8 +81,13 @@ def _apiserver_ports(specs: list[Spec]) -> dict[str, dict[int, str]]:
 def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
     default = STACKED_PORT if stacked else DEDICATED_PORT
     planned = default if spec.port is None else spec.port
-    deployed = next((record.ports[0] for record in stored.records(spec)), planned)
     variable = spec.variable("port")
+    said = vote((record.host, record.ports[0]) for record in stored.records(spec))
+    deployed = elect(findings, spec, "port", said) or next((port for port in said.said if port != planned), planned)
+    if spec.port is None and said.said and said.elected is None and "port" not in spec.refused:
+        At(findings, variable).problem("hosts_disagree", None, what="port", said=said, variable=variable,
+                                       endpoint=spec.name)
+        return planned
     if planned == deployed or "port" in spec.refused:
         return planned
     if spec.port is None:

@@ -22,6 +22,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostview,
     _waves,
 )
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
@@ -291,7 +292,7 @@ def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str
     something new to it (a VIP, a VRID, a transport, a member, an interface) or where nobody holds.
     """
     info = observations.get(host) or {}
-    stored = {item.get("name"): item for item in ((info.get("deployed") or {}).get("plan") or {}).get("endpoints", ())}
+    stored = {item["name"]: item for item in (deployed_of(info).plan or {"endpoints": ()})["endpoints"]}
     held = {address for seen in observations.values() for address in seen.get("holds") or ()}
     for endpoint in plan["endpoints"]:
         theirs = stored.get(endpoint["name"])
@@ -403,13 +404,7 @@ class _Place(NamedTuple):
     @property
     def stored(self) -> List[Plan]:
         """The endpoints that are deployed on this host."""
-        return list(((self.info.get("deployed") or {}).get("plan") or {}).get("endpoints") or ())
-
-    @property
-    def speaks(self) -> Any:
-        """The plan that this host's keepalived has."""
-        deployed = self.info.get("deployed") or {}
-        return deployed.get("speaks") or deployed.get("plan")
+        return list((deployed_of(self.info).plan or {"endpoints": ()})["endpoints"])
 
     @property
     def deployed(self) -> bool:
@@ -463,7 +458,7 @@ class _Judge:
         return finding
 
     def _agreements(self) -> Iterator[Dict[str, Any]]:
-        deployed = {place.host: place.speaks for place in self.places}
+        deployed = {place.host: deployed_of(place.info).spoken for place in self.places}
         moved = [place.host for place in self.places for item in place.stored
                  if item.get("name") == place.name and item.get("mode") != place.endpoint["mode"]]
         for code, name, why in _waves.refusals(self.plan, deployed, dict.fromkeys(deployed, False), moved):

@@ -5,26 +5,26 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Plans that hosts have stored: what is deployed, as far as reachable members can tell.
 
-A stored plan comes from a file on a host, so nothing in it is trusted: a plan that doesn't look like one is ignored
-with a warning, and every value that gets into a new plan passes the same checks as a user's.
+`_planfile` has read them. Each host has one voice: what only a minority says doesn't decide for all, and who differs is
+named. Every value that gets into a new plan passes the same checks as a user's.
 """
 
 from __future__ import annotations
 
-import copy
 import typing as t
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import (
     BITS,
-    FAMILIES,
     Address,
     Located,
     unusable_kind,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, listed, printable
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Deployed, join
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version
@@ -37,6 +37,9 @@ class StoredMember(t.NamedTuple):
 
     interface: str
     located: Located
+
+    def __str__(self) -> str:
+        return "{0} on {1}".format(self.located, self.interface)
 
 
 @dataclass
@@ -55,17 +58,23 @@ class Record:
 
 
 class Stored:
-    """All records, to be found by endpoint."""
+    """All records, to be found by endpoint. `unreadable` are hosts whose stored plan can't be read."""
 
-    def __init__(self, records: Iterable[Record]) -> None:
-        self.vips: set[Address] = set()
+    def __init__(self, records: Iterable[Record], unreadable: Mapping[str, Deployed] = MappingProxyType({})) -> None:
+        self.unreadable = unreadable
         self._by_name: dict[str, list[Record]] = {}
         self._by_vip: dict[Address, list[Record]] = {}
+        self._vips_of: dict[str, set[Address]] = {}
         for record in records:
             self._by_name.setdefault(record.name, []).append(record)
+            self._vips_of.setdefault(record.host, set()).update(record.vips)
             for vip in record.vips:
                 self._by_vip.setdefault(vip, []).append(record)
-            self.vips.update(record.vips)
+        self._vips = {vip for found in self._by_name.values() for vip in served(found).vips}
+
+    def is_vip(self, address: Address, host: str) -> bool:
+        """Whether an address is a VIP for what `host` itself has stored, or at least half of those who have one."""
+        return address in self._vips or address in self._vips_of.get(host, ())
 
     def records(self, spec: Spec) -> list[Record]:
         """What hosts have stored of an endpoint: of its name or, if it was renamed, of its VIPs.
@@ -76,7 +85,8 @@ class Stored:
         vips = {vip.address for vip in spec.vip}
         found = [record for record in self._by_name.get(spec.name, ()) if _is_about(record, order, vips)]
         if not found:
-            found = [record for vip in spec.vip for record in self._by_vip.get(vip.address, ())]
+            about = [record for vip in spec.vip for record in self._by_vip.get(vip.address, ())]
+            found = list({(record.host, record.name): record for record in about}.values())
         return sorted(found, key=lambda record: order.get(record.host, len(order))) if len(found) > 1 else found
 
 
@@ -107,49 +117,81 @@ def _common(lists: list[list[V]]) -> list[V]:
     return [item for item, count in counts.items() if 2 * count >= len(lists)]
 
 
+class Vote(t.NamedTuple, t.Generic[V]):
+    """What hosts say, by value. `elected` is what at least half of them have and more than any other value, or None."""
+
+    elected: V | None
+    said: dict[V, list[str]]
+
+    def others(self) -> dict[V, list[str]]:
+        return {value: hosts for value, hosts in self.said.items() if value != self.elected}
+
+    def __str__(self) -> str:
+        return "; ".join("{0} on {1}".format(value, listed(hosts)) for value, hosts in self.said.items())
+
+
+def vote(said: Iterable[tuple[str, V]]) -> Vote[V]:
+    """Of (host, value): a host that's alone with what it says doesn't decide, unless it's alone to say anything."""
+    found: dict[V, list[str]] = {}
+    for host, value in said:
+        found.setdefault(value, []).append(host)
+    ranked = sorted(found, key=lambda value: -len(found[value]))
+    total = sum(map(len, found.values()))
+    most = len(found[ranked[0]]) if ranked else 0
+    tied = len(ranked) > 1 and len(found[ranked[1]]) == most
+    return Vote(ranked[0] if ranked and 2 * most >= total and not tied else None, found)
+
+
+def elect(findings: Findings, spec: Spec, what: str, said: Vote[V]) -> V | None:
+    """What counts of what hosts have stored; whoever says otherwise is named."""
+    if said.elected is not None:
+        for value, hosts in said.others().items():
+            findings.warn("host_differs", hosts=listed(hosts), what=what, endpoint=spec.name, value=value,
+                          elected=said.elected)
+    return said.elected
+
+
 def deployed_versions(records: list[Record]) -> dict[tuple[str, str], Version]:
-    """By host and daemon, the versions that an endpoint's balancers were planned for."""
-    return {(host, daemon): version for record in reversed(records) for host, dummy in record.members
-            for daemon, version in record.versions.items()}
+    """By host and daemon, the versions that an endpoint's balancers were planned for; the oldest where hosts differ."""
+    said: dict[tuple[str, str], list[tuple[str, Version]]] = {}
+    for record in records:
+        for host in dict.fromkeys(host for host, dummy in record.members):
+            for daemon, version in record.versions.items():
+                said.setdefault((host, daemon), []).append((record.host, version))
+    return {key: vote(found).elected or min(version for dummy, version in found) for key, found in said.items()}
 
 
 def read_stored(findings: Findings, deployed: t.Any) -> Stored:
-    """Read the plans that hosts have stored; unreadable ones are ignored with a warning."""
+    """Read the plans that hosts have stored: as `Deployed`, or as they are."""
     if deployed is None:
         return Stored([])
     if not isinstance(deployed, Mapping):
         findings.warn("deployed_unreadable", host="the hosts", reason="not a mapping of hosts")
         return Stored([])
     records: list[Record] = []
-    for host, plan in deployed.items():
-        if plan is None:
-            continue
+    unreadable: dict[str, Deployed] = {}
+    for name, said in deployed.items():
+        host = printable(str(name), 60)
+        found = said if isinstance(said, Deployed) else join(said, None)
         try:
-            records += [_record(str(host), endpoint) for endpoint in _list(_mapping(plan), "endpoints")]
-        except _Unreadable as error:
-            findings.warn("deployed_unreadable", host=printable(str(host), 60), reason=error)
-    return Stored(records)
+            mine = [_record(host, endpoint) for endpoint in _spoken(found)]
+        except ValueError as error:
+            found, mine = found._replace(error=str(error), unsure=True), []
+        records += mine
+        if found.error:
+            unreadable[host] = found
+    return Stored(records, unreadable)
 
 
-def spoken(plan: t.Any, speaks: t.Any) -> t.Any:
-    """A stored plan with the virtual routers that keepalived speaks: HAProxy's turn stores it before keepalived's, and
-    that may fail. `speaks` is the plan of keepalived's files, if it's another one.
-    """
-    try:
-        vrids = {key: instance["virtual_router_id"] for key, instance in _instances(speaks)}
-        plan = copy.deepcopy(plan)
-        for key, instance in _instances(plan):
-            instance["virtual_router_id"] = vrids.get(key, instance["virtual_router_id"])
-        return plan
-    except _Unreadable:
-        return plan
-
-
-def _instances(plan: t.Any) -> t.Iterator[tuple[tuple[str, str], t.Any]]:
-    for endpoint in map(_mapping, _list(_mapping(plan), "endpoints")):
-        for instance in map(_mapping, _list(endpoint, "instances")):
-            _integer(instance, "virtual_router_id", 1, 255)
-            yield (_text(endpoint, "name"), _text(instance, "family")), instance
+def _spoken(deployed: Deployed) -> list[dict[str, t.Any]]:
+    """The stored endpoints with the virtual routers that keepalived speaks: HAProxy's turn stores the plan before
+    keepalived's, and that may fail."""
+    vrids = {(endpoint["name"], instance["family"]): instance["virtual_router_id"]
+             for endpoint in (deployed.keepalived or {}).get("endpoints", ()) for instance in endpoint["instances"]}
+    return [dict(endpoint, instances=[
+        dict(instance, virtual_router_id=vrids.get(
+            (endpoint["name"], instance["family"]), instance["virtual_router_id"]))
+        for instance in endpoint["instances"]]) for endpoint in (deployed.plan or {}).get("endpoints", ())]
 
 
 def _is_about(record: Record, hosts: t.Container[str], vips: set[Address]) -> bool:
@@ -158,81 +200,34 @@ def _is_about(record: Record, hosts: t.Container[str], vips: set[Address]) -> bo
             or any(host in hosts for host, dummy in record.members))
 
 
-class _Unreadable(Exception):
-    pass
-
-
-def _record(host: str, endpoint: t.Any) -> Record:
-    endpoint = _mapping(endpoint)
-    vrids: dict[str, int] = {}
-    members: dict[tuple[str, str], StoredMember] = {}
-    for instance in _list(endpoint, "instances"):
-        instance = _mapping(instance)
-        family = instance.get("family")
-        if family not in FAMILIES:
-            raise _Unreadable("an instance has no known family")
-        vrids[family] = _integer(instance, "virtual_router_id", 1, 255)
-        for member in _list(instance, "members"):
-            members[_text(_mapping(member), "host"), family] = _member(member, family)
+def _record(host: str, endpoint: dict[str, t.Any]) -> Record:
+    """Of an endpoint that `_planfile` has read."""
     return Record(
         host=host,
-        name=_text(endpoint, "name"),
-        mode=_text({"mode": "service", **endpoint}, "mode"),
-        ports=[_integer(endpoint, "port", 1, 65535), *_former_ports(endpoint)],
-        vips=[_address(_mapping(vip)) for vip in _list(endpoint, "vips")],
-        vrids=vrids,
-        members=members,
-        backends={_text(_mapping(item), "name"): _address(item) for item in _list(endpoint, "backends")},
-        versions=_versions(endpoint.get("versions")))
+        name=endpoint["name"],
+        mode=endpoint["mode"],
+        ports=list(dict.fromkeys([endpoint["port"], *(endpoint.get("former") or {}).get("ports", ())])),
+        vips=[_address(vip) for vip in endpoint["vips"]],
+        vrids={instance["family"]: instance["virtual_router_id"] for instance in endpoint["instances"]},
+        members={(member["host"], instance["family"]): _member(member, instance["family"])
+                 for instance in endpoint["instances"] for member in instance["members"]},
+        backends={item["name"]: _address(item) for item in endpoint["backends"]},
+        versions=_versions(endpoint["versions"]))
 
 
-def _former_ports(endpoint: Mapping[t.Any, t.Any]) -> list[int]:
-    ports = _list(_mapping(endpoint.get("former") or {"ports": []}), "ports")
-    return [_integer({"ports": port}, "ports", 1, 65535) for port in ports]
-
-
-def _versions(value: t.Any) -> dict[str, Version]:
-    texts = _mapping(value or {})
-    found = {daemon: parse_version(_text(texts, daemon)) for daemon in FLOOR if daemon in texts}
+def _versions(texts: Mapping[str, str]) -> dict[str, Version]:
+    found = {daemon: parse_version(texts[daemon]) for daemon in FLOOR}
     return {daemon: version for daemon, version in found.items() if version and version >= FLOOR[daemon]}
 
 
-def _member(member: Mapping[t.Any, t.Any], family: str) -> StoredMember:
-    address, interface = _address(member), _text(member, "interface")
-    if address.family != family or not safe_interface(interface):
-        raise _Unreadable("a member's address or interface isn't usable")
-    return StoredMember(interface, Located(address, _integer(member, "prefix", 0, BITS[family])))
+def _member(member: Mapping[str, t.Any], family: str) -> StoredMember:
+    if not safe_interface(member["interface"]) or member["prefix"] > BITS[family]:
+        raise ValueError("a member's address or interface isn't usable")
+    return StoredMember(member["interface"], Located(_address(member), member["prefix"]))
 
 
-def _mapping(value: t.Any) -> Mapping[t.Any, t.Any]:
-    if not isinstance(value, Mapping):
-        raise _Unreadable("something in it isn't a mapping")
-    return value
-
-
-def _list(value: Mapping[t.Any, t.Any], key: str) -> list[t.Any]:
-    found = value.get(key)
-    if not isinstance(found, list):
-        raise _Unreadable("{0} isn't a list".format(key))
-    return found
-
-
-def _text(value: Mapping[t.Any, t.Any], key: str) -> str:
-    found = value.get(key)
-    if not isinstance(found, str):
-        raise _Unreadable("{0} isn't a text".format(key))
-    return str.__str__(found)
-
-
-def _integer(value: Mapping[t.Any, t.Any], key: str, low: int, high: int) -> int:
-    found = value.get(key)
-    if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
-        raise _Unreadable("{0} isn't a number from {1} to {2}".format(key, low, high))
-    return int(found)
-
-
-def _address(value: Mapping[t.Any, t.Any]) -> Address:
-    found = literal(value.get("address"))
+def _address(value: Mapping[str, t.Any]) -> Address:
+    found = literal(value["address"])
     if found is None or unusable_kind(found):
-        raise _Unreadable("an address isn't usable")
+        raise ValueError("an address isn't usable")
     return found

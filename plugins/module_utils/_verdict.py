@@ -20,6 +20,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _strangers,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
 Plan = Mapping[str, Any]
@@ -58,6 +59,14 @@ CODES: Dict[str, Tuple[str, str]] = {
     "not_deployed": (ERROR, "run `site` for this host"),
     "not_deployed_yet": (INFO, "its turn comes later, or run `site` for it"),
     "bad_stored_plan": (WARNING, "run `site` for this host; it writes the plan again"),
+    "newer_stored_plan": (
+        ERROR,
+        "use the version of this collection that wrote it, or a later one",
+    ),
+    "odd_answer": (
+        WARNING,
+        "see whether the host is what it should be; what it said besides is believed as far as others don't deny it",
+    ),
     "plan_differs": (ERROR, "run `site` without --limit"),
     "plan_outdated": (WARNING, "run `site` without --limit"),
     "service_down": (ERROR, "see `systemctl status` and the journal of the unit there"),
@@ -429,10 +438,11 @@ def members_of(endpoint: Plan) -> List[str]:
 
 def stored_plan(observations: Mapping[str, Info]) -> Dict[str, Any]:
     """The plan that hosts have stored: of each endpoint what most of its members have, the first of them at a tie."""
-    plans = [(info.get("deployed") or {}).get("plan") for info in observations.values()]
+    plans = [deployed_of(info).plan for info in observations.values()]
     versions: Dict[str, List[Plan]] = {}
-    for plan in plans:
-        for endpoint in (plan or {}).get("endpoints", ()):
+    for host, plan in zip(observations, plans):
+        # Nobody stores an endpoint that isn't its own.
+        for endpoint in _hostview.endpoints_of(plan or {}, host):
             versions.setdefault(endpoint["name"], []).append(endpoint)
     first: Plan = next((plan for plan in plans if plan), {})
     return dict(first, endpoints=[max(found, key=found.count) for found in versions.values()])
@@ -458,15 +468,18 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
     if host not in observations:
         return [_finding("not_observed", "this run has not looked at it", host)]
     info = observations[host]
-    stored = info.get("deployed") or {}
+    stored = deployed_of(info)
     findings = []
-    if stored.get("error"):
-        findings.append(_finding("bad_stored_plan", "its stored plan can't be read: %s" % stored["error"], host))
+    if stored.error:
+        code = "newer_stored_plan" if stored.newer else "bad_stored_plan"
+        findings.append(_finding(code, "its stored plan can't be read: %s" % stored.error, host))
+    if info.get("oddities"):
+        findings.append(_finding("odd_answer", "it said what can't be: %s" % "; ".join(info["oddities"]), host))
     for endpoint in plan["endpoints"]:
         if host not in members_of(endpoint):
             continue
         theirs = _stored_endpoint(endpoint, info)
-        if theirs is None and not stored.get("error"):
+        if theirs is None and not stored.error:
             code = "not_deployed_yet" if scope.partial and host not in scope.applied else "not_deployed"
             findings.append(_finding(code, "it doesn't have this endpoint", host, endpoint))
         elif theirs is not None and theirs != endpoint:
@@ -477,8 +490,8 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
 
 
 def _stored_endpoint(endpoint: Plan, info: Info) -> Optional[Plan]:
-    plan = (info.get("deployed") or {}).get("plan") or {}
-    return next((item for item in plan.get("endpoints", ()) if item.get("name") == endpoint["name"]), None)
+    plan = deployed_of(info).plan or {"endpoints": []}
+    return next((item for item in plan["endpoints"] if item["name"] == endpoint["name"]), None)
 
 
 def _differing_keys(ours: Plan, theirs: Plan) -> List[str]:
@@ -849,7 +862,8 @@ def _unsettled(observations: Mapping[str, Info], findings: Sequence[Finding]) ->
     if any(finding.severity == ERROR or finding.code == "takeover_pending" for finding in findings):
         return []
     return [
-        _finding("unsettled", "after %g s still: %s" % (info["waited"], "; ".join(info["unmet"])), host)
+        _finding("unsettled", "after %g s still: %s" % (info.get("waited") or 0, "; ".join(info.get("unmet") or ())),
+                 host)
         for host, info in observations.items()
         if info.get("met") is False
     ]

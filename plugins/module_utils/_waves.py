@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, Unreadable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import members_of
 
@@ -56,7 +57,7 @@ Host = str
 _Key = Tuple[int, int, int, int]
 
 
-def with_deployed(plan: Mapping[str, Any], deployed: Mapping[Host, Any]) -> Dict[str, Any]:
+def with_deployed(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken]) -> Dict[str, Any]:
     """The plan with the VIPs that members have until they change: who holds one that isn't planned any more is the
     holder all the same. Everything here is about this plan."""
     endpoints = []
@@ -108,7 +109,7 @@ class Hush:
     crossed: Mapping[str, str] = field(default_factory=dict)
 
 
-def hush(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen]) -> Hush:
+def hush(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> Hush:
     choice = _Choice(plan, seen)
     changes: Dict[str, str] = {}
     endpoints = []
@@ -216,7 +217,7 @@ class _Choice:
         return {vip for host in self._endpoints_of if host not in self.silent for vip in self.seen[host].holds}
 
 
-def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[Host, Seen],
+def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen],
           quiet: Container[Host]) -> Dict[Host, List[str]]:
     """Holders that let go of what nobody else may take: all other members are silent, and what they speak changes. With
     the names of these endpoints."""
@@ -232,7 +233,7 @@ def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Any], seen: Mapping[H
     return found
 
 
-def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool],
+def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
              moved: Container[Host] = ()) -> List[Tuple[str, str, str]]:
     """Endpoints whose members would stop to hear each other in a way that nobody can order: code, name, and why.
 
@@ -252,25 +253,23 @@ def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Map
     return found
 
 
-def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Any], rekeyed: Mapping[Host, bool]) -> List[str]:
+def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool]) -> List[str]:
     """What of VRRP changes on these members that all of them have to agree on, in words."""
     changes: Dict[str, None] = {}
     for host, other_password in rekeyed.items():
+        if isinstance(deployed.get(host), Unreadable):
+            # Nobody knows whether the others would hear it.
+            changes["something that %s's stored plan doesn't tell" % host] = None
         changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
         if other_password and endpoint.get("auth") != "none":
             changes["password"] = None
     return list(changes)
 
 
-def _stored(endpoint: Mapping[str, Any], plan: Any) -> Mapping[str, Any]:
-    """What a host has of this endpoint. A file on a host may be anything: what can't be read tells of no change."""
-    try:
-        found: Mapping[str, Any] = next(item for item in plan["endpoints"] if item["name"] == endpoint["name"])
-        _language(found)
-        _places(found)
-        return found if all(isinstance(vip["address"], str) for vip in found["vips"]) else endpoint
-    except (StopIteration, KeyError, TypeError, AttributeError):
-        return endpoint
+def _stored(endpoint: Mapping[str, Any], plan: Spoken) -> Mapping[str, Any]:
+    """What a host's keepalived has of this endpoint; the endpoint itself where it has none, or nobody knows."""
+    endpoints: Sequence[Mapping[str, Any]] = plan["endpoints"] if isinstance(plan, dict) else ()
+    return next((item for item in endpoints if item["name"] == endpoint["name"]), endpoint)
 
 
 def _misheard(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:

@@ -46,7 +46,8 @@ options:
     default: maintenance
   plan:
     description:
-      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. Without it, the plan that is stored on the host.
+      - The plan, as M(kubeha.apiserver.endpoint_plan) returns it. Without it, the plan that keepalived's files on the
+        host were made from.
     type: dict
   host:
     description: The host's name in the plan. The default is its name in the inventory.
@@ -94,13 +95,18 @@ waited:
   sample: 1.4
 """
 
-import json
 import os
 import time
 from typing import Any, Dict, List, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _hostview, _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _claims_io,
+    _deployed_io,
+    _host_io,
+    _hostview,
+    _run_lock_io,
+)
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
 PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
@@ -131,7 +137,10 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     path = PATHS[params["reason"]]
     wanted = "1" if params["state"] == "present" else "0"
     there = (_host_io.read_file(path) or b"0").decode("ascii", "replace").strip()
-    endpoints = _hostview.endpoints_of(params["plan"] or stored_plan(), params["host"])
+    deployed = _deployed_io.read_deployed()
+    if deployed.unsure and not params["plan"] and params["state"] == "present":
+        module.fail_json(msg="it isn't known what keepalived has here: %s. Run site first." % deployed.error)
+    endpoints = _hostview.endpoints_of(params["plan"] or deployed.keepalived or {}, params["host"])
     held = held_vips(endpoints)
     result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
     if module.check_mode:
@@ -144,14 +153,6 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     if params["state"] == "present" and held:
         result.update(wait_for_others(endpoints, params["host"], params["wait"]))
     return result
-
-
-def stored_plan() -> Mapping[str, Any]:
-    try:
-        plan = json.loads(_host_io.read_file(_hostview.PLAN_FILE) or b"{}")
-    except ValueError:
-        return {}
-    return plan if isinstance(plan, dict) else {}
 
 
 def held_vips(endpoints: List[Mapping[str, Any]]) -> List[str]:

@@ -285,12 +285,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _confined_io,
     _copies_io,
+    _deployed_io,
     _haproxy,
     _host_io,
     _hostfacts,
     _hostview,
     _keepalived,
     _ownership,
+    _planfile,
     _pods,
     _podstate,
     _process_io,
@@ -915,13 +917,11 @@ class Deployment:
         """What the running daemon does, and what it lacks once the planned files are in place."""
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" or found.other_mode else {}
         planned = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
-        # What HAProxy's turn has stored isn't what keepalived has before its own.
-        plans = [planned, *map(_host_io.read_file, (_hostview.PLAN_FILE, _hostview.ROLE_PLAN % "keepalived"))]
         state = self._pod(found, haproxy) if found.manifest else self._service(found, haproxy)
         return dict(
             state,
             serving=(state["active"] or self.role in found.other_mode) and loaded_checksum(self.role) is not None,
-            holds=sorted(vips_of(plans) & {address.address for address in _host_io.read_addresses()}),
+            holds=sorted(vips_of(planned) & {address.address for address in _host_io.read_addresses()}),
             rekeyed=any(rekeyed(file) for file in found.files if file.kind == "keepalived"),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
             leased=self.role == "keepalived" and any(map(os.path.lexists, (_hostview.LEASE, _hostview.LEASE_UNIT))),
@@ -1023,15 +1023,11 @@ def rekeyed(file: File) -> bool:
     return bool(before and after) and before != after
 
 
-def vips_of(plans: List[Optional[bytes]]) -> Set[str]:
-    found: Set[str] = set()
-    for content in plans:
-        try:
-            plan = json.loads(content or b"{}")
-            found.update(vip["address"] for endpoint in plan.get("endpoints", ()) for vip in endpoint["vips"])
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # somebody wrote into it; the plan's own warning says so
-    return found
+def vips_of(planned: Optional[bytes]) -> Set[str]:
+    """VIPs that the planned files have, and those that what is here has: what HAProxy's turn has stored isn't what
+    keepalived has before its own."""
+    ours = _planfile.join(_planfile.parse_plan(planned), None)
+    return {*ours.vips, *_deployed_io.read_deployed().vips}
 
 
 def invalid_message(invalid: List[Dict[str, Any]]) -> str:

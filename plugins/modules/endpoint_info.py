@@ -196,9 +196,11 @@ deployed:
     - The plan that is stored on the host, or why it can't be read.
     - Where keepalived's files were made from an earlier one, C(speaks) is that. A run that is under way, or was killed,
       stores the plan with HAProxy's files.
+    - C(newer) is whether a later version of the collection wrote what can't be read, C(unsure) whether nobody knows
+      which plan keepalived has.
   returned: always
   type: dict
-  sample: {plan: null, speaks: null, error: null}
+  sample: {plan: null, speaks: null, error: null, newer: false, unsure: false}
 files:
   description: SHA-256 of each of the collection's files that exists, hidden where the file holds a secret.
   returned: always
@@ -433,7 +435,6 @@ node:
 """
 
 import glob
-import json
 import os
 import platform
 import pwd
@@ -447,6 +448,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _claims_io,
     _cluster_io,
+    _deployed_io,
     _haproxy,
     _host_io,
     _hostfacts,
@@ -543,17 +545,17 @@ class Observer:
         self.looked = str(_run_lock_io.clock())
         self.params = params
         self.haproxy_mark: Optional[str] = None
-        deployed = read_deployed()
-        self.plan: Mapping[str, Any] = params["plan"] or deployed["plan"] or {}
+        self.deployed = _deployed_io.read_deployed()
+        stored = self.deployed.plan or {}
+        self.plan: Mapping[str, Any] = params["plan"] or stored
         self.mode = "service" if _podstate.manifest_dir(self.plan) is None else "static_pod"
         # Where the kubelet would read their manifests; None without static pods, planned or deployed.
-        self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(deployed["plan"] or {})
-        self.still: Dict[str, Any] = self._still(deployed)
+        self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(stored)
+        self.still: Dict[str, Any] = self._still()
         self.ports = planned_ports(self.plan) | set(params["ports"])
         # VIPs of the stored plans too: one that was given up should be gone.
         self.vips = planned_vips(self.plan)
-        for stored in (deployed["plan"], deployed["speaks"]):
-            self.vips |= planned_vips(stored or {})
+        self.vips.update(self.deployed.vips)
         self.units: Dict[str, Any] = self.still.pop("units")
         self.units_read = time.monotonic()
         self.unchanged_since: Dict[str, Tuple[Any, float]] = {}
@@ -583,7 +585,7 @@ class Observer:
 
     # What doesn't change while the module runs
 
-    def _still(self, deployed: Mapping[str, Any]) -> Dict[str, Any]:
+    def _still(self) -> Dict[str, Any]:
         # Commands are slow beside everything else, so all run at the same time.
         binaries = {name: _host_io.find_binary(name) for name in DAEMONS}
         system = self._try("os", describe_system, {"family": "other", "pkg_mgr": "", "systemd": False})
@@ -599,7 +601,7 @@ class Observer:
             "users": {name: has_user(name) for name in USERS},
             "selinux_booleans": self._selinux_booleans(system),
             "packages": self._packages(binaries, said, system),
-            "deployed": deployed,
+            "deployed": self.deployed.to_dict(),
             # Of a short password its checksum tells as much as the password.
             "files": {path: _secrets.HIDDEN if _secrets.are_in((contents[path] or b"").decode("utf-8", "replace"))
                       else said for path, said in self.sums.items()},
@@ -757,8 +759,7 @@ class Observer:
         """What is learnt only by connecting, and by a signal to keepalived."""
         asked = self._connect(info)
         if self.params["gate"]:
-            stored = self.still["deployed"]
-            deployed = (stored["speaks"] or stored["plan"] or {}).get("endpoints") or ()
+            deployed = (self.deployed.keepalived or {}).get("endpoints") or ()
             asked["claims"] = self._try(
                 "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
         if self.params["keepalived_dump"]:
@@ -942,24 +943,6 @@ def has_user(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def read_deployed() -> Dict[str, Any]:
-    plan, error = read_plan(_hostview.PLAN_FILE)
-    spoken, _unreadable = read_plan(_hostview.ROLE_PLAN % "keepalived")
-    return {"plan": plan, "speaks": None if spoken == plan else spoken, "error": error}
-
-
-def read_plan(path: str) -> Tuple[Optional[Dict[str, Any]], Optional[str]]:
-    """A stored plan, where there is one, or why it can't be read."""
-    try:
-        content = _host_io.read_file(path)
-        plan = None if content is None else json.loads(content)
-    except (OSError, ValueError, RecursionError) as error:
-        return None, "%s: %s" % (path, error)
-    if plan is not None and not (isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)):
-        return None, "%s isn't a plan" % path
-    return plan, None
 
 
 def units_command() -> List[str]:

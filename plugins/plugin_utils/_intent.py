@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, listed, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._identity import twins
 from ansible_collections.kubeha.apiserver.plugins.module_utils._names import from_json, pieces
+from ansible_collections.kubeha.apiserver.plugins.module_utils._observation import observation
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Deployed, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import image_logins
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spelling import meant
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
 
 DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
 DEFAULT_APISERVER_GROUP = "kube_control_plane"
@@ -53,7 +54,7 @@ class Collected(t.NamedTuple):
 
     intent: dict[str, t.Any]
     hosts: dict[str, dict[str, t.Any]]
-    deployed: dict[str, t.Any]
+    deployed: dict[str, Deployed]
     lb_hosts: list[str]
     members: list[str]
     problems: list[Problem]
@@ -73,9 +74,8 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, 
     observed = reader.observations(members, asked)
     reader.problems.extend(machines_twice({name: info.get("identity") for name, info in observed.items()}))
     hosts = {name: reader.host(name, observed.get(name, {})) for name in members if reader.knows(name)}
-    deployed = {
-        name: spoken(info["deployed"]["plan"], info["deployed"].get("speaks")) for name, info in observed.items()
-        if isinstance(info.get("deployed"), Mapping) and info["deployed"].get("plan")}
+    deployed = {name: deployed_of(info) for name, info in observed.items()
+                if deployed_of(info).plan or deployed_of(info).error}
     return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
 
 
@@ -212,10 +212,10 @@ class _Reader:
         found: dict[str, Mapping[str, t.Any]] = {}
         for item in _results(self.task_vars.get(ASKED)) if asked else []:
             if _usable(item):
-                found[str(item.get("item"))] = plain(item)
+                found[str(item.get("item"))] = observation(plain(item))
         for name in members:
             if self.knows(name) and _usable(self.raw(name).get(OBSERVED)):
-                found[name] = plain(self.raw(name)[OBSERVED])
+                found[name] = observation(plain(self.raw(name)[OBSERVED]))
         return found
 
     def host(self, name: str, info: Mapping[str, t.Any]) -> dict[str, t.Any]:

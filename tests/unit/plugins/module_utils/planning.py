@@ -106,6 +106,6 @@ def stored(found: dict[str, t.Any]) -> dict[str, t.Any]:
     """A plan as its balancers have stored it."""
     names = [member["host"] for endpoint in found["endpoints"] for instance in endpoint["instances"]
              for member in instance["members"]]
-    return {name: {"endpoints": [endpoint for endpoint in found["endpoints"] if any(
+    return {name: {"schema": 1, "endpoints": [endpoint for endpoint in found["endpoints"] if any(
         member["host"] == name for instance in endpoint["instances"] for member in instance["members"])]}
         for name in names}

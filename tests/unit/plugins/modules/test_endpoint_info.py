@@ -20,20 +20,6 @@ def test_every_file_that_is_put_there_is_looked_at(made):
     assert planned - set(endpoint_info.OUR_FILES) == set()
 
 
-@pytest.mark.parametrize("stored, role, deployed", [
-    (None, None, {"plan": None, "speaks": None, "error": None}),
-    ({"endpoints": [1]}, {"endpoints": [1]}, {"plan": {"endpoints": [1]}, "speaks": None, "error": None}),
-    # A run came as far as HAProxy's files.
-    ({"endpoints": [2]}, {"endpoints": [1]}, {"plan": {"endpoints": [2]}, "speaks": {"endpoints": [1]}, "error": None}),
-    ({"endpoints": [2]}, "nonsense", {"plan": {"endpoints": [2]}, "speaks": None, "error": None}),
-])
-def test_what_keepalived_was_made_from(monkeypatch, stored, role, deployed):
-    files = {"/etc/kubeha/plan.json": stored, "/var/lib/kubeha/plan-keepalived.json": role}
-    monkeypatch.setattr(endpoint_info._host_io, "read_file", lambda path: (
-        None if files[path] is None else json.dumps(files[path]).encode()))
-    assert endpoint_info.read_deployed() == deployed
-
-
 @pytest.mark.parametrize("ahead, held, active, expected", [
     (0, 100.0, 500.0, 100.0),
     # The clock was set after keepalived noted when it became master: by a day ahead, and back.

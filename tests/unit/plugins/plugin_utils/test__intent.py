@@ -12,6 +12,7 @@ import datetime
 import json
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Deployed
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import collect, plain, secrets
 
@@ -183,7 +184,7 @@ def test_what_a_host_says_of_itself():
         "networks": [{"interface": "eth0", "address": "198.51.100.12", "prefix": 24}],
         "packages": {"keepalived": {"installed": "2.2.7", "candidate": "2.2.8"},
                      "haproxy": {"installed": None, "candidate": "2.6.12"}},
-        "deployed": {"plan": {"endpoints": []}, "error": None}}
+        "deployed": {"plan": {"schema": 1, "endpoints": []}, "error": None}}
     hosts["cp3"]["__endpoint_info"] = {"unreachable": True, "networks": []}
     found = gather(hosts)
     assert found.hosts["cp1"] == {
@@ -192,7 +193,7 @@ def test_what_a_host_says_of_itself():
         "inventory_address": "cp2", "networks": [{"interface": "eth0", "address": "198.51.100.12", "prefix": 24}],
         "keepalived_version": "2.2.7", "haproxy_version": "2.6.12"}
     assert found.hosts["cp3"] == {"inventory_address": "cp3"}
-    assert found.deployed == {"cp2": {"endpoints": []}}
+    assert found.deployed == {"cp2": Deployed(plan={"schema": 1, "endpoints": []})}
 
 
 def test_members_outside_of_the_play_were_asked():

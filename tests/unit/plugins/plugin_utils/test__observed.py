@@ -6,14 +6,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _observed as observed
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
 
 HOSTS = ["cp1", "cp2", "cp3"]
-ENDPOINT = {
-    "name": "kube-apiserver",
-    "failback": True,
-    "instances": [{"members": [{"host": host, "priority": 150 - n} for n, host in enumerate(HOSTS)]}],
-}
-PLAN = {"schema": 1, "endpoints": [ENDPOINT]}
+PLAN = plans.plan(plans.endpoint())
 HAS = {"networks": [], "deployed": {"plan": PLAN, "error": None}}
 HAS_NOT = {"networks": [], "deployed": {"plan": None, "error": None}}
 
@@ -101,7 +97,7 @@ def test_no_expectation_of_strangers():
 
 
 def test_plan_of_host():
-    other = dict(ENDPOINT, name="other", instances=[{"members": [{"host": "cp9", "priority": 1}]}])
-    plan = dict(PLAN, endpoints=[ENDPOINT, other])
+    other = plans.endpoint("other", hosts=("cp9",))
+    plan = dict(PLAN, endpoints=[*PLAN["endpoints"], other])
     assert observed.plan_of_host(plan, "cp9") == dict(PLAN, endpoints=[other])
     assert observed.plan_of_host(plan, "stranger")["endpoints"] == []

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The plans that this host has stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _planfile
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import LARGEST, Deployed, Unreadable
+
+
+def read_deployed() -> Deployed:
+    paths = (_hostview.PLAN_FILE, _hostview.ROLE_PLAN % "keepalived")
+    return _planfile.join(*map(_content, paths), names=paths)
+
+
+def _content(path: str) -> Any:
+    try:
+        return _planfile.parse_plan(_host_io.read_file(path, LARGEST))
+    except OSError as error:
+        return Unreadable(str(error.strerror))
