@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _observation,
     _preflight,
     _verdict,
     _wire_verdict,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import heard, plain
 
 OBSERVED = "__endpoint_info"
 LOOKED_AT = "__endpoint_preflight"
@@ -51,7 +50,7 @@ class ActionModule(ActionBase):
             return result
         given = args["observations"]
         said = given if given is not None else read_observations(task_vars or {})
-        observations = {str(host): _observation.observation(plain(info)) for host, info in said.items()}
+        observations = {str(host): heard(info) for host, info in said.items()}
         findings = _preflight.preflight_findings(
             plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_verdict.CODES}
         )

@@ -14,11 +14,10 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
-from ansible_collections.kubeha.apiserver.plugins.module_utils._observation import observation
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, machines_twice, plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, heard, machines_twice, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
     Observed,
     members_of_all,
@@ -103,8 +102,7 @@ class ActionModule(ActionBase):
 
     def _observed(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Observed:
         if args["observations"] is not None:
-            said = plain(args["observations"])
-            return Observed({str(host): observation(info) for host, info in said.items()}, {}, {})
+            return Observed({str(host): heard(info) for host, info in args["observations"].items()}, {}, {})
         plan = args["plan"]
         hosts = members_of_all(plan) if _is_plan(plan) else task_vars["ansible_play_hosts_all"]
         return read_observations(task_vars, [str(host) for host in hosts], args["variable"], args["others"])

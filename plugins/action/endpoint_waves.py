@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _observation, _verdict, _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _verdict, _waves
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
@@ -181,7 +181,7 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
 
 def _deployed(variables: dict[str, t.Any]) -> dict[str, Spoken]:
     """What hosts' keepalived had before this run."""
-    return {host: deployed_of(_observation.observation(plain(info))).spoken for host, found in variables.items()
+    return {host: deployed_of(_intent.heard(info)).spoken for host, found in variables.items()
             for info in [found.get(_intent.OBSERVED)] if isinstance(info, Mapping)}
 
 

@@ -161,7 +161,7 @@ _PROBE = _filled(
 _COUNTS = ("sent", "wire", "received", "wire_late", "received_late", "wire_stack", "received_stack", "missed", "lost")
 _TIMES = ("sent_from", "sent_until", "listened")
 _PAIR = record({"transport": text, "address": address, "peer": text}, {}, {
-    **{name: (integer(0), 0) for name in _COUNTS}, **{name: (number, 0.0) for name in _TIMES},
+    **{name: (integer(0), 0) for name in _COUNTS}, **dict.fromkeys(_TIMES, (number, 0.0)),
     "refused": _MAYBE_TEXT, "peer_began": _MAYBE_NUMBER, **_ERROR})
 _WIRE = record({}, {
     "scan": _SCAN, "probe": _PROBE, "reach": _filled(pairs=(many(_PAIR), []), **_ERROR), "seconds": maybe(number),

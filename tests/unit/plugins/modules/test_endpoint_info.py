@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview as hostview
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_info
