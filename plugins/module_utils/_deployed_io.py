@@ -15,7 +15,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import 
 
 def read_deployed() -> Deployed:
     paths = (_hostview.PLAN_FILE, _hostview.ROLE_PLAN % "keepalived")
-    return _planfile.join(*map(_content, paths), names=paths)
+    return _planfile.join(_content(paths[0]), _content(paths[1]), paths)
 
 
 def _content(path: str) -> Any:

@@ -14,7 +14,8 @@ import json
 import typing as t
 from collections.abc import Collection, Mapping, Sequence
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, listed, printable, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Problem, listed, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import closest, describe
 
 _PATTERN = frozenset("*?[]!&:~;<>|^$(){}\\")

@@ -29,7 +29,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import (
     Findings,
     PlanError,
     listed,
-    printable,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._groups import Groups
 from ansible_collections.kubeha.apiserver.plugins.module_utils._hostview import PLAN_FILE
@@ -43,6 +42,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._ports import Ports, plan_ports
 from ansible_collections.kubeha.apiserver.plugins.module_utils._priorities import Ranks, rank
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import (
     INTENT_KEYS,
     Globals,

@@ -23,8 +23,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     Located,
     unusable_kind,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, listed, printable
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, listed
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Deployed, join
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version

@@ -31,8 +31,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     parse_located,
     parse_subnet,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, printable, show
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import At, show
 from ansible_collections.kubeha.apiserver.plugins.module_utils._secrets import HIDDEN
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spelling import alias
 
 T = t.TypeVar("T")

@@ -16,9 +16,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import (
     Findings,
     PlanError,
     listed,
-    printable,
     show,
 )
+from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from hypothesis import given
 from hypothesis import strategies as st
 
