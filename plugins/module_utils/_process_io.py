@@ -63,11 +63,11 @@ def find_pod(role: str) -> Optional[_processes.Process]:
 
 
 def pod_user(role: str) -> int:
-    """The user that a pod's daemon must have. HAProxy's owns the folder that root has made for its state."""
+    """The user that a pod's daemon must have. HAProxy's owns the files that root has made for it to write into."""
     if role == "keepalived":
         return _SYSTEMS_ROOT
     try:
-        return os.lstat(_pods.STATE[role]).st_uid
+        return os.lstat(_pods.STATE[role] + "/down").st_uid
     except OSError:
         return -1
 

@@ -57,6 +57,7 @@ class Host:
         monkeypatch.setitem(_pods.STATE, "haproxy", str(root / "state"))
         for name in ("proc", "cgroup", "containers", "pods", "state"):
             (root / name).mkdir()
+        (root / "state" / "down").write_text("1\n")
         self.version(2)
         self.add(1, "/init.scope", ("/sbin/init",))
 
@@ -171,6 +172,16 @@ def test_another_user_in_our_pod_is_not_the_daemon(host):
     host.container()
     host.add(101, place("alone"), DAEMON["haproxy"], uid=NOBODY)
     host.add(102, place("alone"), DAEMON["haproxy"], uids=[NOBODY, ROOT, ROOT, ROOT])
+    assert process_io.find_pod("haproxy") is None
+
+
+@pytest.mark.skipif(ROOT != 0, reason="only root gives files away")
+def test_haproxy_s_user_owns_what_root_has_made_for_it(host):
+    host.container()
+    os.chown(host.root / "state" / "down", 99, 99)
+    host.add(101, place("alone"), DAEMON["haproxy"], uid=99)
+    assert process_io.find_pod("haproxy").pid == 101
+    os.chown(host.root / "state" / "down", 98, 98)
     assert process_io.find_pod("haproxy") is None
 
 
