@@ -173,7 +173,8 @@ _PREFLIGHT = _filled(
         "up": (flag, True), "carrier": _MAYBE_FLAG, "mtu": _MAYBE_INTEGER}), unique="name"), []),
     addresses=(many(record({"interface": text, "address": address, "prefix": integer(0, 128)}, {}, {})), []),
     listeners=(many(record({"address": text, "port": _PORT}, {}, {
-        "pid": _MAYBE_INTEGER, "program": _MAYBE_TEXT, "unit": _MAYBE_TEXT, "kubernetes": _FLAG})), []),
+        "pid": _MAYBE_INTEGER, "program": _MAYBE_TEXT, "unit": _MAYBE_TEXT, "owner": _MAYBE_TEXT,
+        "kubernetes": _FLAG})), []),
     network_managers=(mapping(_filled(
         networkd=(maybe(_filled(file=_NAME, keep_configuration=_MAYBE_TEXT, keeps=_FLAG)), None),
         networkmanager=(anything, None))), {}),
@@ -186,7 +187,7 @@ _PREFLIGHT = _filled(
     sysctls=(mapping(_filled(value=(maybe(setting), None), writable=_FLAG)), {}),
     sysctl_files=(mapping(_TEXTS), {}),
     programs=(many(record({"name": text}, {}, {
-        "pid": (integer(), 0), "unit": _MAYBE_TEXT, "options": (mapping(text), {})})), []),
+        "pid": (integer(), 0), "unit": _MAYBE_TEXT, "owner": _MAYBE_TEXT, "options": (mapping(text), {})})), []),
     kubelet=(mapping(text), {}),
     node=(_NODE, {}),
     static_pods=(maybe(record({
