@@ -44,6 +44,7 @@ MOVING = DRAIN + "/moving"
 # What starts a keepalived again that a run has stopped, and is there only for as long as the run hasn't ended that.
 LEASE = STATE + "/lease.json"
 LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
+FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
 SCRIPT_USER = "keepalived_script"
 TMPFILES = "/etc/tmpfiles.d/kubeha.conf"
 # The kubelet's own, for registries that want a password; a static pod can't name a secret of the cluster.

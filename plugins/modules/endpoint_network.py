@@ -20,6 +20,10 @@ description:
   - Where firewalld is active, rules of the interface's zone let in IP protocol 112 from each peer and the balancing
     port, at once and for good, without a reload. Where ufw is, rules of its own with the comment C(kubeha) do,
     appended, so that denials before them stay in force.
+  - With C(endpoint_manage_firewall) a table of nftables of its own, C(inet kubeha), drops VRRP packets with a planned
+    virtual router ID that no member has sent, before keepalived sees them. It lets nothing in. The service
+    C(kubeha-filter.service) loads it at boot. A host without nftables gets a warning instead.
+  - Members that a virtual router has had are let in until O(narrow), because they may speak until their turn.
   - A ruleset of nftables or iptables that no such manager made is left alone. It has no place where others may add
     something that lasts, and a rule elsewhere can't let in what it drops. M(kubeha.apiserver.endpoint_preflight) names
     the commands.
@@ -52,6 +56,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  narrow:
+    description: All members run the plan now, so that former ones' VRRP packets are dropped, too.
+    type: bool
+    default: false
 seealso:
   - module: kubeha.apiserver.endpoint_preflight
 """
@@ -60,6 +68,11 @@ EXAMPLES = r"""
 - name: Let network and packet filter carry the endpoint, where that's asked for
   kubeha.apiserver.endpoint_network:
     plan: "{{ result.plan }}"
+
+- name: Let former members in no longer
+  kubeha.apiserver.endpoint_network:
+    plan: "{{ result.plan }}"
+    narrow: true
 
 - name: Take that back
   kubeha.apiserver.endpoint_network:
@@ -85,6 +98,12 @@ kept_files:
   type: list
   elements: str
   sample: []
+former_peers:
+  description: Addresses of former members whose VRRP packets are let in until O(narrow).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 networkd_reloaded:
   description: Whether networkd has read its files again. V(false) where it needn't, or where it should wait.
   returned: success
@@ -100,6 +119,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _copies_io,
+    _filter,
     _host_io,
     _hostview,
     _netconfig,
@@ -111,6 +131,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_fil
 STATE_FILE = "/var/lib/kubeha/network.json"
 COMMAND_SECONDS = 30.0
 COMMENT = "kubeha"
+TABLE = "inet " + _filter.TABLE
+FILTER = _filter.UNIT_FILE
+SERVICE = os.path.basename(FILTER)
 
 
 class Rule(NamedTuple):
@@ -130,6 +153,7 @@ def main() -> None:
             "plan": {"type": "dict"},
             "host": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "narrow": {"type": "bool", "default": False},
             **_run_lock_io.OWNER,
         },
         required_if=[("state", "present", ["plan", "host"])],
@@ -157,8 +181,10 @@ class Network:
         self.indices = {link.name: link.index for link in _host_io.read_links()}
 
     def run(self) -> Dict[str, Any]:
-        files, leased = self._drop_ins()
+        drop_ins, leased = self._drop_ins()
+        self._plan_filter()
         rules = self._rules()
+        files = dict(drop_ins, **self._filter_files())
         stale_files = [path for path in self.done["files"] if path not in files]
         stale_rules = [rule for rule in self.done["rules"] if rule not in rules]
         wrong_files = [path for path, content in files.items() if _host_io.read_file(path) != content.encode()]
@@ -170,12 +196,14 @@ class Network:
         before = {
             path: (_host_io.read_file(path) or b"").decode("utf-8", "replace") for path in wrong_files + gone_files
         }
-        reload_networkd = bool(wrong_files) and not leased
+        reload_networkd = bool(set(drop_ins) & set(wrong_files)) and not leased
+        load = bool(self.nft) and (_filter.FILE in wrong_files or not self._is_filtering())
         result: Dict[str, Any] = {
-            "changed": bool(wrong_files or new_rules or gone_files or gone_rules),
-            "added": wrong_files + [str(rule) for rule in new_rules],
-            "removed": gone_files + [str(rule) for rule in gone_rules],
+            "changed": bool(wrong_files or new_rules or gone_files or gone_rules or load),
+            "added": wrong_files + [str(rule) for rule in new_rules] + ["nft " + TABLE] * load,
+            "removed": gone_files + [str(rule) for rule in gone_rules] + ["nft " + TABLE] * (FILTER in gone_files),
             "kept_files": sorted(copies.values()),
+            "former_peers": sorted({peer for peers in self.former.values() for peer in peers}),
             "networkd_reloaded": reload_networkd,
         }
         if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
@@ -184,7 +212,7 @@ class Network:
             for path, copy in copies.items():
                 _copies_io.keep(path, _host_io.read_file(path) or b"", os.stat(path), path not in self.done["files"])
                 self.module.warn("Somebody else has written %s. What it said is kept as %s." % (path, copy))
-            self._apply(files, wrong_files, gone_files, new_rules, gone_rules, rules)
+            self._apply(files, wrong_files, gone_files, new_rules, gone_rules, rules, load)
             if reload_networkd:
                 run(["networkctl", "reload"])
         return result
@@ -229,17 +257,49 @@ class Network:
         members = self._members("manage_firewall")
         manager = find_manager() if members else None
         rules: List[Rule] = []
+        # What a former member may still speak by isn't closed either.
+        for router, peers in self.peers.items():
+            if manager == "firewalld":
+                place = zone_of(router.interface) + " rich-rule"
+                rules += [Rule(manager, place, vrrp_rule(peer)) for peer in peers]
+            elif manager == "ufw":
+                rules += [Rule(manager, "", "allow from %s proto vrrp" % peer) for peer in peers]
         for endpoint, member in members:
             if manager == "firewalld":
-                zone = zone_of(member["interface"])
-                rules += [Rule(manager, zone + " rich-rule", vrrp_rule(peer)) for peer in member["peers"]]
-                rules += [Rule(manager, zone + " port", "%d/tcp" % port) for port in _hostview.ports_of(endpoint)]
+                place = zone_of(member["interface"]) + " port"
+                rules += [Rule(manager, place, "%d/tcp" % port) for port in _hostview.ports_of(endpoint)]
             elif manager == "ufw":
-                rules += [Rule(manager, "", "allow from %s proto vrrp" % peer) for peer in member["peers"]]
                 rules += [Rule(manager, "", "allow %d/tcp" % port) for port in _hostview.ports_of(endpoint)]
         return list(dict.fromkeys(rules))
 
+    def _plan_filter(self) -> None:
+        """Whom each virtual router is heard from, and with which program that's said to the kernel, if any."""
+        host = str(self.module.params["host"])
+        wishing = [endpoint for endpoint in self.endpoints if endpoint.get("manage_firewall")]
+        planned = _filter.peers(wishing, host)
+        self.nft = find_nft() if planned else None
+        if planned and not self.nft:
+            self.module.warn(
+                "There's no nftables on %s, so VRRP packets that no member has sent reach keepalived there. "
+                "Install nftables, and run this again." % host
+            )
+        self.peers = planned
+        if not self.module.params["narrow"]:
+            # A plan of keepalived's may be older than the last narrowing: not each plan changes its files.
+            self.peers = _filter.widened(planned, {**spoken_peers(host), **self.done["peers"]})
+        self.former = {router: sorted(set(self.peers[router]) - set(planned[router])) for router in planned}
+
+    def _filter_files(self) -> Dict[str, str]:
+        return {_filter.FILE: _filter.rules(self.peers), _filter.UNIT_FILE: _filter.unit(self.nft)} if self.nft else {}
+
     # What is there
+
+    def _is_filtering(self) -> bool:
+        """Whether the kernel has what was loaded from this file, and will have it after a boot."""
+        said = _host_io.run(["systemctl", "show", "--property=ActiveState,UnitFileState", SERVICE], COMMAND_SECONDS)
+        if not {"ActiveState=active", "UnitFileState=enabled"} <= set(said.text.split()):
+            return False
+        return bool(self.done["loaded"] == loaded(self.nft or ""))
 
     def _existing(self, rules: List[Rule]) -> List[Rule]:
         """Those of the rules that hold now and will after a reload. A manager that doesn't run has none."""
@@ -270,19 +330,28 @@ class Network:
         new_rules: List[Rule],
         gone_rules: List[Rule],
         rules: List[Rule],
+        load: bool,
     ) -> None:
         mine = [rule for rule in rules if rule in self.done["rules"]] + new_rules
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
         written = {path: [sha256(content.encode()).hexdigest()] for path, content in files.items()}
         both = {path: self.done["files"].get(path, []) + written.get(path, [])
                 for path in [*self.done["files"], *written]}
-        write_state(both, list(dict.fromkeys(self.done["rules"] + mine)))
+        # Nobody is let in no longer who may have been, until the new rules hold.
+        peers = _filter.noted(self.peers)
+        write_state(both, list(dict.fromkeys(self.done["rules"] + mine)), peers, "")
         with owned.Batch() as batch:
             for path in wrong_files:
                 if not os.path.isdir(os.path.dirname(path)):
                     owned.make_folder(os.path.dirname(path))
                 batch.add(path, files[path].encode(), 0o644)
             batch.commit()
+        if load or FILTER in wrong_files:
+            self._load_filter()
+        if FILTER in gone_files:
+            _host_io.run(["systemctl", "disable", "--now", SERVICE], COMMAND_SECONDS)
+            # Where the service was stopped, it takes nothing away.
+            _host_io.run(["nft", "delete", "table", *TABLE.split()], COMMAND_SECONDS)
         for path in gone_files:
             # networkd isn't told: reading its files again without the setting would drop the VIP right now.
             owned.remove(path)
@@ -294,7 +363,14 @@ class Network:
             change_rule(rule, add=True)
         for rule in gone_rules:
             change_rule(rule, add=False)
-        write_state(written, mine)
+        if FILTER in gone_files:
+            run(["systemctl", "daemon-reload"])
+        write_state(written, mine, peers, loaded(self.nft) if self.nft else "")
+
+    def _load_filter(self) -> None:
+        run([self.nft or "", "-f", _filter.FILE])
+        for words in (["daemon-reload"], ["enable", SERVICE], ["start", SERVICE]):
+            run(["systemctl", *words])
 
     @staticmethod
     def _diff(
@@ -314,6 +390,29 @@ class Network:
                 }
             )
         return diffs
+
+
+def find_nft() -> Optional[str]:
+    """The program, where the kernel knows what it says, too."""
+    nft = _host_io.find_binary("nft")
+    return nft if nft and _host_io.run([nft, "list", "tables"], COMMAND_SECONDS).code == 0 else None
+
+
+def loaded(nft: str) -> str:
+    """A checksum of what the kernel has of our table; nothing where there's no such table."""
+    said = _host_io.run([nft, "list", "table", *TABLE.split()], COMMAND_SECONDS)
+    if said.code != 0:
+        return ""
+    return sha256(json.dumps(_filter.normal(said.text)).encode()).hexdigest()
+
+
+def spoken_peers(host: str) -> Dict[str, List[str]]:
+    """Of the plan that keepalived's files were made from."""
+    try:
+        plan = json.loads(_host_io.read_file(_hostview.ROLE_PLAN % "keepalived") or b"{}")
+        return _filter.noted(_filter.peers(plan.get("endpoints") or [], host))
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return {}
 
 
 def find_manager() -> Optional[str]:
@@ -372,17 +471,21 @@ def read_state() -> Dict[str, Any]:
     try:
         state = json.loads(_host_io.read_file(STATE_FILE) or b"{}")
         rules = [Rule(*item) for item in state.get("rules", [])]
-        return {"files": _ownership.noted_sums(state.get("files", [])), "rules": rules}
+        peers = {str(router): list(addresses) for router, addresses in state.get("peers", {}).items()}
+        sums = _ownership.noted_sums(state.get("files", []))
+        return {"files": sums, "rules": rules, "peers": peers, "loaded": str(state.get("loaded", ""))}
     except (ValueError, TypeError, AttributeError):
-        return {"files": {}, "rules": []}
+        return {"files": {}, "rules": [], "peers": {}, "loaded": ""}
 
 
-def write_state(files: Mapping[str, List[str]], rules: List[Rule]) -> None:
-    """Files with checksums of what we wrote."""
+def write_state(
+    files: Mapping[str, List[str]], rules: List[Rule], peers: Mapping[str, List[str]], checksum: str
+) -> None:
+    """Files with checksums of what we wrote; whom the filter lets in, and a checksum of what the kernel says of it."""
     if not files and not rules:
         owned.remove(STATE_FILE)
         return
-    state = {"files": files, "rules": [list(rule) for rule in rules]}
+    state = {"files": files, "rules": [list(rule) for rule in rules], "peers": peers, "loaded": checksum}
     owned.make_folder(os.path.dirname(STATE_FILE))
     owned.write(STATE_FILE, (json.dumps(state, indent=1, sort_keys=True) + "\n").encode(), 0o644)
 

@@ -35,6 +35,13 @@ def opened(user: Looker) -> tuple[str, str]:
     )
 
 
+def filtered(user: Looker) -> list[bool]:
+    """By host, whether our own filter drops strangers' packets, and will after a boot."""
+    look = "nft list ruleset; systemctl is-enabled kubeha-filter || true"
+    said = [user.sh(host, look) for host in ("m1", "m2", "m3")]
+    return ["table inet kubeha" in text and "@th,8,8" in text and "enabled" in text.split() for text in said]
+
+
 def test_closed_filters_are_found(user: Looker) -> None:
     user.sh("m1", "systemctl start firewalld")
     user.sh("m2", "ufw allow 22/tcp; ufw --force enable; systemctl start ufw")
@@ -52,12 +59,13 @@ def test_they_are_opened_when_asked(user: Looker) -> None:
     assert "this run opens" in run.output
     before = opened(user)
     user.site("--check", endpoint_manage_firewall=True).succeeded()
-    assert opened(user) == before
+    assert opened(user) == before and filtered(user) == [False] * 3
     run = user.site(endpoint_manage_firewall=True).succeeded()
     assert user.holders() == ["m1"], run.output
     firewalld, ufw = opened(user)
     assert firewalld.count('protocol value="vrrp" accept') == 2 and "6443/tcp" in firewalld
     assert ufw.count("proto vrrp comment 'kubeha'") == 2 and "ufw allow 6443/tcp comment 'kubeha'" in ufw
+    assert filtered(user) == [True] * 3
     run = user.site(endpoint_manage_firewall=True).succeeded()
     assert sum(run.changed.values()) == 0, run.output
     user.preflight().succeeded()
@@ -67,6 +75,14 @@ def test_they_are_opened_when_asked(user: Looker) -> None:
 def test_it_outlives_a_reload(user: Looker) -> None:
     user.sh("m1", "firewall-cmd --reload")
     user.sh("m2", "ufw reload")
+    # The configuration that Debian ships empties the whole ruleset first.
+    user.sh("m3", "systemctl start nftables; systemctl reload nftables; systemctl restart nftables")
+    assert filtered(user) == [True] * 3
+    # As a boot does it.
+    user.sh("m3", "systemctl stop nftables kubeha-filter")
+    assert filtered(user) == [True, True, False]
+    user.sh("m3", "systemctl start kubeha-filter")
+    assert filtered(user) == [True] * 3
     user.preflight().succeeded()
     assert user.found() == set()
 
@@ -78,7 +94,9 @@ def test_they_are_closed_again(user: Looker) -> None:
     assert "vrrp" not in firewalld and "6443" not in firewalld
     assert "vrrp" not in ufw and "6443" not in ufw
     assert "ufw allow 22/tcp" in ufw and "ufw allow 8080/tcp" in ufw
-    assert not user.on("m1", "sh", "-c", "ls /var/lib/kubeha/network.json").strip()
+    assert filtered(user) == [False] * 3
+    files = "/etc/kubeha/filter.nft /etc/systemd/system/kubeha-filter.service /var/lib/kubeha/network.json"
+    assert not user.on("m1", "sh", "-c", "ls " + files).strip()
 
 
 def test_or_by_hand_as_advised(user: Looker) -> None:

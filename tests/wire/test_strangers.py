@@ -8,28 +8,18 @@ keepalived runs with what the plan gives it. A flood has packets of all kinds in
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import time
 import typing as t
 
 import attack
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _scan_io, _strangers
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter, _packets, _scan_io, _strangers, _vrrp
 from net import Segment
 
 HOSTS = ["cp1", "cp2", "cp3"]
 SECONDS = 3.0
-PEERS_ONLY = """
-table inet usual {
-  chain in {
-    type filter hook input priority 0; policy drop;
-    iif lo accept
-    ct state established,related accept
-    meta l4proto { icmp, ipv6-icmp } accept
-    ip saddr { %s } ip protocol 112 accept
-  }
-}
-"""
-
 
 @pytest.fixture
 def attacked(segment: Segment) -> Segment:
@@ -70,21 +60,83 @@ def test_twenty_packets_a_second_delay_no_advert(attacked: Segment, every_root: 
     unmoved(under_attack(attacked, plan, every_root, 20), plan)
 
 
-def test_two_thousand_packets_a_second_end_at_a_filter_that_lets_peers_in(
-    attacked: Segment, every_root: str | None
+@pytest.mark.parametrize("transport", ["unicast", "multicast"])
+def test_two_thousand_packets_a_second_end_at_our_filter(
+    attacked: Segment, every_root: str | None, transport: str
 ) -> None:
-    """As firewalld and ufw do it where `endpoint_manage_firewall` opens them.
+    """As `endpoint_manage_firewall` loads it. The VIP goes where it should, too, so members are let in.
 
     Without a filter keepalived 2.3.4 keeps up with them. Earlier ones log each, and it depends on the processor:
     `./dev wire --strangers` shows it.
     """
-    plan = attacked.plan(HOSTS, keepalived_version=attack.version_of(every_root))
+    plan = attacked.plan(HOSTS, keepalived_version=attack.version_of(every_root), vrrp_transport=transport)
     for host in HOSTS:
-        peers = ", ".join(attacked.address(peer) for peer in HOSTS if peer != host)
-        attacked.nft(attacked.namespace(host), PEERS_ONLY % peers)
+        load(attacked, plan, host)
     # What comes in the name of a member is let in.
     kinds = [kind for kind in attack.kinds(attacked, plan, attacked.address("mallory")) if kind != "replay"]
     unmoved(under_attack(attacked, plan, every_root, 2000, kinds), plan)
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_our_filter_drops_strangers_packets_with_our_virtual_router_id_and_nothing_else(
+    attacked: Segment, family: str
+) -> None:
+    plan = attacked.plan(HOSTS, (family,), vrrp_transport="unicast")
+    load(attacked, plan, "cp1")
+    target = attacked.address("cp1", family)
+    senders = {name: attacked.address(name, family) for name in ("cp2", "cp3", "mallory")}
+    frames = [frame_of(attacked, family, source, target, vrid)
+              for source in senders.values() for vrid in (attack.VRID, attack.VRID + 1)]
+    listening = attacked.run(attacked.namespace("cp1"), heard, family, 1.0)
+    attacked.process("mallory", attack.flood, [frame.hex() for frame in frames], 200, 1.2)
+    assert {tuple(item) for item in listening.result()} == {
+        (senders["cp2"], attack.VRID), (senders["cp3"], attack.VRID), *((source, attack.VRID + 1) for source in
+                                                                        senders.values())}
+
+
+def test_nft_of_each_release_loads_our_filter_again_and_again_and_lists_it(
+    segment: Segment, every_root: str | None
+) -> None:
+    """0.9.8 aborts where it can't list a rule."""
+    alone = _filter.Router("eth0", "ipv4", 51)
+    rules = _filter.rules(_filter.peers(segment.plan(HOSTS, ("ipv4", "ipv6"))["endpoints"], "cp1") | {alone: ()})
+    nft = f"chroot {every_root or '/'} nft"
+    script = [f"mount --rbind /{folder} {every_root or ''}/{folder}" for folder in ("dev", "proc")]
+    script += [f'printf %s "$0" | {nft} -f -'] * 2 + [f"{nft} list ruleset", f"{nft} -j list ruleset"]
+    inside = ["ip", "netns", "exec", segment.namespace("cp1"), "unshare", "-m", "sh", "-euc", "\n".join(script), rules]
+    said = subprocess.run(inside, check=True, capture_output=True, text=True).stdout
+    listed, _begin, document = said.partition('{"nftables"')
+    assert listed.count("@th,8,8") == 3 and document.count('"drop"') == 3
+
+
+def load(segment: Segment, plan: t.Any, host: str) -> None:
+    segment.nft(segment.namespace(host), _filter.rules(_filter.peers(plan["endpoints"], host)))
+
+
+def frame_of(segment: Segment, family: str, source: str, target: str, vrid: int) -> bytes:
+    vip = segment.make(100, family)
+    advert = _vrrp.build_advert(source, target, version=3, vrid=vrid, priority=200, interval=1.0, addresses=[vip],
+                                password=None)
+    packet = _packets.build_ip(_packets.pack(source), _packets.pack(target), _packets.VRRP, bytes(advert), 255)
+    macs = [bytes.fromhex(segment.mac(name).replace(":", "")) for name in ("cp1", "mallory")]
+    return b"".join(macs) + (b"\x08\x00" if family == "ipv4" else b"\x86\xdd") + packet
+
+
+def heard(family: str, seconds: float) -> list[tuple[str, int]]:
+    """What programs such as keepalived get to see: from whom, and for which virtual router."""
+    kind = socket.AF_INET if family == "ipv4" else socket.AF_INET6
+    found = set()
+    with socket.socket(kind, socket.SOCK_RAW, _packets.VRRP) as handle:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            handle.settimeout(max(0.01, until - time.monotonic()))
+            try:
+                data, address = handle.recvfrom(2048)
+            except socket.timeout:
+                break
+            payload = data[(data[0] & 15) * 4:] if family == "ipv4" else data
+            found.add((address[0], payload[1]))
+    return sorted(found)
 
 
 @pytest.mark.parametrize("transport", ["unicast", "multicast"])

@@ -177,3 +177,11 @@ STATEMENT = st.dictionaries(
 def test_odd_statements_are_unknown_and_no_crash(statements):
     entries = [chain(policy="drop"), rule(*copy.deepcopy(statements))]
     assert outcome(ADVERT, *entries) in ("accept", "drop", "unknown")
+
+
+def test_our_own_table_follows_the_plan_and_is_in_nobodys_way():
+    document = {"nftables": [chain(), rule({"drop": None})]}
+    for entry in document["nftables"]:
+        next(iter(entry.values()))["table"] = "kubeha"
+    ruleset = Ruleset(document)
+    assert not ruleset.filters and ruleset.judge(ADVERT).outcome == "accept"

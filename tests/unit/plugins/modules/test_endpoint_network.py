@@ -9,17 +9,18 @@ import os
 import stat
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_network
 
 OURS = "# Managed by kubeha.apiserver\n[Network]\nKeepConfiguration=static\n"
 
 
 class FakeModule:
-    check_mode = False
     _diff = False
 
-    def __init__(self, state):
-        self.params = {"state": state, "plan": {}, "host": "cp1"}
+    def __init__(self, state, plan=None, narrow=False, check_mode=False):
+        self.params = {"state": state, "plan": plan or {}, "host": "cp1", "narrow": narrow}
+        self.check_mode = check_mode
         self.warnings = []
 
     def warn(self, warning):
@@ -42,8 +43,8 @@ class Host:
         monkeypatch.setattr(endpoint_network.Network, "_drop_ins", lambda network: (
             self.files if network.module.params["state"] == "present" else {}, False))
 
-    def run(self, state="present"):
-        module = FakeModule(state)
+    def run(self, state="present", plan=None, narrow=False, check_mode=False):
+        module = FakeModule(state, plan, narrow, check_mode)
         result = endpoint_network.Network(module).run()
         self.warnings = module.warnings
         return result
@@ -82,3 +83,126 @@ def test_what_an_earlier_version_noted_is_understood(host):
     host.run()
     host.state.write_text(json.dumps({"files": [host.path], "rules": []}))
     assert host.run("absent")["kept_files"] == [] and not os.path.exists(host.path)
+
+
+# The packet filter of this collection
+
+
+class Kernel:
+    """What nft and systemctl say and do."""
+
+    def __init__(self, host, monkeypatch):
+        self.host = host
+        self.rules = None
+        self.unit = set()
+        self.program = "/usr/sbin/nft"
+        host.files = {}
+        paths = {"FILE": "etc/kubeha/filter.nft", "UNIT_FILE": "etc/systemd/system/kubeha-filter.service"}
+        for name, path in paths.items():
+            monkeypatch.setattr(endpoint_network._filter, name, str(host.root / path))
+        monkeypatch.setattr(endpoint_network, "FILTER", endpoint_network._filter.UNIT_FILE)
+        monkeypatch.setattr(endpoint_network._hostview, "ROLE_PLAN", str(host.root / "plan-%s.json"))
+        monkeypatch.setattr(endpoint_network, "find_manager", lambda: None)
+        monkeypatch.setattr(endpoint_network._host_io, "find_binary", lambda name: self.program)
+        monkeypatch.setattr(endpoint_network._host_io, "run", lambda argv, seconds: self.say(argv))
+        monkeypatch.setattr(endpoint_network, "run", lambda argv: self.say(argv).text)
+
+    def say(self, argv):
+        words = argv[1:]
+        code, text = 0, ""
+        if words[0] == "-f":
+            with open(words[1], encoding="utf-8") as stream:
+                self.rules = stream.read()
+        elif words[:2] == ["list", "table"]:
+            code, text = (0, self.rules) if self.rules else (1, "No such file or directory")
+        elif words[:2] == ["delete", "table"]:
+            self.rules = None
+        elif words[0] == "show":
+            text = "ActiveState=%s\nUnitFileState=%s\n" % (
+                "active" if "start" in self.unit else "inactive", "enabled" if "enable" in self.unit else "disabled")
+        elif words[0] == "disable":
+            self.unit = set()
+        else:
+            self.unit.add(words[0])
+        return _host_io.Output(code, text, "")
+
+
+@pytest.fixture(name="kernel")
+def fixture_kernel(host, monkeypatch):
+    return Kernel(host, monkeypatch)
+
+
+def plan_of(*peers, wished=True, vrid=50):
+    members = [{"host": "cp1", "interface": "eth0", "peers": list(peers)}]
+    return {"endpoints": [{"manage_firewall": wished, "port": 6443, "instances": [
+        {"family": "ipv4", "virtual_router_id": vrid, "members": members}]}]}
+
+
+def test_the_filter_is_loaded_once_and_goes_when_nobody_asks_for_it(host, kernel):
+    plan = plan_of("198.51.100.12", "198.51.100.13")
+    assert "nft inet kubeha" in host.run(plan=plan, check_mode=True)["added"] and kernel.rules is None
+    assert "nft inet kubeha" in host.run(plan=plan)["added"]
+    assert "{ 198.51.100.12, 198.51.100.13 }" in kernel.rules and {"enable", "start"} <= kernel.unit
+    assert not host.run(plan=plan)["changed"]
+    assert "nft inet kubeha" in host.run(plan=plan_of(wished=False))["removed"]
+    assert kernel.rules is None and kernel.unit <= {"daemon-reload"} and not host.state.exists()
+    assert not list(host.root.rglob("*filter*"))
+
+
+@pytest.mark.parametrize("damage", [
+    lambda kernel: setattr(kernel, "rules", None), lambda kernel: setattr(kernel, "unit", set()),
+    lambda kernel: setattr(kernel, "rules", kernel.rules.replace("198.51.100.12", "198.51.100.66"))])
+def test_what_somebody_did_to_the_filter_is_seen_and_mended(host, kernel, damage):
+    host.run(plan=plan_of("198.51.100.12"))
+    damage(kernel)
+    assert host.run(plan=plan_of("198.51.100.12"), check_mode=True)["changed"]
+    assert host.run(plan=plan_of("198.51.100.12"))["changed"] and "198.51.100.12" in kernel.rules
+    assert not host.run(plan=plan_of("198.51.100.12"))["changed"]
+
+
+def test_former_members_are_let_in_until_all_have_had_their_turn(host, kernel):
+    host.run(plan=plan_of("198.51.100.12"))
+    first = host.run(plan=plan_of("198.51.100.21"))
+    assert first["former_peers"] == ["198.51.100.12"] and "{ 198.51.100.12, 198.51.100.21 }" in kernel.rules
+    # A run that was killed here says nothing about who has had its turn.
+    again = host.run(plan=plan_of("198.51.100.21"))
+    assert again["former_peers"] == ["198.51.100.12"] and not again["changed"]
+    assert host.run(plan=plan_of("198.51.100.21"), narrow=True)["changed"] and "{ 198.51.100.21 }" in kernel.rules
+    last = host.run(plan=plan_of("198.51.100.21"))
+    assert not last["changed"] and last["former_peers"] == []
+
+
+def test_whom_keepalived_still_speaks_with_is_let_in_by_the_first_filter(host, kernel):
+    (host.root / "plan-keepalived.json").write_text(json.dumps(plan_of("198.51.100.12", wished=False)))
+    assert host.run(plan=plan_of("198.51.100.21"))["former_peers"] == ["198.51.100.12"]
+    assert "{ 198.51.100.12, 198.51.100.21 }" in kernel.rules
+    host.run(plan=plan_of("198.51.100.21"), narrow=True)
+    # By multicast its files may say nothing of peers, and their plan stays.
+    again = host.run(plan=plan_of("198.51.100.21"))
+    assert not again["changed"] and again["former_peers"] == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{\"endpoints\": 7}", "{\"endpoints\": [{}]}", "\x00"])
+def test_a_stored_plan_that_is_none_is_ignored(host, kernel, text):
+    (host.root / "plan-keepalived.json").write_text(text)
+    assert host.run(plan=plan_of("198.51.100.21"))["former_peers"] == []
+
+
+@pytest.mark.parametrize("manager", ["ufw", "firewalld"])
+def test_nor_is_what_they_speak_by_closed_in_a_manager_before(host, kernel, monkeypatch, manager):
+    monkeypatch.setattr(endpoint_network, "find_manager", lambda: manager)
+    monkeypatch.setattr(endpoint_network, "zone_of", lambda interface: "public")
+    monkeypatch.setattr(endpoint_network.Network, "_existing", lambda network, rules: network.done["rules"])
+    monkeypatch.setattr(endpoint_network, "change_rule", lambda rule, add: None)
+    host.run(plan=plan_of("198.51.100.12"))
+    assert host.run(plan=plan_of("198.51.100.21"))["removed"] == []
+    (gone,) = host.run(plan=plan_of("198.51.100.21"), narrow=True)["removed"]
+    assert "198.51.100.12" in gone
+
+
+def test_a_host_without_nftables_is_told_so(host, kernel):
+    kernel.program = None
+    assert not host.run(plan=plan_of("198.51.100.12"))["changed"]
+    assert "no nftables on cp1" in host.warnings[0]
+    kernel.program = "/usr/sbin/nft"
+    assert host.run(plan=plan_of("198.51.100.12"))["changed"] and host.warnings == []
