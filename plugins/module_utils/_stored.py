@@ -118,7 +118,8 @@ def _common(lists: list[list[V]]) -> list[V]:
     return [item for item, count in counts.items() if 2 * count >= len(lists)]
 
 
-class Vote(t.NamedTuple, t.Generic[V]):
+@dataclass(frozen=True)
+class Vote(t.Generic[V]):
     """What hosts say, by value. `elected` is what at least half of them have and more than any other value, or None."""
 
     elected: V | None
