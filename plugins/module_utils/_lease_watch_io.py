@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
@@ -95,8 +96,8 @@ def _try(lease: _lease.Lease) -> None:
         if _lease.step(now, _run_lock_io.clock(), runs(now) if now else False, _others(now)).what != _lease.LOOK:
             return
         _store(dict(now, phase=_lease.SPEAKING, why=answer.why))
-        print("the run that had stopped keepalived is gone (%s): starting it again, because %s" % (
-            now["run"].get("name"), answer.why), flush=True)
+        _log("the run that had stopped keepalived is gone (%s): starting it again, because %s" % (
+            now["run"].get("name"), answer.why))
         _start(now)
 
 
@@ -114,7 +115,7 @@ def _guard(lease: _lease.Lease) -> None:
     both = _lease.conflict(_here(vips), first, second)
     if both:
         why = "another host has %s as well" % ", ".join(both)
-        print("stopping keepalived again: %s" % why, flush=True)
+        _log("stopping keepalived again: %s" % why)
         with _run_lock_io.guarded():
             now = read()
             if now and _lease.step(now, _run_lock_io.clock(), True, _others(now)).what == _lease.GUARD:
@@ -145,9 +146,15 @@ def _systemctl(*words: str) -> None:
         raise OSError("systemctl %s: %s" % (" ".join(words), output.error or output.text.strip()))
 
 
+def _log(text: str) -> None:
+    """A line for the journal of the unit."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def _say(lease: _lease.Lease, why: str) -> None:
     if why != lease["why"]:
-        print("keepalived isn't started: %s. It's looked at again every %g s" % (why, _lease.RETRY), flush=True)
+        _log("keepalived isn't started: %s. It's looked at again every %g s" % (why, _lease.RETRY))
         _store_if_same(lease, dict(lease, why=why))
 
 

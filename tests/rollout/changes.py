@@ -135,9 +135,9 @@ class Changes(User):
         running.watch.start(host)
         return held
 
-    def until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
-        while not holds():
+        while not reached():
             assert time.monotonic() < deadline
             time.sleep(0.05)
 

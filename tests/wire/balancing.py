@@ -312,4 +312,3 @@ def versions(roots: t.Mapping[str, str | None]) -> dict[str, str]:
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found[name] = _haproxy.parse_version(text) or "2.2.0"
     return found
-

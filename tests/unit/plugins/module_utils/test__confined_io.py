@@ -43,7 +43,8 @@ def fixture_pod(request):
             deadline = time.monotonic() + 10
             while process_io.arguments(pid)[:1] != ("sleep",) and time.monotonic() < deadline:
                 time.sleep(0.01)
-            yield next(process_io._described([pid]))
+            [described] = process_io._described([pid])
+            yield described
         finally:
             process.kill()
 

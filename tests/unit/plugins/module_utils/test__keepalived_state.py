@@ -60,10 +60,10 @@ def test_what_was_rejected():
 
 def test_what_was_rejected_meanwhile():
     name = "kube-apiserver-ipv4"
-    before, after = dump(auth_failure=3, ip_ttl_err=1), dump(auth_failure=11, ip_ttl_err=1, packet_len_err=2)
-    assert keepalived.rejected_since(before, after) == {name: {"auth_failure": 8, "packet_len_err": 2}}
-    assert keepalived.rejected_since(after, after) == {}
-    assert keepalived.rejected_since(after, before) == {}  # it was started again
+    old, new = dump(auth_failure=3, ip_ttl_err=1), dump(auth_failure=11, ip_ttl_err=1, packet_len_err=2)
+    assert keepalived.rejected_since(old, new) == {name: {"auth_failure": 8, "packet_len_err": 2}}
+    assert keepalived.rejected_since(new, new) == {}
+    assert keepalived.rejected_since(new, old) == {}  # it was started again
     assert keepalived.rejected_since({}, {name: {}}) == {}
 
 

@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _deployed_io as deployed_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _planfile as planfile
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import SCHEMA
-from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_drain, endpoint_files
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
 
+MODULES = "ansible_collections.kubeha.apiserver.plugins.modules."
 OLD, NEW = plan(endpoint(vrid=9)), plan(endpoint(vips={"ipv4": ("198.51.100.77", 24)}))
 
 
@@ -69,6 +69,7 @@ def test_what_keepalived_has_or_the_plan(monkeypatch, stored, role, expected):
     assert bool(found.error) == (b"junk" in (stored, role) or isinstance(stored, dict) and stored["schema"] == 2)
     # The way to the controller changes nothing.
     assert planfile.deployed_of({"deployed": json.loads(json.dumps(found.to_dict()))}) == found
+    endpoint_files = pytest.importorskip(MODULES + "endpoint_files", reason="modules need Ansible")
     # A VIP that is to go counts until keepalived has let it go.
     vips = {vip["address"] for plan_ in expected[:2] if plan_ for vip in plan_["endpoints"][0]["vips"]}
     assert endpoint_files.vips_of(None) == vips
@@ -90,6 +91,7 @@ class Module:
 
 
 def drained(monkeypatch, stored, role, **params):
+    endpoint_drain = pytest.importorskip(MODULES + "endpoint_drain", reason="modules need Ansible")
     files = {"/etc/kubeha/plan.json": stored, "/var/lib/kubeha/plan-keepalived.json": role}
     monkeypatch.setattr(deployed_io._host_io, "read_file", lambda path, limit=0: (
         json.dumps(files[path]).encode() if path in files and files[path] is not None else None))

@@ -104,6 +104,7 @@ SLIPS: list[t.Any] = [
 
 @pytest.mark.parametrize("intent", SLIPS, ids=lambda intent: str(intent)[-60:])
 def test_no_problem_shows_a_secret(intent: t.Any) -> None:
+    pytest.importorskip("netaddr", reason="plans are made on the controller")
     with pytest.raises(PlanError) as caught:
         compute_plan(intent, {}, {})
     said = str(caught.value) + json.dumps([problem.to_dict() for problem in caught.value.problems])

@@ -54,9 +54,9 @@ def test_aliases_are_no_names_of_ours_and_lead_to_one() -> None:
     assert not {"endpoint_" + word for word in _spelling._MEANT} & KNOWN
 
 
-@pytest.mark.parametrize(("one", "other", "slips"), [
+@pytest.mark.parametrize(("word", "second", "slips"), [
     ("", "", 0), ("abc", "abc", 0), ("abc", "", 3), ("abc", "acb", 1), ("abc", "abd", 1), ("abc", "abcd", 1),
     ("ca", "abc", 3),
 ])
-def test_distance(one: str, other: str, slips: int) -> None:
-    assert distance(one, other) == distance(other, one) == slips
+def test_distance(word: str, second: str, slips: int) -> None:
+    assert distance(word, second) == distance(second, word) == slips

@@ -26,8 +26,9 @@ def advert(source, mac, damage=0, **changes):
     return _packets.build_ip(*packed, _packets.VRRP, bytes(payload)), mac
 
 
-def named(*packets, plan=PLAN, host="cp2"):
+def named(*packets, plan=None, host="cp2"):
     """Whom a host names that has heard these."""
+    plan = PLAN if plan is None else plan
     heard = Heard()
     for data, mac in packets:
         heard.add(data, mac, 1)

@@ -211,6 +211,7 @@ STRANGER = {
     "virtual_router_id": 100, "reason": "checksum", "count": 3,
 }  # fmt: skip
 
+
 def connections(sessions, refused=0):
     said = {"status": "OPEN", "sessions": sessions, "most": 100, "refused": refused}
     return put("cp2", "haproxy", {"frontends": {NAME: said}})
