@@ -174,7 +174,8 @@ def backed_up_by_one(changes: Changes, first: int, second: int) -> dict[str, obj
 
 
 def listed(changes: Changes, first: int, second: int, hosts: list[str], others: list[str]) -> dict[str, object]:
-    return {"endpoint_vip": None, "endpoint_list": [
+    # Two endpoints of the default size want more open files than a lab's host may have.
+    return {"endpoint_vip": None, "haproxy_maxconn": 4096, "endpoint_list": [
         {"name": "kube-apiserver", "vip": changes.planned_vip, "virtual_router_id": first, "lb_hosts": hosts},
         {"name": "other", "vip": other_vip(changes), "port": 9443, "virtual_router_id": second, "lb_hosts": others},
     ]}
