@@ -691,7 +691,7 @@ class Observer:
             "running": {name: said if said is None or name == "haproxy" or said in self.still["files"].values()
                         else _secrets.HIDDEN for name, said in running.items()},
             "reload_pending": {
-                name: self._haproxy_pending(daemons, haproxy, pending) if name == "haproxy" else pending
+                name: self._haproxy_pending(daemons, haproxy, running[name], pending) if name == "haproxy" else pending
                 for name, pending in reload_pending(
                     daemons, self._layout().config, running, self.sums
                 ).items()
@@ -716,12 +716,17 @@ class Observer:
             "apiservers": {},
         }
 
-    def _haproxy_pending(self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any], noted: bool) -> bool:
-        """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did."""
+    def _haproxy_pending(
+        self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any], note: Optional[str], differs: bool
+    ) -> bool:
+        """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did.
+
+        A file that was edited by hand may have the same mark, so a note counts as well; pods leave none.
+        """
         said = haproxy.get("description") or ""
         if daemons["haproxy"]["active"] != "active" or not self.haproxy_mark or not said.startswith("kubeha:"):
-            return noted
-        return bool(said != self.haproxy_mark)
+            return differs
+        return bool(said != self.haproxy_mark) or (differs and note is not None)
 
     def _services(self) -> Dict[str, Any]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:
