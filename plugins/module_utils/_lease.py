@@ -12,7 +12,7 @@ what they speak, so a backup starts only
 - where nobody has any of its VIPs: the endpoint is down, and holding it again is right;
 - or where who has them speaks what this host speaks, so that it's heard.
 
-Once it speaks it goes on looking, and is stopped again where another host has the same VIP.
+Once it speaks it goes on listening, and is stopped again where another host has the same VIP.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ LIFE = 600.0
 # How often is looked, before and after the lease has run out, and how far hosts that start at the same time are apart.
 PAUSE = 5.0
 RETRY = 30.0
+BREATH = 0.5
 APART = 8.0
 # Nobody is asked to wait for longer, however many members there are.
 _LONGEST_TURN = 60.0
@@ -176,11 +177,7 @@ def may_start(speaks: Collection[Dialect], claimed: Mapping[str, bool], heard: C
         if unknown:
             return Answer(False, "the network can't be asked who has %s" % ", ".join(unknown))
         held = sorted(vip for vip in mine.vips if claimed[vip])
-        # What strangers send keeps nobody silent: who has a VIP and isn't heard does.
-        about = [advert for advert in heard if advert.interface == mine.interface and advert.priority > 0
-                 and (":" in advert.source) == (mine.family == "ipv6")
-                 and (not mine.peers or advert.source in mine.peers)
-                 and (advert.vrid == mine.vrid or advert.addresses & mine.vips)]
+        about = [advert for advert in heard if _is_about(mine, advert)]
         strange = [advert for advert in about if not understands(mine, advert)]
         if strange:
             return Answer(False, "%s speaks another way of %s than this host does" % (
@@ -189,6 +186,20 @@ def may_start(speaks: Collection[Dialect], claimed: Mapping[str, bool], heard: C
             return Answer(False, "another host has %s, and isn't heard" % ", ".join(held))
         alone = alone and not held and not about
     return Answer(True, "nobody has its addresses" if alone else "the holder speaks as this host does", alone)
+
+
+def _is_about(mine: Dialect, advert: Heard) -> bool:
+    """What strangers send keeps nobody silent: who has a VIP and isn't heard does."""
+    return (advert.interface == mine.interface and advert.priority > 0
+            and (":" in advert.source) == (mine.family == "ipv6")
+            and (not mine.peers or advert.source in mine.peers)
+            and (advert.vrid == mine.vrid or bool(advert.addresses & mine.vips)))
+
+
+def is_rival(speaks: Collection[Dialect], advert: Heard) -> bool:
+    """Whether who sent that says to have a VIP of this host's, and they wouldn't hear each other."""
+    return any(_is_about(mine, advert) and bool(advert.addresses & mine.vips) and not understands(mine, advert)
+               for mine in speaks)
 
 
 def understands(mine: Dialect, advert: Heard) -> bool:
@@ -226,7 +237,7 @@ def step(lease: Lease, clock: Clock, running: bool, others: bool) -> Step:
     if remaining > 0:
         return Step(WAIT, min(remaining, PAUSE))
     if running:
-        return Step(GUARD, PAUSE)
+        return Step(GUARD, BREATH)
     return Step(WAIT, PAUSE) if others else Step(LOOK, RETRY)
 
 

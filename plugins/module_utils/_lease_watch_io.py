@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
 from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import Part, run, vrrp_receiver
@@ -107,14 +107,19 @@ def _guard(lease: _lease.Lease) -> None:
         _store_if_same(lease, dict(lease, phase=_lease.SPEAKING))
     speaks = _lease.dialects(config_of(lease))
     vips = {vip for item in speaks for vip in item.vips}
-    if not _here(vips):
+    listen = Listen(speaks, _lease.PAUSE, lambda advert: _lease.is_rival(speaks, advert))
+    run([listen])
+    if not listen.ended and not _here(vips):
         return
-    first, second = _claims(speaks, True), {}
-    if any(first.values()):
-        second = _claims(speaks, True)
-    both = _lease.conflict(_here(vips), first, second)
-    if both:
+    first = _claims(speaks, True)
+    if listen.ended:
+        # Also one that doesn't hold yet: it would be the next to. A lie without an address stops nobody.
+        both = sorted(vip for vip in first if first[vip])
+        why = "another host has %s, and speaks another way" % ", ".join(both)
+    else:
+        both = list(_lease.conflict(_here(vips), first, _claims(speaks, True) if any(first.values()) else {}))
         why = "another host has %s as well" % ", ".join(both)
+    if both:
         _log("stopping keepalived again: %s" % why)
         with _run_lock_io.guarded():
             now = read()
@@ -201,10 +206,15 @@ def _here(vips: Iterable[str]) -> Set[str]:
 class Listen(Part):
     """Adverts behind this host's packet filter, as keepalived gets them."""
 
-    def __init__(self, speaks: Sequence[_lease.Dialect]) -> None:
+    def __init__(self, speaks: Sequence[_lease.Dialect], seconds: Optional[float] = None,
+                 ends: Callable[[_lease.Heard], bool] = lambda advert: False) -> None:
+        """Until one `ends` it, or for `seconds`: the default is three intervals, and something to spare."""
         super().__init__()
-        seconds = max(3 * max(item.interval for item in speaks) + 1.0, _LISTEN_SECONDS)
-        self._until = self.begun + min(seconds, _LISTEN_MOST)
+        if seconds is None:
+            seconds = min(max(3 * max(item.interval for item in speaks) + 1.0, _LISTEN_SECONDS), _LISTEN_MOST)
+        self._until = self.begun + seconds
+        self._ends = ends
+        self.ended = False
         self._heard: Dict[_lease.Heard, None] = {}
         self._places: Dict[socket.socket, Tuple[str, str, List[bytes]]] = {}
         for interface, family in sorted({(item.interface, item.family) for item in speaks}):
@@ -214,7 +224,7 @@ class Listen(Part):
             self._places[self._own(vrrp_receiver(interface, family))] = place
 
     def act(self, now: float) -> Optional[float]:
-        return None if now >= self._until else self._until
+        return None if self.ended or now >= self._until else self._until
 
     def on_packet(self, handle: socket.socket, data: bytes, address: Tuple[Any, ...], now: float) -> None:
         interface, family, destinations = self._places[handle]
@@ -226,9 +236,11 @@ class Listen(Part):
             # Version 2 says its password to everybody.
             after = packet.payload[8 + 4 * len(advert.addresses):] if advert.version == 2 else b""
             password = after[:8].rstrip(b"\0").decode("utf-8", "replace")
+            heard = _lease.Heard(interface, advert.source, advert.vrid, advert.version, advert.auth, password,
+                                 advert.interval, frozenset(advert.addresses), advert.priority)
+            self.ended = self.ended or self._ends(heard)
             if len(self._heard) < _HEARD_MOST:
-                self._heard[_lease.Heard(interface, advert.source, advert.vrid, advert.version, advert.auth, password,
-                                         advert.interval, frozenset(advert.addresses), advert.priority)] = None
+                self._heard[heard] = None
             return
 
     def heard(self) -> List[_lease.Heard]:

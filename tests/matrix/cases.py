@@ -43,7 +43,8 @@ def intents() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "no-delay", {"vip": vip, "failback_delay": 0}
     yield "dedicated", {"vip": list(VIPS.values()), "lb_hosts": ["cp1", "cp2"], "apiserver_hosts": ["api1", "api2"]}
     # Two endpoints of the default size want more open files than the container may have.
-    yield "two-ports", {"haproxy_maxconn": 4096, "list": [{"name": "a", "vip": vip}, {"name": "b", "vip": [V4 % 101], "port": 9443}]}
+    yield "two-ports", {"haproxy_maxconn": 4096, "list": [
+        {"name": "a", "vip": vip}, {"name": "b", "vip": [V4 % 101], "port": 9443}]}
     yield "shared-port", {"haproxy_maxconn": 4096, "list": [
         {"name": "a", "vip": list(VIPS.values()), "failback": False},
         {"name": "b", "vip": [V4 % 101, V6 % 101]},

@@ -66,7 +66,9 @@ def test_backups_that_a_killed_run_has_silenced(user: User, changed: bool) -> No
     """They start again by themselves where they hear the holder, else they stay silent, and status says so."""
     backups = ["cp2", "cp3"]
     silent = "test -e /var/lib/kubeha/lease.json && ! systemctl -q is-active keepalived"
-    moved = "grep -q 'virtual_router_id 77' /etc/keepalived/keepalived.conf && pgrep -x keepalived"
+    # In place, and loaded.
+    moved = "cd /etc/keepalived && grep -q 'virtual_router_id 77' keepalived.conf && " \
+            "sha256sum keepalived.conf | grep -q \"^$(cat /run/kubeha/unit/keepalived.running) \""
     user.killed_site_when(
         lambda: all(user.says(host, silent) for host in backups) and (not changed or user.says("cp1", moved)),
         endpoint_virtual_router_id=77, __endpoint_lease_seconds=20)

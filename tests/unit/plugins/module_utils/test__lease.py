@@ -176,6 +176,14 @@ def test_both_families_may_have_one_virtual_router_id():
     assert not _lease.may_start([mine, six], {VIP: True, "2001:db8::64": True}, [ADVERT]).start
 
 
+def test_who_says_to_have_a_vip_in_another_way_is_a_rival():
+    assert not _lease.is_rival([MINE], ADVERT)
+    assert _lease.is_rival([MINE], dataclasses.replace(ADVERT, vrid=77))
+    # A stranger, one that lets go, and one that has other addresses.
+    for change in ({"source": "198.51.100.66"}, {"priority": 0}, {"addresses": frozenset(["198.51.100.7"])}):
+        assert not _lease.is_rival([MINE], dataclasses.replace(ADVERT, vrid=77, **change))
+
+
 def test_a_hand_over_is_no_conflict():
     assert _lease.conflict([VIP], {VIP: True}, {VIP: False}) == ()
     assert _lease.conflict([], {VIP: True}, {VIP: True}) == ()
