@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-import math
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 WORD = 1024     # letters of a text
@@ -87,8 +86,8 @@ def integer(low: int = -LARGEST, high: int = LARGEST) -> Shape:
 
 
 def number(value: Any, where: str, dummy: Notes) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) \
-            or abs(value) > LARGEST:
+    # Neither NaN nor an integer that no float can hold passes this comparison.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         raise Odd("%s isn't a number" % where)
     return value
 

@@ -46,6 +46,12 @@ def test_whatever_else_is_there_has_a_reason(content, reason):
         assert reason in str(planfile.parse_plan(content))
 
 
+@pytest.mark.parametrize("value", [10**400, 10**30, float("inf"), float("nan")])
+def test_numbers_that_nothing_can_hold_are_named(value):
+    with pytest.raises(planfile.Unreadable, match="adopt"):
+        planfile.read_plan(plan(dict(endpoint(), adopt=value)))
+
+
 def test_only_a_later_schema_is_newer():
     for schema, newer in ((2, True), (10**30, True), (0, False), (-1, False)):
         with pytest.raises(planfile.Unreadable) as caught:
