@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _lease, _lease_watch_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _lease, _lease_watch_io, _segment_io
 from net import Process, Segment, instance
 
 BOTH = ("ipv4", "ipv6")
 HOSTS = ("cp1", "cp2")
 VIP = 200
+LONG = 30.0
 
 
 def config(segment: Segment, host: str, vrid: int, unicast: bool) -> str:
@@ -27,6 +29,14 @@ def config(segment: Segment, host: str, vrid: int, unicast: bool) -> str:
 def look(text: str) -> tuple[bool, bool, str]:
     answer = _lease_watch_io.look(_lease.dialects(text))
     return answer.start, answer.alone, answer.why
+
+
+def rival(text: str) -> tuple[bool, float]:
+    speaks = _lease.dialects(text)
+    listen = _lease_watch_io.Listen(speaks, LONG, lambda advert: _lease.is_rival(speaks, advert))
+    begun = time.monotonic()
+    _segment_io.run([listen])
+    return listen.ended, time.monotonic() - begun
 
 
 def asked(segment: Segment, unicast: bool) -> t.Any:
@@ -49,3 +59,6 @@ def test_beside_a_holder_that_speaks_another_way(segment: Segment, root: str | N
     segment.keepalived("cp1", config(segment, "cp1", 51, True), root).wait_for("Entering MASTER STATE")
     start, _alone, why = asked(segment, True)
     assert not start and "another way" in why
+    # One that has started before that holder came back hears it, and needn't wait to be asked.
+    heard, seconds = Process(segment.namespace("cp2"), rival, config(segment, "cp2", 50, True)).result()
+    assert heard and seconds < LONG
