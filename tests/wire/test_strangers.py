@@ -21,6 +21,7 @@ from net import Segment
 HOSTS = ["cp1", "cp2", "cp3"]
 SECONDS = 3.0
 
+
 @pytest.fixture
 def attacked(segment: Segment) -> Segment:
     segment.add("mallory", 66)
