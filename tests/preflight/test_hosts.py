@@ -34,12 +34,12 @@ printf '[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-u
 systemctl daemon-reload
 systemctl enable --now haproxy
 """
-# Both default routes count for whoever looks at their metrics only.
+# flux.7 stays down, so that no packet goes astray meanwhile. Of both default routes only the better one counts.
 KERNEL = """
 ip link add flux.7 link eth0 type macvlan mode bridge
 ip address add "$(ip -4 -o address show dev eth0 | awk '{print $4; exit}' | sed 's/[0-9]*[/]/77\\//')" dev flux.7
-ip link set flux.7 up
-ip link add out.9 type dummy
+ip link add out.9 type veth peer name out.10
+ip link set out.10 up
 ip address add 198.18.9.2/24 dev out.9
 ip link set out.9 up
 ip route add default via 198.18.9.1 dev out.9 metric 100
