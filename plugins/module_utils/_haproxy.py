@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from hashlib import sha256
 from typing import Any, Dict, List, Optional
 
 # One exchange for both: HAProxy ends each answer with an empty line.
@@ -72,6 +73,19 @@ def has_loaded(text: str, description: Optional[str]) -> Optional[bool]:
     """Whether the HAProxy that says this of itself runs a configuration of ours; None where it doesn't tell."""
     mark = config_mark(text)
     return description == mark if mark and (description or "").startswith("kubeha:") else None
+
+
+def reload_is_due(content: bytes, description: Optional[str], note: Optional[str], pod: bool) -> bool:
+    """Whether the running HAProxy has loaded something else than this configuration.
+
+    What it says of itself counts first: a reload that was noted may have failed. A service's note counts as well, because
+    a file that was edited by hand keeps its mark. The note of a pod is of its start and knows nothing of reloads.
+    """
+    said = has_loaded(content.decode("utf-8", "replace"), description)
+    differs = note != sha256(content).hexdigest()
+    if said is None:
+        return differs
+    return not said or (differs and note is not None and not pod)
 
 
 def is_servers_state(answer: str) -> bool:

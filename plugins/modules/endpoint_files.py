@@ -744,7 +744,7 @@ class Deployment:
         """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
         config = found.config
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
-        if config is None or config.present is None or not self._has_loaded(config.present, haproxy):
+        if config is None or config.present is None or self._reload_is_due(config.present, haproxy, bool(found.manifest)):
             return
         if is_whole(self.role, found.listed):
             self._keep_set(found.listed)
@@ -942,7 +942,7 @@ class Deployment:
         return {
             "active": active,
             "enabled": True,
-            "pending_reload": active and not self._has_loaded(config, haproxy),
+            "pending_reload": active and self._reload_is_due(config, haproxy, True),
             "needs_restart": active and running_execution(self.role) != _podstate.execution_of(manifest),
             "daemon_reload_needed": False,
         }
@@ -961,15 +961,13 @@ class Deployment:
         return {
             "active": active,
             "enabled": unit.get("UnitFileState") == "enabled",
-            "pending_reload": active and not self._has_loaded(config, haproxy),
+            "pending_reload": active and self._reload_is_due(config, haproxy, False),
             "needs_restart": active and running_execution(self.role) != (_hostfacts.parse_execution(drop_in) or ""),
             "daemon_reload_needed": changes or not known or unit.get("NeedDaemonReload") == "yes",
         }
 
-    def _has_loaded(self, config: bytes, haproxy: Mapping[str, Any]) -> bool:
-        """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did."""
-        said = _haproxy.has_loaded(config.decode("utf-8", "replace"), haproxy.get("description"))
-        return loaded_checksum(self.role) == checksum(config) if said is None else said
+    def _reload_is_due(self, config: bytes, haproxy: Mapping[str, Any], pod: bool) -> bool:
+        return _haproxy.reload_is_due(config, haproxy.get("description"), loaded_checksum(self.role), pod)
 
     def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
         for file in found.changed_files:

@@ -544,7 +544,7 @@ class Observer:
         self.errors: Dict[str, str] = {}
         self.looked = str(_run_lock_io.clock())
         self.params = params
-        self.haproxy_mark: Optional[str] = None
+        self.haproxy_config: Optional[bytes] = None
         self.deployed = _deployed_io.read_deployed()
         stored = self.deployed.plan or {}
         self.plan: Mapping[str, Any] = params["plan"] or stored
@@ -592,8 +592,7 @@ class Observer:
         said = _host_io.together(self._commands(binaries, system))
         paths = OUR_FILES + tuple(self._manifest(name) for name in DAEMONS if self.manifests)
         contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in paths}
-        config = contents.get(self._layout().config["haproxy"]) or b""
-        self.haproxy_mark = _haproxy.config_mark(config.decode("utf-8", "replace"))
+        self.haproxy_config = contents.get(self._layout().config["haproxy"])
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
         self.sums = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
         return {
@@ -690,12 +689,10 @@ class Observer:
             "static_pod_kubelet": self._static_pod_kubelet(),
             "running": {name: said if said is None or name == "haproxy" or said in self.still["files"].values()
                         else _secrets.HIDDEN for name, said in running.items()},
-            "reload_pending": {
-                name: self._haproxy_pending(daemons, haproxy, running[name], pending) if name == "haproxy" else pending
-                for name, pending in reload_pending(
-                    daemons, self._layout().config, running, self.sums
-                ).items()
-            },
+            "reload_pending": dict(
+                reload_pending(daemons, self._layout().config, running, self.sums),
+                haproxy=self._haproxy_pending(daemons, haproxy, running["haproxy"]),
+            ),
             "restart_pending": {
                 name: self._try("restart_pending", partial(self._restart_pending, name, daemons[name]), False)
                 for name in DAEMONS
@@ -717,16 +714,10 @@ class Observer:
         }
 
     def _haproxy_pending(
-        self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any], note: Optional[str], differs: bool
+        self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any], note: Optional[str]
     ) -> bool:
-        """By HAProxy's own words, where it has any: what was noted when it was told to reload isn't what it did.
-
-        A file that was edited by hand may have the same mark, so a note counts as well; pods leave none.
-        """
-        said = haproxy.get("description") or ""
-        if daemons["haproxy"]["active"] != "active" or not self.haproxy_mark or not said.startswith("kubeha:"):
-            return differs
-        return bool(said != self.haproxy_mark) or (differs and note is not None)
+        return daemons["haproxy"]["active"] == "active" and self.haproxy_config is not None and _haproxy.reload_is_due(
+            self.haproxy_config, haproxy.get("description"), note, self.mode == "static_pod")
 
     def _services(self) -> Dict[str, Any]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy as haproxy
 from hypothesis import given
@@ -124,3 +126,29 @@ def test_mutated_answers(start, end, text):
 def test_only_what_haproxy_said_is_left_to_the_next_worker():
     assert haproxy.is_servers_state("1\n# be_id be_name srv_id\n2 kube-apiserver 1\n")
     assert not any(map(haproxy.is_servers_state, ["", "1\n", "Permission denied\n", "2\n# other\n"]))
+
+
+MARKED = b"global\n    description kubeha:12ab\n"
+NOTE = sha256(MARKED).hexdigest()
+DUE_DATA = [
+    # (what it says of itself, what was noted, in a pod, expected)
+    ("kubeha:12ab", NOTE, False, False),
+    # A reload that was noted and failed.
+    ("kubeha:34cd", NOTE, False, True),
+    # A file that was edited by hand has the mark that it had before.
+    ("kubeha:12ab", "other", False, True),
+    # Nobody has noted anything: it ran before this collection came.
+    ("kubeha:12ab", None, False, False),
+    # A pod's note is of its start; it was reloaded since.
+    ("kubeha:12ab", "other", True, False),
+    ("kubeha:34cd", NOTE, True, True),
+    # It doesn't tell.
+    (None, NOTE, False, False),
+    ("somebody's", "other", True, True),
+    (None, None, False, True),
+]
+
+
+@pytest.mark.parametrize("said, note, pod, expected", DUE_DATA)
+def test_a_reload_is_due(said, note, pod, expected):
+    assert haproxy.reload_is_due(MARKED, said, note, pod) is expected
