@@ -10,11 +10,14 @@ import base64
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from _lab.podman import podman
 from user import MEMBERS, ROOT, Run, User
 
 
@@ -37,6 +40,7 @@ class Canaries:
         self.secrets: dict[str, bytes] = {}
         self.leaks: set[str] = set()
         self.runs = 0
+        self.sampled = 0
         self.key = folder / "vault-key"
         self.key.write_text("the key of the vault\n")
 
@@ -52,15 +56,16 @@ class Canaries:
             ["ansible-vault", "encrypt_string", "--vault-password-file", str(self.key), "--name", name, "--stdin-name",
              name], input=secret, capture_output=True, text=True, check=True).stdout
 
-    def playbook(self, name: str, variables: str, *arguments: str, debug: bool = False) -> Run:
+    def playbook(self, name: str, variables: str, *arguments: str, debug: bool = False,
+                 killed_when: Callable[[], bool] | None = None) -> Run:
         """With all that is printed, written and started searched. What the user wrote is in a file of theirs."""
         self.runs += 1
         here = self.folder / f"run-{self.runs}"
         for part in ("home", "tmp", "facts"):
             (here / part).mkdir(parents=True)
         written = self.folder / f"variables-{self.runs}.yml"
+        written.touch(mode=0o600)
         written.write_text(variables)
-        written.chmod(0o600)
         environment = {
             **os.environ, "ANSIBLE_HOME": str(here / "home"), "TMPDIR": str(here / "tmp"),
             "ANSIBLE_CALLBACKS_ENABLED": "everything",
@@ -75,10 +80,21 @@ class Canaries:
         command = self.user.command(
             ROOT / "playbooks" / name, "-e", f"@{written}", "--vault-password-file", str(self.key), *arguments,
             ansible_pipelining=False)
-        with self.watched():
-            run = Run(subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment,
-                                     stdin=subprocess.DEVNULL, check=False))
-        self.look("what it printed", run.output.encode())
+        with self.watched(), (here / "printed").open("w+") as printed:
+            process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT, cwd=ROOT, env=environment,
+                                       stdin=subprocess.DEVNULL, start_new_session=True)
+            try:
+                while killed_when and process.poll() is None and not killed_when():
+                    time.sleep(0.05)
+                assert not killed_when or process.poll() is None, "it was done before it could be killed"
+                if not killed_when:
+                    process.wait()
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            printed.seek(0)
+            run = Run(subprocess.CompletedProcess(command, process.returncode, printed.read(), ""))
         for path in here.rglob("*"):
             if path.is_file():
                 self.look(f"{path.relative_to(here)} of the controller", path.read_bytes())
@@ -89,8 +105,20 @@ class Canaries:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Arguments and environments of all processes meanwhile: the hosts' are this machine's too."""
+        """Arguments and environments of the hosts' processes and of what this one starts."""
         done = threading.Event()
+        ours = {self.namespace(self.init(host)) for host in MEMBERS}
+        children = {str(os.getpid())}
+
+        def belongs(pid: str) -> bool:
+            """Others on this machine are none of our business."""
+            if self.namespace(pid) in ours:
+                return True
+            # "PID (NAME) STATE PARENT": a name may hold anything.
+            parent = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1]
+            if parent in children:
+                children.add(pid)
+            return pid in children
 
         def sample() -> None:
             # A process may execute another program, so each is looked at twice.
@@ -98,10 +126,14 @@ class Canaries:
             twice: set[str] = set()
             while not done.wait(0.1):
                 now = set(filter(str.isdigit, os.listdir("/proc")))
-                for pid in now - twice:
-                    for name in ("cmdline", "environ"):
-                        with contextlib.suppress(OSError):
-                            self.look(f"{name} of a process", Path("/proc", pid, name).read_bytes())
+                for pid in sorted(now - twice, key=int):
+                    with contextlib.suppress(OSError):
+                        if belongs(pid):
+                            for name in ("cmdline", "environ"):
+                                content = Path("/proc", pid, name).read_bytes()
+                                self.look(f"{name} of {content[:60]!r}" if name == "cmdline" else name, content)
+                            self.sampled += 1
+                children.intersection_update(now)
                 once, twice = now, (once | twice) & now
 
         thread = threading.Thread(target=sample)
@@ -111,6 +143,13 @@ class Canaries:
         finally:
             done.set()
             thread.join()
+
+    def init(self, host: str) -> str:
+        return podman("inspect", "--format={{.State.Pid}}", self.user.lab.container(host)).stdout.strip()
+
+    @staticmethod
+    def namespace(pid: str) -> str:
+        return os.readlink(f"/proc/{pid}/ns/pid")
 
     def files(self) -> dict[str, list[str]]:
         """By host, the files that hold any secret, with mode and owner."""
@@ -127,8 +166,9 @@ class Canaries:
                 check=True).stdout.split("\n"))[1:]
         return found
 
-    def strayed(self, *paths: str, hosts: Iterable[str] = MEMBERS) -> list[str]:
+    def strayed(self, *paths: str, maybe: Iterable[str] = (), hosts: Iterable[str] = MEMBERS) -> list[str]:
         """What isn't as it should be: in these files of root's, which nobody else can read, and nowhere else."""
-        wanted = {f"{host}: {path} 600 root" for path in paths for host in hosts}
+        wanted, allowed = ({f"{host}: {path} 600 root" for path in some for host in hosts} for some in (paths, maybe))
         found = {f"{host}: {line}" for host, lines in self.files().items() for line in lines}
-        return sorted({*self.leaks, *(wanted ^ found)})
+        assert self.sampled, "no process was looked at"
+        return sorted({*self.leaks, *(wanted - found), *(found - wanted - allowed)})

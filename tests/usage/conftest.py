@@ -13,14 +13,18 @@ from _lab.lab import Lab, down
 from user import ROOT, User
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: not part of CI; ./dev usage --long")
+
+
 @pytest.fixture(scope="module")
-def user() -> Iterator[User]:
+def user(request: pytest.FixtureRequest) -> Iterator[User]:
     """A fresh lab for each file of tests, which are steps of one story.
 
     KUBEHA_LAB=keep leaves it there; KUBEHA_LAB=reuse goes on with what was left, for working on a single step.
     """
-    name, wish = "usage", os.environ.get("KUBEHA_LAB")
-    topology = ROOT / "molecule" / "default" / "topology.yml"
+    name, wish = request.path.stem.replace("test", "usage"), os.environ.get("KUBEHA_LAB")
+    topology = ROOT / "molecule" / getattr(request.module, "SCENARIO", "default") / "topology.yml"
     try:
         yield User(Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text())))
     finally:
