@@ -103,5 +103,5 @@ def test_a_short_password_changes_nothing_else(canaries: Canaries, secret: str) 
 
 
 def test_removal_leaves_none(canaries: Canaries) -> None:
-    canaries.playbook("remove.yml", "", *TALKATIVE, debug=True).succeeded()
+    canaries.playbook("remove.yml", "endpoint_hosts: all\n", *TALKATIVE, debug=True).succeeded()
     assert canaries.strayed() == []

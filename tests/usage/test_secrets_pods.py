@@ -53,5 +53,5 @@ def test_changing(canaries: Canaries, mode: str, secret: str, belongs: tuple[str
 
 
 def test_removal_leaves_none(canaries: Canaries) -> None:
-    canaries.playbook("remove.yml", "", *TALKATIVE, debug=True).succeeded()
+    canaries.playbook("remove.yml", "endpoint_hosts: all\n", *TALKATIVE, debug=True).succeeded()
     assert canaries.strayed() == []
