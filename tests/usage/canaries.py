@@ -76,10 +76,10 @@ class Canaries:
         }
         if debug:
             environment.update(ANSIBLE_DEBUG="1", ANSIBLE_KEEP_REMOTE_FILES="1")
-        # As most users have it: a module is copied to the host before it's started.
+        # Without pipelining, as most users have it, a module is copied to the host before it's started. It's slow.
         command = self.user.command(
             ROOT / "playbooks" / name, "-e", f"@{written}", "--vault-password-file", str(self.key), *arguments,
-            ansible_pipelining=False)
+            ansible_pipelining=not debug)
         with self.watched(), (here / "printed").open("w+") as printed:
             process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT, cwd=ROOT, env=environment,
                                        stdin=subprocess.DEVNULL, start_new_session=True)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from canaries import Canaries
@@ -27,28 +28,54 @@ def canaries(user: User, tmp_path_factory: pytest.TempPathFactory) -> Canaries:
     return Canaries(user, tmp_path_factory.mktemp("canaries"))
 
 
-def written(canaries: Canaries, mode: str, secret: str, name: str, key: str) -> str:
-    """Quotes and backslashes are written in another way in JSON."""
-    lines = {"endpoint_mode": mode, "endpoint_auth": "pass"}
+def written(canaries: Canaries, mode: str, secret: str) -> str:
+    # Quotes and backslashes are written in another way in JSON.
+    name, key = f"pull-{secret}", f'"quoted\\{secret}"'
+    lines: dict[str, object] = {"endpoint_mode": mode, "endpoint_auth": "pass"}
     if mode == "static_pod":
         login = {"username": canaries.new(name), "password": canaries.new(key)}
         lines["endpoint_image_auth"] = {"registry.example.org": login}
         canaries.new(f"{name}:{key}")
     return canaries.vaulted("endpoint_auth_password", secret) + "".join(
-        f"{key}: {json.dumps(value)}\n" for key, value in lines.items())
+        f"{variable}: {json.dumps(value)}\n" for variable, value in lines.items())
 
 
 @pytest.mark.parametrize(("mode", "secret", "belongs"), [
     ("service", "Px1.cnry", (SERVICE,)),
     ("static_pod", "Px1.cnry", (POD, KUBELET)),
     ("static_pod", "Px2.cnry", (POD, KUBELET)),
-    ("service", "Px3.cnry", (SERVICE,)),
-], ids=["as services", "as static pods", "other secrets", "as services again"])
+], ids=["as services", "as static pods", "other secrets"])
 def test_changing(canaries: Canaries, mode: str, secret: str, belongs: tuple[str, ...]) -> None:
-    variables = written(canaries, mode, secret, f"pull-{secret}", f'"quoted\\{secret}"')
+    variables = written(canaries, mode, secret)
     canaries.playbook("site.yml", variables, "--check", *TALKATIVE).succeeded()
     canaries.playbook("site.yml", variables, *TALKATIVE, debug=True).succeeded()
     assert canaries.strayed(*belongs, maybe=PREVIOUS) == []
+    assert canaries.user.holders() == ["cp1"]
+
+
+def test_another_password_in_another_mode_is_refused(canaries: Canaries) -> None:
+    run = canaries.playbook("site.yml", written(canaries, "service", "Px3.cnry"), *TALKATIVE).failed()
+    assert "password changes, and all members have to agree on that; the mode changes as well" in run.output, run.output
+    assert canaries.strayed(POD, KUBELET, maybe=PREVIOUS) == []
+    assert canaries.user.holders() == ["cp1"]
+
+
+def test_another_mode_that_does_not_start_is_put_back(canaries: Canaries) -> None:
+    user = canaries.user
+    # The last by preference is the first to change.
+    broken = "/run/systemd/system/keepalived.service.d/zz-broken.conf"
+    user.on("cp3", "sh", "-c", f"mkdir -p {Path(broken).parent}; "
+            f"printf '[Service]\\nExecStartPre=/bin/false\\n' >{broken}; systemctl daemon-reload")
+    run = canaries.playbook("site.yml", written(canaries, "service", "Px2.cnry"), *TALKATIVE).failed()
+    user.on("cp3", "sh", "-c", f"rm {broken}; systemctl daemon-reload")
+    assert "Put back, and well" in run.output, run.output
+    assert canaries.strayed(POD, KUBELET, maybe=PREVIOUS) == []
+    assert canaries.user.holders() == ["cp1"]
+
+
+def test_services_again(canaries: Canaries) -> None:
+    canaries.playbook("site.yml", written(canaries, "service", "Px2.cnry"), *TALKATIVE, debug=True).succeeded()
+    assert canaries.strayed(SERVICE, maybe=PREVIOUS) == []
     assert canaries.user.holders() == ["cp1"]
 
 
