@@ -17,8 +17,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import pytest
 from _lab.podman import podman
 from user import MEMBERS, ROOT, Run, User
+
+LONG = pytest.mark.skipif(not os.environ.get("KUBEHA_LONG"), reason="only with KUBEHA_LONG")
 
 
 def forms(secret: str) -> set[bytes]:

@@ -13,10 +13,6 @@ from _lab.lab import Lab, down
 from user import ROOT, User
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: not part of CI; ./dev usage --long")
-
-
 @pytest.fixture(scope="module")
 def user(request: pytest.FixtureRequest) -> Iterator[User]:
     """A fresh lab for each file of tests, which are steps of one story.

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 import pytest
-from canaries import Canaries
+from canaries import LONG, Canaries
 from user import MEMBERS, User
 
 CONFIG = "/etc/keepalived/keepalived.conf"
@@ -65,7 +65,7 @@ END
 systemctl daemon-reload"""
 
 
-@pytest.mark.long
+@LONG
 def test_another_password_that_the_holder_does_not_take(canaries: Canaries) -> None:
     user = canaries.user
     user.on("cp1", "sh", "-c", REFUSE)
@@ -77,7 +77,7 @@ def test_another_password_that_the_holder_does_not_take(canaries: Canaries) -> N
     assert canaries.strayed(CONFIG, maybe=[PREVIOUS]) == []
 
 
-@pytest.mark.long
+@LONG
 def test_another_password_in_a_list_by_a_run_that_is_killed_and_one_that_is_not(canaries: Canaries) -> None:
     user = canaries.user
     secret = canaries.new("Qx9.cnry")
@@ -91,7 +91,7 @@ def test_another_password_in_a_list_by_a_run_that_is_killed_and_one_that_is_not(
     assert user.holders() == ["cp1"]
 
 
-@pytest.mark.long
+@LONG
 @pytest.mark.parametrize("secret", ["42", "198.51"])
 def test_a_short_password_changes_nothing_else(canaries: Canaries, secret: str) -> None:
     """It occurs in addresses, ports and times, so it's no canary. Who hid its text would hide these."""
@@ -105,7 +105,7 @@ def test_a_short_password_changes_nothing_else(canaries: Canaries, secret: str) 
     assert canaries.strayed(maybe=[PREVIOUS]) == []
 
 
-@pytest.mark.long
+@LONG
 def test_removal_leaves_none(canaries: Canaries) -> None:
     canaries.playbook("remove.yml", "endpoint_hosts: all\n", *TALKATIVE, debug=True).succeeded()
     assert canaries.strayed() == []

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 
 import pytest
-from canaries import Canaries
+from canaries import LONG, Canaries
 from user import User
 
-pytestmark = pytest.mark.long
+pytestmark = LONG
 SCENARIO = "static_pod"
 SERVICE = "/etc/keepalived/keepalived.conf"
 POD = "/etc/kubeha/keepalived/keepalived.conf"
