@@ -922,7 +922,8 @@ class Deployment:
             state,
             serving=(state["active"] or self.role in found.other_mode) and loaded_checksum(self.role) is not None,
             holds=sorted(vips_of(planned) & {address.address for address in _host_io.read_addresses()}),
-            rekeyed=any(rekeyed(file) for file in found.files if file.kind == "keepalived"),
+            rekeyed=any(rekeyed(running_config(found, file), file.content)
+                        for file in found.files if file.kind == "keepalived"),
             moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
             leased=self.role == "keepalived" and any(map(os.path.lexists, (_hostview.LEASE, _hostview.LEASE_UNIT))),
             up=serving_backends(haproxy),
@@ -1014,10 +1015,19 @@ def serving_backends(haproxy: Mapping[str, Any]) -> List[str]:
                   if any(_haproxy.is_up(server["status"]) for server in servers))
 
 
-def rekeyed(file: File) -> bool:
-    """Whether the daemon's members would have different passwords once one of them has this file."""
-    before = _keepalived.secrets((file.present or b"").decode("utf-8", "replace"))
-    after = _keepalived.secrets(file.content.decode("utf-8"))
+def running_config(found: Found, file: File) -> Optional[bytes]:
+    """What keepalived runs with, which in the other mode is another file."""
+    if "keepalived" not in found.other_mode:
+        return file.present
+    return next(filter(None, (_host_io.read_file(layout.config["keepalived"])
+                              for layout in _hostview.LAYOUTS.values()
+                              if layout.config["keepalived"] != file.path)), None)
+
+
+def rekeyed(running: Optional[bytes], planned: bytes) -> bool:
+    """Whether the daemon's members would have different passwords once one of them has the planned file."""
+    before = _keepalived.secrets((running or b"").decode("utf-8", "replace"))
+    after = _keepalived.secrets(planned.decode("utf-8"))
     return bool(before and after) and before != after
 
 

@@ -82,7 +82,7 @@ class Changes(User):
         """Whatever was noted meanwhile is wrong."""
         self.noted = []
         yield
-        assert self.noted == []
+        assert not self.noted, "\n".join(self.noted)
 
     def table(self) -> str:
         return figures.table(self.rows)

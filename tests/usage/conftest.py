@@ -14,13 +14,13 @@ from user import ROOT, User
 
 
 @pytest.fixture(scope="module")
-def user() -> Iterator[User]:
+def user(request: pytest.FixtureRequest) -> Iterator[User]:
     """A fresh lab for each file of tests, which are steps of one story.
 
     KUBEHA_LAB=keep leaves it there; KUBEHA_LAB=reuse goes on with what was left, for working on a single step.
     """
-    name, wish = "usage", os.environ.get("KUBEHA_LAB")
-    topology = ROOT / "molecule" / "default" / "topology.yml"
+    name, wish = request.path.stem.replace("test", "usage"), os.environ.get("KUBEHA_LAB")
+    topology = ROOT / "molecule" / getattr(request.module, "SCENARIO", "default") / "topology.yml"
     try:
         yield User(Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text())))
     finally:

@@ -793,6 +793,30 @@ def test_a_host_is_moved_to_the_other_mode_at_keepaliveds_turn(node, monkeypatch
     assert "run here as static pods" in node.run(node.files(haproxy=OURS + "one\n"))["msg"]
 
 
+@pytest.mark.parametrize("to", ["static_pod", "service"])
+@pytest.mark.parametrize(("planned", "rekeyed"), [("one", False), ("two", True)])
+def test_another_password_is_seen_in_the_other_modes_file(node, monkeypatch, to, planned, rekeyed):
+    """Members that don't share it wouldn't hear each other: both changes at once are refused."""
+    paths = {"service": node.path("/etc/keepalived/keepalived.conf"),
+             "static_pod": node.path("/etc/kubeha/keepalived/keepalived.conf")}
+    monkeypatch.setattr(endpoint_files._hostview, "LAYOUTS", {
+        mode: layout._replace(config=dict(layout.config, keepalived=paths[mode]))
+        for mode, layout in endpoint_files._hostview.LAYOUTS.items()})
+    if to == "static_pod":
+        node.unit.update(ActiveState="active", DropInPaths=endpoint_files._hostview.DROP_INS["keepalived"])
+    else:
+        node.starts()
+    [mode] = set(paths) - {to}
+    node.write(paths[mode], OURS + "auth_pass one\n", 0o600)
+    files = node.files(keepalived=OURS + "auth_pass %s\n" % planned)
+    files[0]["path"] = paths[to]
+    # What this mode has left says nothing.
+    node.write(paths[to], OURS + "auth_pass two\n", 0o600)
+    if to == "static_pod":
+        files += [file for file in node.pod_files() if file["kind"] == "manifest"]
+    assert node.run(files, role="keepalived", check_mode=True)["rekeyed"] is rekeyed
+
+
 # Secrets, and runs that are killed
 
 OLD, NEW, ELSE = "Canary-old", "Canary-new", "Canary-else"
