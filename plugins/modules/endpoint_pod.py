@@ -120,6 +120,7 @@ log:
   sample: ["[ALERT] (8) : Binding [/etc/kubeha/haproxy/haproxy.cfg:22] for frontend kube-apiserver: cannot bind socket"]
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -152,6 +153,8 @@ LOG_LINES = 12
 # Ends of a new pod's container after which no further start is hoped for.
 CRASHES = 2
 KUBELET_LINES = 4
+# After that a daemon that goes on with what it had is told once more.
+AGAIN_SECONDS = 3.0
 ABSENT = "not proven: kubelet absent"
 
 
@@ -220,7 +223,11 @@ class Task:
 
     def reload(self, seen: _podstate.Seen, why: str) -> None:
         done = self.pod.reload()
-        if not self.within(self.module.params["reload_wait"], done):
+        deadline = time.monotonic() + self.module.params["reload_wait"]
+        # HAProxy's master may lose a signal that comes while it's busy with the reload before.
+        while not self.within(min(AGAIN_SECONDS, deadline - time.monotonic()), done) and time.monotonic() < deadline:
+            self.pod.remind()
+        if not done():
             self.fail("%s was told to reload and goes on with what it had" % self.pod.role)
         self.pod.note_loaded()
         self.finish(True, _podstate.RELOAD, True, why, seen)
@@ -301,6 +308,9 @@ class Pod:
         """Send the signal, and return what tells whether it has had its effect."""
         raise NotImplementedError
 
+    def remind(self) -> None:
+        """Send it again, where a signal can be lost."""
+
     def complaints(self) -> List[str]:
         """What the running daemon has left out of its configuration."""
         return []
@@ -370,6 +380,10 @@ class HaproxyPod(Pod):
         self._leave(self._ask(_haproxy.SERVERS_COMMAND))
         self.signal(signal.SIGUSR2)
         return lambda: self._worker() not in (None, before)
+
+    def remind(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGUSR2)
 
     def loaded(self) -> Optional[str]:
         """As it says itself: its script has noted what it was started with, and a reload goes by its script."""

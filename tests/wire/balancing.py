@@ -146,9 +146,14 @@ class Balancer:
         before = self.state()["pid"]
         said = self.ask(_haproxy.SERVERS_COMMAND) if remember else _haproxy.NO_SERVERS
         (self.folder / "run/servers").write_text(said)
-        os.kill(self.process.pid, signal.SIGUSR2)
+        told = 0.0
 
         def is_new() -> bool:
+            nonlocal told
+            # A master that has just reloaded may lose the signal.
+            if time.monotonic() - told > 3:
+                os.kill(self.process.pid, signal.SIGUSR2)
+                told = time.monotonic()
             try:
                 return bool(self.state()["pid"] != before)
             except (OSError, _haproxy.HaproxyError):
@@ -157,7 +162,7 @@ class Balancer:
         try:
             wait_until(is_new)
         except TimeoutError:
-            raise RuntimeError("\n".join(self.log()[-20:])) from None
+            raise RuntimeError("\n".join(line for line in self.log() if "kube-apiserver/api" not in line)) from None
 
     def make(self, server: str, mode: str) -> None:
         """Have a stand-in be ill, or well again."""

@@ -162,6 +162,15 @@ def test_a_reload_is_proven_by_the_new_worker(node):
     assert outcome(node.run()) == (False, "none", True)
 
 
+def test_haproxys_master_that_lost_a_signal_is_told_again(node, monkeypatch):
+    monkeypatch.setattr(endpoint_pod, "AGAIN_SECONDS", 0.05)
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", OLD, "e1")
+    node.on_signal = lambda dummy_number: node.reloads() if len(node.signals) == 2 else None
+    assert outcome(node.run(reload_wait=5)) == (True, "reload", True)
+    assert node.signals == [signal.SIGUSR2] * 2
+
+
 def test_the_next_worker_is_told_which_servers_are_up_and_whoever_comes_later_is_not(node, monkeypatch):
     monkeypatch.setattr(_hostview, "SERVERS", node.path("servers"))
     node.write("servers", "1\n")
