@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import ssl
+import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -59,9 +60,13 @@ def first_word(path: str) -> Optional[str]:
 
 
 def read_file(path: str, limit: int = 1 << 24) -> Optional[bytes]:
-    """None where there's no such file."""
+    """None where there's no such file. For what root or the kernel has written; a pipe or a device isn't waited for."""
     try:
-        with open(path, "rb") as handle:
+        # A link is followed, as /etc/os-release is one.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as handle:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "this is no file", path)
             chunks: List[bytes] = []
             # The kernel gives a setting below /proc/sys to nobody who asks for megabytes.
             while sum(map(len, chunks)) < limit:

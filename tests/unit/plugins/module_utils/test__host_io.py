@@ -28,6 +28,13 @@ def test_read_file(tmp_path):
     assert host_io.read_file(str(tmp_path / "a" / "below")) is None
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / "a")
+    with pytest.raises(OSError, match=r"this is no file|Is a directory"):
+        host_io.read_file(str(tmp_path / "a"))
+
+
 def test_run():
     assert host_io.run(["sh", "-c", "echo out; echo err >&2; exit 3"], 5) == host_io.Output(3, "out\nerr\n")
     assert host_io.run(["sh", "-c", "echo $LC_ALL"], 5).text == "C\n"
