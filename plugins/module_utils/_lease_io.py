@@ -78,9 +78,8 @@ def archive() -> bytes:
 
 def put(manifest: str) -> None:
     """The program, its unit, and the manifest that the kubelet gets back. Then systemd runs it, over reboots too."""
-    if manifest and os.path.lexists(manifest):
-        _owned_files_io.make_folder(_hostview.STATE)
-        _owned_files_io.write(MANIFEST, _owned_files_io.read(manifest) or b"", 0o600)
+    if manifest:
+        _lease_watch_io.put_aside(manifest)
     changed = False
     for path, content in ((PROGRAM, archive()), (UNIT_FILE, unit(manifest, sys.executable).encode())):
         if _owned_files_io.read(path) != content or _owned_files_io.mend(path, 0o644):

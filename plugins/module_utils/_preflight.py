@@ -133,6 +133,11 @@ RULES: Dict[str, Rule] = {
         "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
         "backup",
     ),
+    "haproxy_files_ignored": Rule(
+        WARNING,
+        "this collection's HAProxy loads its own file only, and whoever needs what is in others is served no longer",
+        "move them away, run a HAProxy of your own for them, or accept this finding",
+    ),
     "service_in_the_way": Rule(
         ERROR,
         "the pod and the service fight for the same port, or for VRRP's socket and addresses",
@@ -581,6 +586,8 @@ class _Judge:
             text_ = "%s was written by somebody else" % path
             text_ += "; this run takes it over and keeps the original" if adopted else ""
             yield _finding(daemon + "_foreign", place.host, None, text_, INFO if adopted else None)
+        if place.endpoint["mode"] == "service":
+            yield from _ignored(place)
         for program in place.seen["programs"]:
             if program["name"] == "kube-vip":
                 yield _finding("kube_vip_running", place.host, None, "kube-vip runs here (process %d)" % program["pid"])
@@ -783,6 +790,18 @@ def _foreign(place: _Place) -> List[Tuple[str, str]]:
         return [(daemon, path) for daemon, paths in sorted(manifests.items()) for path in paths]
     owners = sorted((place.info.get("config_owner") or {}).items())
     return [("haproxy" if "haproxy" in path else "keepalived", path) for path, whose in owners if whose == "foreign"]
+
+
+def _ignored(place: _Place) -> Iterator[Dict[str, Any]]:
+    """Configuration of somebody else's that is loaded now, and won't be; or that lies there as if it were."""
+    loaded = place.seen.get("haproxy_loads") or []
+    if loaded:
+        text_ = "HAProxy loads %s now, and doesn't after this run" % ", ".join(loaded)
+        severity = WARNING if place.endpoint.get("adopt") else ERROR
+        yield _finding("haproxy_files_ignored", place.host, None, text_, severity)
+    elif place.info.get("haproxy_ignored"):
+        text_ = "HAProxy doesn't load %s" % ", ".join(place.info["haproxy_ignored"])
+        yield _finding("haproxy_files_ignored", place.host, None, text_)
 
 
 def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:

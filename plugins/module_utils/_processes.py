@@ -227,6 +227,13 @@ def names_file(argv: Sequence[str], program: str, path: str) -> bool:
     return any(word == path or word.endswith("=" + path) for word in argv[1:])
 
 
+def haproxy_files(argv: Sequence[str]) -> List[str]:
+    """The files and folders that HAProxy's command line has it load: `-f PLACE`, and all that follows `--`."""
+    words = list(argv[1:])
+    rest = words.index("--") if "--" in words else len(words)
+    return [word for before, word in zip(words[:rest], words[1:rest]) if before == "-f"] + words[rest + 1 :]
+
+
 def parse_stat(text: str, ticks: int) -> Optional[Tuple[int, float]]:
     """(parent, seconds after boot at its start) from /proc/PID/stat. A program's name may contain anything."""
     fields = text.rpartition(")")[2].split()

@@ -167,6 +167,12 @@ programs:
   type: list
   elements: dict
   sample: [{name: kubelet, pid: 700, unit: kubelet.service, owner: null, options: {node-ip: 198.51.100.11}}]
+haproxy_loads:
+  description: Files and folders that HAProxy's service loads now, but for the file that this collection writes.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/haproxy/conf.d]
 kubelet:
   description: Options of the kubelet in its files, where it doesn't run.
   returned: always
@@ -239,6 +245,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _netfilter,
     _podstate,
     _process_io,
+    _processes,
     _wire_io,
     _wire_task,
 )
@@ -324,6 +331,7 @@ class Observer:
             "sysctls": {name: sysctl(name) for name in self._sysctl_names(addressed)},
             "sysctl_files": self._try("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
             "programs": programs,
+            "haproxy_loads": self._try("haproxy_loads", haproxy_loads, []),
             "kubelet": kubelet,
             "node": self._try("node", partial(_cluster_io.read_node, options_of(programs) or kubelet, TLS_SECONDS), {}),
             "static_pods": self._try("static_pods", self._static_pods, None),
@@ -545,6 +553,13 @@ def read_owners(inodes: Set[str]) -> Dict[str, int]:
         if len(owners) == len(inodes):
             break
     return owners
+
+
+def haproxy_loads() -> List[str]:
+    """What the service that runs loads besides the file that is ours, or is to be."""
+    process = _process_io.find_service("haproxy")
+    return [path for path in _processes.haproxy_files(process.argv if process else [])
+            if path != _hostview.HAPROXY_CONFIG]
 
 
 def options_of(programs: List[Dict[str, Any]]) -> Mapping[str, str]:

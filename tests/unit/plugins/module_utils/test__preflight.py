@@ -243,6 +243,17 @@ def haproxy_foreign(seen):
     seen["config_owner"]["/etc/haproxy/haproxy.cfg"] = "foreign"
 
 
+@wrong("haproxy_files_ignored", "warning", seen="HAProxy doesn't load /etc/haproxy/conf.d/metrics.cfg")
+def haproxy_files_lie_there(seen):
+    seen["haproxy_ignored"] = ["/etc/haproxy/conf.d/metrics.cfg"]
+
+
+@wrong("haproxy_files_ignored", seen="HAProxy loads /etc/haproxy/conf.d now, and doesn't after this run")
+def haproxy_files_are_loaded(seen):
+    seen["haproxy_ignored"] = ["/etc/haproxy/conf.d/metrics.cfg"]
+    seen["preflight"]["haproxy_loads"] = ["/etc/haproxy/conf.d"]
+
+
 @wrong("keepalived_foreign", seen="/etc/keepalived/keepalived.conf was written by somebody else")
 def keepalived_foreign(seen):
     seen["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
@@ -691,6 +702,16 @@ def test_the_command_that_opens(manager, where, text):
     vrrp(hosts["cp2"], outcome="drop", where=where)
     hosts["cp2"]["preflight"]["firewall"]["manager"] = manager
     assert text in preflight.preflight_findings(the_plan, hosts)[0]["fix"]
+
+
+def test_what_a_haproxy_loads_that_is_taken_over_or_that_pods_stand_beside():
+    the_plan = plan(endpoint())
+    hosts = observations(the_plan)
+    hosts["cp2"]["preflight"]["haproxy_loads"] = ["/srv/proxy.cfg"]
+    the_plan["endpoints"][0]["adopt"] = True
+    assert codes(preflight.preflight_findings(the_plan, hosts)) == [("haproxy_files_ignored", "warning")]
+    the_plan["endpoints"][0]["mode"] = "static_pod"
+    assert preflight.preflight_findings(the_plan, hosts) == []
 
 
 def test_static_pods_have_their_own_haproxy():

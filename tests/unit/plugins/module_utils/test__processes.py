@@ -248,3 +248,13 @@ def test_how_many_files_a_process_may_open():
     text += "Max open files            1024                 524288               files     \n"
     assert processes.files_limit(text) == (1024, 524288)
     assert processes.files_limit("") is None
+
+
+@pytest.mark.parametrize(("words", "files"), [
+    ("-Ws -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid", ["/etc/haproxy/haproxy.cfg"]),
+    ("-Ws -f /etc/haproxy/haproxy.cfg -f /srv/conf.d -p x", ["/etc/haproxy/haproxy.cfg", "/srv/conf.d"]),
+    ("-Ws -- a.cfg -f", ["a.cfg", "-f"]), ("-Ws -f", []), ("", []),
+])
+def test_what_haproxy_is_told_to_load(words, files):
+    assert processes.haproxy_files(["/usr/sbin/haproxy", *words.split()]) == files
+    assert processes.haproxy_files([]) == []
