@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,14 +78,16 @@ class User:
 
     def killed_site_when(self, reached: Callable[[], bool], **variables: object) -> None:
         """Deploy, and be killed with every child at a point of the run."""
-        process = subprocess.Popen(
-            self.command("playbooks/site.yml", **variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
-        while process.poll() is None and not reached():
-            time.sleep(0.05)
-        assert process.poll() is None, "it was done before it could be killed"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                self.command("playbooks/site.yml", **variables), stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+            while process.poll() is None and not reached():
+                time.sleep(0.05)
+            output.seek(0)
+            assert process.poll() is None, "it was done before it could be killed\n" + output.read()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def until(self, reached: Callable[[], bool], seconds: float = 150) -> None:
         deadline = time.monotonic() + seconds
