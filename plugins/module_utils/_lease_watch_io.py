@@ -31,6 +31,10 @@ _LISTEN_MOST = 12.0
 _HEARD_MOST = 4096
 
 
+class Unstoppable(OSError):
+    """keepalived goes on, though another host has its VIPs as well."""
+
+
 def main() -> None:
     while True:
         pause = turn()
@@ -53,7 +57,8 @@ def turn() -> Optional[float]:
         if step.what == _lease.GUARD:
             _guard(lease)
     except (OSError, ValueError, _host_io.Timeout) as error:
-        _say(lease, "it can't be told who holds: %s" % error)
+        _say(lease, str(error) if isinstance(error, Unstoppable) else "it can't be told who holds: %s" % error, running)
+        return max(step.pause, _lease.PAUSE)
     return step.pause
 
 
@@ -130,8 +135,11 @@ def _guard(lease: _lease.Lease) -> None:
         with _run_lock_io.guarded():
             now = read()
             if now and _lease.step(now, _run_lock_io.clock(), True, _others(now)).what == _lease.GUARD:
+                try:
+                    _stop(now)
+                except OSError as error:
+                    raise Unstoppable("%s, and it can't be stopped: %s" % (why, error)) from None
                 _store(dict(now, phase=_lease.SILENT, why=why))
-                _stop(now)
 
 
 def _start(lease: _lease.Lease) -> str:
@@ -182,9 +190,10 @@ def _log(text: str) -> None:
     sys.stdout.flush()
 
 
-def _say(lease: _lease.Lease, why: str) -> None:
+def _say(lease: _lease.Lease, why: str, running: bool = False) -> None:
     if why != lease["why"]:
-        _log("keepalived isn't started: %s. It's looked at again every %g s" % (why, _lease.RETRY))
+        _log("keepalived %s: %s. It's looked at again every %g s" % (
+            "goes on" if running else "isn't started", why, _lease.PAUSE if running else _lease.RETRY))
         _store_if_same(lease, dict(lease, why=why))
 
 

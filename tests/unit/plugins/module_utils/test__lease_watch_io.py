@@ -217,7 +217,7 @@ def test_a_wall_clock_that_jumps_starts_nothing_and_keeps_nothing_stopped(host, 
 def test_it_stays_silent_beside_a_holder_that_speaks_another_way(host):
     host.silence()
     host.holder = "other"
-    host.turn(LIFE + 1)
+    assert host.turn(LIFE + 1) == _lease.RETRY
     assert not host.runs and "another way" in host.lease["why"]
     assert host.lease["phase"] == "silent"
     # And starts when that one is gone, after all with a lower place.
@@ -266,6 +266,28 @@ def test_what_does_not_start_is_said_and_tried_again(host, monkeypatch):
         (host.state / "elsewhere").rename(host.state / "lease.manifest")
     host.turn(30)
     assert host.runs
+
+
+def test_what_can_not_be_stopped_is_said_and_tried_again(host, monkeypatch, capsys):
+    host.silence()
+    host.turn(LIFE + 1)
+    host.holder = "other"
+    with monkeypatch.context() as patch:
+        if host.mode == "service":
+            host.fails = "Connection timed out"
+        else:
+            patch.setattr(owned, "remove", refuse)
+        for dummy in range(3):
+            assert host.turn() == _lease.PAUSE
+    assert host.runs and "it can't be stopped" in host.lease["why"] and host.lease["phase"] == "speaking"
+    assert capsys.readouterr().out.count("keepalived goes on: another host has") == 1
+    host.fails = ""
+    host.turn()
+    assert not host.runs
+
+
+def refuse(path):
+    raise OSError(30, "Read-only file system", path)
 
 
 def test_no_wall_clock_is_asked(monkeypatch):
