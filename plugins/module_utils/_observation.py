@@ -190,7 +190,7 @@ _PREFLIGHT = _filled(
     sysctl_files=(mapping(_TEXTS), {}),
     programs=(many(record({"name": text}, {}, {
         "pid": (integer(), 0), "unit": _MAYBE_TEXT, "owner": _MAYBE_TEXT, "options": (mapping(text), {})})), []),
-    haproxy_loads=(_TEXTS, []),
+    loads=(mapping(_TEXTS), {}),
     kubelet=(mapping(text), {}),
     node=(_NODE, {}),
     static_pods=(maybe(record({

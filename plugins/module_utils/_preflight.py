@@ -794,10 +794,13 @@ def _foreign(place: _Place) -> List[Tuple[str, str]]:
 
 def _ignored(place: _Place) -> Iterator[Dict[str, Any]]:
     """Configuration of somebody else's that is loaded now, and won't be; or that lies there as if it were."""
-    loaded = place.seen.get("haproxy_loads") or []
-    if loaded:
-        text_ = "HAProxy loads %s now, and doesn't after this run" % ", ".join(loaded)
-        severity = WARNING if place.endpoint.get("adopt") else ERROR
+    loads = place.seen.get("loads") or {}
+    severity = WARNING if place.endpoint.get("adopt") else ERROR
+    if loads.get("keepalived"):
+        text_ = "keepalived loads %s now, and doesn't after this run" % ", ".join(loads["keepalived"])
+        yield _finding("keepalived_foreign", place.host, None, text_, severity)
+    if loads.get("haproxy"):
+        text_ = "HAProxy loads %s now, and doesn't after this run" % ", ".join(loads["haproxy"])
         yield _finding("haproxy_files_ignored", place.host, None, text_, severity)
     elif place.info.get("haproxy_ignored"):
         text_ = "HAProxy doesn't load %s" % ", ".join(place.info["haproxy_ignored"])

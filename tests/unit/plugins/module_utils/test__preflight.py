@@ -251,7 +251,12 @@ def haproxy_files_lie_there(seen):
 @wrong("haproxy_files_ignored", seen="HAProxy loads /etc/haproxy/conf.d now, and doesn't after this run")
 def haproxy_files_are_loaded(seen):
     seen["haproxy_ignored"] = ["/etc/haproxy/conf.d/metrics.cfg"]
-    seen["preflight"]["haproxy_loads"] = ["/etc/haproxy/conf.d"]
+    seen["preflight"]["loads"] = {"haproxy": ["/etc/haproxy/conf.d"], "keepalived": []}
+
+
+@wrong("keepalived_foreign", seen="keepalived loads /srv/vrrp.conf now, and doesn't after this run")
+def keepalived_loads_another_file(seen):
+    seen["preflight"]["loads"] = {"haproxy": [], "keepalived": ["/srv/vrrp.conf"]}
 
 
 @wrong("keepalived_foreign", seen="/etc/keepalived/keepalived.conf was written by somebody else")
@@ -707,7 +712,7 @@ def test_the_command_that_opens(manager, where, text):
 def test_what_a_haproxy_loads_that_is_taken_over_or_that_pods_stand_beside():
     the_plan = plan(endpoint())
     hosts = observations(the_plan)
-    hosts["cp2"]["preflight"]["haproxy_loads"] = ["/srv/proxy.cfg"]
+    hosts["cp2"]["preflight"]["loads"] = {"haproxy": ["/srv/proxy.cfg"]}
     the_plan["endpoints"][0]["adopt"] = True
     assert codes(preflight.preflight_findings(the_plan, hosts)) == [("haproxy_files_ignored", "warning")]
     the_plan["endpoints"][0]["mode"] = "static_pod"
