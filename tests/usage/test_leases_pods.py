@@ -6,10 +6,18 @@
 
 from __future__ import annotations
 
+import test_leases
 from leases import NEW, OLD, Backups
-from test_leases import *  # noqa: F403
 
 SCENARIO = "static_pod"
+pytestmark = test_leases.pytestmark
+fixture_backups = test_leases.fixture_backups
+one_holder = test_leases.one_holder
+test_killed_before_the_holder_has_changed = test_leases.test_killed_before_the_holder_has_changed
+test_the_controller_comes_back_before = test_leases.test_the_controller_comes_back_before_the_lease_has_ended
+test_a_stopped_backup_reboots_meanwhile = test_leases.test_a_stopped_backup_reboots_meanwhile
+test_killed_when_the_holder_has_changed = test_leases.test_killed_when_the_holder_has_changed
+test_the_controller_comes_back_after_that = test_leases.test_the_controller_comes_back_to_a_holder_that_has_changed
 
 
 def test_a_pod_that_nobody_can_end_stops_the_run(backups: Backups) -> None:
