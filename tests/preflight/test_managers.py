@@ -52,7 +52,7 @@ def let_in(user: Looker, host: str) -> set[str]:
 
 def test_closed_filters_are_found(user: Looker) -> None:
     user.sh("m1", "systemctl start firewalld")
-    user.sh("m2", "ufw allow 22/tcp; ufw --force enable; systemctl start ufw")
+    user.sh("m2", "ufw allow 22/tcp; ufw --force enable; systemctl enable --now ufw")
     user.sh("m3", ACTIVATE)
     run = user.preflight().failed()
     assert {item for item in user.found() if item[0] != "vrrp_blocked"} == CLOSED, run.output
