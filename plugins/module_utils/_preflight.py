@@ -231,7 +231,7 @@ RULES: Dict[str, Rule] = {
     "nonlocal_bind_overridden": Rule(
         WARNING,
         "after the next boot HAProxy couldn't bind VIPs that the host doesn't hold",
-        "remove {setting} from that file",
+        "{fix}",
     ),
     # Who takes the VIP for its own
     "kubelet_took_vip": Rule(
@@ -714,7 +714,7 @@ class _Judge:
         for path, files in sorted(place.seen["sysctl_files"].items()):
             name = path.replace("/", ".")
             text_ = "%s sets %s = 0 after ours sets 1" % (", ".join(files), name)
-            yield _finding("nonlocal_bind_overridden", place.host, None, text_, setting=name)
+            yield _finding("nonlocal_bind_overridden", place.host, None, text_, fix=_comment_out(name, files))
 
     # Who takes the VIP for its own
 
@@ -909,6 +909,15 @@ def _open_vrrp(manager: Optional[str], direction: str, where: str, peers: Sequen
         field,
         ", ".join(peers),
     )
+
+
+def _comment_out(setting: str, files: Sequence[str]) -> str:
+    """Names of files are a host's words: what a shell would take for more than a name stays out of the command."""
+    plain = [path for path in files if re.fullmatch(r"/[A-Za-z0-9._/@:+-]+", path)]
+    if plain != list(files):
+        return "remove %s from that file" % setting
+    # Dots stand for slashes as well, as sysctl has it.
+    return "`sed -i 's|^[[:space:]-]*%s|# &|' %s` there" % (setting, " ".join(files))
 
 
 def _open_port(manager: Optional[str], where: str, port: int) -> str:

@@ -126,9 +126,9 @@ def test_they_are_closed_again(user: Looker) -> None:
 
 def test_or_by_hand_as_advised(user: Looker) -> None:
     user.preflight(endpoint_lb_hosts=STAYING).failed()
-    user.follow("firewall_drops_vrrp", "m1")
-    user.follow("firewall_drops_clients", "m1")
-    user.follow("firewall_drops_vrrp", "m2")
-    user.follow("firewall_drops_clients", "m2")
+    user.follow(user.file, "firewall_drops_vrrp", host="m1")
+    user.follow(user.file, "firewall_drops_clients", host="m1")
+    user.follow(user.file, "firewall_drops_vrrp", host="m2")
+    user.follow(user.file, "firewall_drops_clients", host="m2")
     user.preflight(endpoint_lb_hosts=STAYING).succeeded()
     assert user.found() == set()
