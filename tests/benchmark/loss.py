@@ -62,7 +62,8 @@ def main() -> int:
                 result = balancer.clients(arguments.seconds, 20, 60).result()
                 reasons = [match.group(1) for match in map(DOWN.search, balancer.log()) if match]
                 print(f"| {version}{', pod' if pod else ''} | {int(loss) / 10:g} % | {result['ended']} | "
-                      f"{result['gave_up']} | {result['failed']} of {result['tried']} | {len(reasons)} {sorted(set(reasons))} |", flush=True)
+                      f"{result['gave_up']} | {result['failed']} of {result['tried']} | "
+                      f"{len(reasons)} {sorted(set(reasons))} |", flush=True)
                 print(result["why"], time.strftime("%X"), file=sys.stderr)
     return 0
 
