@@ -592,13 +592,13 @@ def _daemons(mine: Sequence[Plan], host: str, info: Info, names: Sequence[str] =
         haproxy = info.get("haproxy") or {}
         if haproxy.get("hung"):
             text = "HAProxy doesn't answer: %s" % haproxy.get("error")
-            findings.append(_finding("haproxy_hung", text, host, **_repairs("haproxy", pods)))
+            findings.append(_finding("haproxy_hung", text, host, words=_repairs("haproxy", pods)))
         elif haproxy.get("error"):
             findings.append(_finding("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
     keepalived = info.get("keepalived") or {}
     if keepalived.get("hung"):
         text = "keepalived doesn't answer: %s" % keepalived.get("error")
-        findings.append(_finding("keepalived_hung", text, host, **_repairs("keepalived", pods)))
+        findings.append(_finding("keepalived_hung", text, host, words=_repairs("keepalived", pods)))
     elif keepalived.get("error") and keepalived.get("can_dump", True) and _is_active("keepalived", mine, info):
         findings.append(_finding("keepalived_silent", "keepalived's state: %s" % keepalived["error"], host))
     return findings
@@ -650,11 +650,11 @@ def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Fin
     running = (info.get(name) or {}).get("version")
     if pod is None and installed and running and running != installed:
         text = "%s %s runs, %s is installed" % (name, running, installed)
-        findings.append(_finding("restart_pending", text, host, **_repairs(name, pod is not None)))
+        findings.append(_finding("restart_pending", text, host, words=_repairs(name, pod is not None)))
     elif (info.get("restart_pending") or {}).get(name):
         what = "its program or its systemd drop-in" if pod is None else "its manifest"
         text = "%s was started before %s was replaced" % (name, what)
-        findings.append(_finding("restart_pending", text, host, **_repairs(name, pod is not None)))
+        findings.append(_finding("restart_pending", text, host, words=_repairs(name, pod is not None)))
     return findings
 
 
@@ -781,7 +781,9 @@ def _holding(
     if len({tuple(hosts) for hosts in holders.values()}) > 1 and all(holders.values()):
         text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
         findings.append(_finding("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
-    unknown = [host for host in unseen if host not in deployed]
+    # A plan that can't be read says nothing of whether its host is to hold.
+    unreadable = [host for host in members_of(endpoint) if deployed_of(observations.get(host, {})).error]
+    unknown = [host for host in (*unseen, *unreadable) if host not in deployed]
     expected = expected_holders({"endpoints": [endpoint]}, deployed, unknown, leaving(observations))[endpoint["name"]]
     wanted = next((host for host, holds in expected.items() if holds), None)
     for address, hosts in holders.items():
@@ -1090,10 +1092,10 @@ def _accepted(plan: Plan) -> FrozenSet[str]:
 
 
 def _finding(
-    code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None, **words: str
+    code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None, words: Mapping[str, str] = {}
 ) -> Finding:
     severity, fix = CODES[code]
-    return Finding(code, severity, message, fix.format(**words), host, None if endpoint is None else endpoint["name"])
+    return Finding(code, severity, message, fix.format_map(words), host, None if endpoint is None else endpoint["name"])
 
 
 def _listed(items: Sequence[str]) -> str:
