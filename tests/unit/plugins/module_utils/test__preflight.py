@@ -7,9 +7,11 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostfacts as hostfacts
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight as preflight
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_verdict as wire_verdict
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
@@ -371,6 +373,25 @@ def nonlocal_bind_readonly(seen):
 )
 def nonlocal_bind_overridden(seen):
     seen["preflight"]["sysctl_files"] = {"net/ipv4/ip_nonlocal_bind": ["/etc/sysctl.d/99-x.conf"]}
+
+
+@pytest.mark.parametrize("line", ["net.ipv4.ip_nonlocal_bind=0", "\t-net/ipv4/ip_nonlocal_bind = 0"])
+def test_a_setting_in_somebody_elses_file_is_commented_out_as_advised(tmp_path, line):
+    others = ["# net.ipv4.ip_nonlocal_bind=0 was here", "net.ipv4.ip_forward=1", ""]
+    files = [tmp_path / name for name in ("98-x.conf", "99-x.conf")]
+    for file in files:
+        file.write_text("\n".join([others[0], line, *others[1:]]), encoding="utf-8")
+    fix = preflight._comment_out("net.ipv4.ip_nonlocal_bind", [str(file) for file in files])
+    subprocess.run(re.findall("`([^`]+)`", fix)[0], shell=True, check=True)
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert hostfacts.parse_sysctls(text) == {"net.ipv4.ip_forward": "1"}
+        assert text.splitlines() == [others[0], "# " + line, others[1]]
+
+
+@pytest.mark.parametrize("name", ["/etc/sysctl.d/99 x.conf", "/etc/sysctl.d/99;reboot.conf", "/etc/sysctl.d/$(x).conf"])
+def test_no_name_of_a_file_gets_into_a_command_if_it_is_more_than_a_name(name):
+    assert "`" not in preflight._comment_out("net.ipv4.ip_nonlocal_bind", ["/etc/sysctl.d/98-x.conf", name])
 
 
 @wrong("kubelet_took_vip", seen="kubelet has --node-ip=198.51.100.100")
