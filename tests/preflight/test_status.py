@@ -111,7 +111,8 @@ def test_another_version_a_hung_daemon_and_the_wrong_holder(user: Looker, tmp_pa
     user.follow(user.file, "haproxy_hung", "restart_pending", "version_older", "wrong_holder")
     # cp3's HAProxy goes on to lie about what is installed.
     assert Status(user, tmp_path).found() <= {("restart_pending", "cp3")}
-    user.sh("cp3", "mv /usr/sbin/haproxy.real /usr/sbin/haproxy")
+    # A master that is told to reload starts the program by the name that it was started with.
+    user.sh("cp3", "mv /usr/sbin/haproxy.real /usr/sbin/haproxy; systemctl restart haproxy")
     wait_for(lambda: user.holders() == ["cp1"], 40)
 
 
@@ -120,18 +121,18 @@ def test_two_holders_and_a_hung_keepalived(user: Looker, tmp_path: Path) -> None
     user.sh("cp3", "systemctl kill --signal=STOP keepalived")
     Status(user, tmp_path).names(("two_holders", None), ("keepalived_hung", "cp3"))
     user.follow(user.file, "keepalived_hung")
-    user.preflight()
-    user.follow(user.file, "vip_two_holders")
-    # cp3's HAProxy tells its version again, and the plan is as new.
-    Status(user, tmp_path).nothing()
+    user.sh("cp2", "ip address delete %s/32 dev eth0" % user.vip)
+    # cp3's HAProxy tells its version again.
+    user.site().succeeded()
+    assert "keepalived_hung" not in {code for code, _host in Status(user, tmp_path).found()}
 
 
-def test_a_drained_host_and_a_stored_plan_that_is_none(user: Looker, tmp_path: Path) -> None:
+def test_a_drained_host(user: Looker, tmp_path: Path) -> None:
     user.playbook("playbooks/drain.yml", endpoint_hosts="cp1").succeeded()
-    user.sh("cp3", "echo '{}' >/etc/kubeha/plan.json")
-    assert {("drained", "cp1"), ("bad_stored_plan", "cp3")} <= Status(user, tmp_path).found()
-    user.follow(user.file, "drained", "bad_stored_plan")
-    Status(user, tmp_path).nothing()
+    assert ("drained", "cp1") in Status(user, tmp_path).found()
+    user.follow(user.file, "drained")
+    wait_for(lambda: user.holders() == ["cp1"], 60)
+    assert ("drained", "cp1") not in Status(user, tmp_path).found()
 
 
 def test_a_finding_to_live_with(user: Looker, tmp_path: Path) -> None:
@@ -151,14 +152,4 @@ def test_a_finding_to_live_with(user: Looker, tmp_path: Path) -> None:
 def test_no_holder(user: Looker, tmp_path: Path) -> None:
     for host in MEMBERS:
         user.sh(host, "systemctl stop keepalived")
-    user.sh("cp2", "sed -i s,/readyz,/livez, /etc/kubeha/plan.json")
-    user.sh("cp3", "rm /etc/kubeha/plan.json")
-    Status(user, tmp_path).names(
-        ("no_holder", None),
-        ("service_down", "cp1"),
-        ("service_down", "cp2"),
-        ("plan_differs", "cp2"),
-        ("not_deployed", "cp3"),
-    )
-    user.follow(user.file, "no_holder", "service_down", "plan_differs", "not_deployed")
-    Status(user, tmp_path).nothing()
+    Status(user, tmp_path).names(("no_holder", None), *(("service_down", host) for host in MEMBERS))

@@ -32,6 +32,10 @@ ELSEWHERE = {
 }
 # Code: why nobody runs it.
 UNTRIED = {
+    "bad_stored_plan": "`site`; no lab provokes it yet",
+    "not_deployed": "`site`; no lab provokes it yet",
+    "plan_differs": "`site`; no lab provokes it yet",
+    "vip_two_holders": "`site`; no lab provokes it yet",
     "clock_breaks_hmac": "all hosts of a lab have one clock, and no NTP",
     "clock_differs": "all hosts of a lab have one clock, and no NTP",
     "not_deployed_yet": "its turn comes later",
