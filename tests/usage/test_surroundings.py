@@ -37,12 +37,12 @@ echo 'import odd' >/usr/lib/python3/dist-packages/odd.pth
 CLOCKS = {"cp1": 0, "cp2": 86400, "cp3": -86400}
 # As apt and dpkg do it, until it's told to end.
 INSTALLING = """
-import fcntl, os, time
+import fcntl, os, sys
 files = [open("/var/lib/dpkg/" + name, "a") for name in ("lock-frontend", "lock")]
 for file in files:
     fcntl.lockf(file, fcntl.LOCK_EX)
 print(os.getpid(), flush=True)
-input()
+sys.stdin.read()
 """
 # Half of a package, then the connection ends; whoever asks again finds none.
 MIRROR = """
@@ -134,7 +134,7 @@ def test_another_program_that_installs_packages_is_waited_for(odd: Odd) -> None:
     assert len(said) == 1 and f"process {pid}" in said[0] and "/var/lib/dpkg/lock-frontend" in said[0], said
     odd.all_serve()
     modes = odd.everywhere("stat", "-c", "%a", "/run/kubeha", *FILES)
-    assert modes == dict.fromkeys(MEMBERS, "755\n644\n600\n644\n")
+    assert modes == dict.fromkeys(MEMBERS, "755\n644\n640\n644\n")
 
 
 def test_what_only_calls_itself_haproxy_or_keepalived_changes_nothing(odd: Odd) -> None:

@@ -131,8 +131,9 @@ def plant() -> None:
 def look() -> dict[str, object]:
     running = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            running += os.path.dirname(os.readlink("/proc/%s/exe" % pid)) == FOLDER
+        with contextlib.suppress(OSError), open("/proc/%s/status" % pid, encoding="utf-8") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
+            running += status["Name"] in {name for name, arguments in RUN} and status["Uid"].split()[0] == str(NOBODY)
     shadow = os.stat("/etc/shadow")
     return {"running": running, "proofs": sorted(os.listdir(os.path.dirname(PROOF))),
             "shadow": [oct(shadow.st_mode & 0o777), shadow.st_uid]}
