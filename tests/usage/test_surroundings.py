@@ -155,8 +155,11 @@ def test_a_mirror_that_fails_in_the_middle_of_an_upgrade(odd: Odd) -> None:
     """The second host's. The first one runs the new version, the others go on with what they had."""
     odd.newer_packages("haproxy")
     before = odd.installed("haproxy")
-    odd.lab.run("cp2", "sh", "-ec", "cp /etc/apt/sources.list /root; sed -i s,file:/srv/apt,http://127.0.0.1:8000, "
-                "/etc/apt/sources.list; systemd-run --collect --unit=mirror python3 -c \"$0\"; apt-get update", MIRROR)
+    odd.lab.run(
+        "cp2", "sh", "-ec", "cp /etc/apt/sources.list /root; printf %s \"$0\" >/root/mirror.py; "
+        "sed -i s,file:/srv/apt,http://127.0.0.1:8000, /etc/apt/sources.list; "
+        "systemd-run --collect --unit=mirror python3 /root/mirror.py; "
+        "until bash -c '</dev/tcp/127.0.0.1/8000' 2>/dev/null; do sleep 0.1; done; apt-get update", MIRROR)
     started = odd.everywhere("systemctl", "show", "--property=ExecMainPID", "haproxy", "keepalived")
     run = odd.site(haproxy_package_state="latest").failed()
     odd.lab.run(
