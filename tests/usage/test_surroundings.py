@@ -151,6 +151,7 @@ def nobody_was_executed(odd: Odd) -> None:
         MEMBERS, expected)
 
 
+@LONG
 def test_a_mirror_that_fails_in_the_middle_of_an_upgrade(odd: Odd) -> None:
     """The second host's. The first one runs the new version, the others go on with what they had."""
     odd.newer_packages("haproxy")
@@ -213,6 +214,7 @@ def test_a_disk_that_is_full(odd: Odd) -> None:
 
 def test_the_change_and_the_upgrade_when_all_is_mended(odd: Odd) -> None:
     odd.site(endpoint_health_path="/livez", haproxy_package_state="latest").succeeded()
+    odd.until(lambda: odd.holders() == ["cp1"])
     assert len(set(odd.installed("haproxy").values())) == 1
     assert all("/livez" in said for said in odd.everywhere("cat", "/etc/haproxy/haproxy.cfg").values())
     odd.all_serve()
