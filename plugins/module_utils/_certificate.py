@@ -15,8 +15,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 # For a certificate that doesn't name what clients connect to.
 REPAIR = (
-    "add {wanted} to apiServer.certSANs of kubeadm's ClusterConfiguration, remove apiserver.crt and apiserver.key from "
-    "/etc/kubernetes/pki, run `kubeadm init phase certs apiserver --config FILE`, and restart the API server"
+    "add {wanted} to apiServer.certSANs of kubeadm's ClusterConfiguration, then there `rm "
+    "/etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key` and `kubeadm init phase certs apiserver "
+    "--config FILE`; restart the API server where it goes on with the former one"
 )
 
 _SEQUENCE, _OBJECT_ID, _OCTETS = 0x30, 0x06, 0x04

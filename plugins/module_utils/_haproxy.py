@@ -78,8 +78,9 @@ def has_loaded(text: str, description: Optional[str]) -> Optional[bool]:
 def reload_is_due(content: bytes, description: Optional[str], note: Optional[str], pod: bool) -> bool:
     """Whether the running HAProxy has loaded something else than this configuration.
 
-    What it says of itself counts first: a reload that was noted may have failed. A service's note counts as well, because
-    a file that was edited by hand keeps its mark. The note of a pod is of its start and knows nothing of reloads.
+    What it says of itself counts first: a reload that was noted may have failed. A service's note counts as well,
+    because a file that was edited by hand keeps its mark. The note of a pod is of its start and knows nothing of
+    reloads.
     """
     said = has_loaded(content.decode("utf-8", "replace"), description)
     differs = note != sha256(content).hexdigest()

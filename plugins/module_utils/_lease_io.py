@@ -16,9 +16,19 @@ import json
 import os
 import sys
 import zipfile
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
-from . import _host_io, _hostview, _lease, _lease_watch_io, _owned_files_io, _run_lock_io, _sandbox
+from . import (
+    _host_io,
+    _hostview,
+    _lease,
+    _lease_watch_io,
+    _owned_files_io,
+    _pods,
+    _podstate,
+    _run_lock_io,
+    _sandbox,
+)
 
 FILE = _lease_watch_io.FILE
 MANIFEST = _lease_watch_io.MANIFEST
@@ -76,11 +86,25 @@ def archive() -> bytes:
     return out.getvalue()
 
 
+def take(plan: Mapping[str, Any], owner: Mapping[str, Any], life: float, silent: bool) -> bool:
+    """Take or renew it. False where keepalived is to be `silent` and runs: then nothing is done."""
+    folder = _podstate.manifest_dir(plan)
+    manifest = _pods.manifest_path(folder, "keepalived") if folder else ""
+    with _run_lock_io.guarded():
+        # What the host's program does it does in here, too: it can't start anything in between.
+        lease = _lease.begun(_lease_watch_io.read(), _run_lock_io.clock(), owner, life,
+                             "static_pod" if folder else "service", manifest)
+        if silent and _lease_watch_io.runs(lease):
+            return False
+        store(lease)
+    put(manifest)
+    return True
+
+
 def put(manifest: str) -> None:
     """The program, its unit, and the manifest that the kubelet gets back. Then systemd runs it, over reboots too."""
-    if manifest and os.path.lexists(manifest):
-        _owned_files_io.make_folder(_hostview.STATE)
-        _owned_files_io.write(MANIFEST, _owned_files_io.read(manifest) or b"", 0o600)
+    if manifest:
+        _lease_watch_io.put_aside(manifest)
     changed = False
     for path, content in ((PROGRAM, archive()), (UNIT_FILE, unit(manifest, sys.executable).encode())):
         if _owned_files_io.read(path) != content or _owned_files_io.mend(path, 0o644):

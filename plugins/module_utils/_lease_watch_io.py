@@ -31,6 +31,10 @@ _LISTEN_MOST = 12.0
 _HEARD_MOST = 4096
 
 
+class Unstoppable(OSError):
+    """keepalived goes on, though another host has its VIPs as well."""
+
+
 def main() -> None:
     while True:
         pause = turn()
@@ -47,12 +51,14 @@ def turn() -> Optional[float]:
     if step.what == _lease.END:
         return None
     try:
-        if step.what == _lease.LOOK:
-            _try(lease)
-        elif step.what == _lease.GUARD:
+        if step.what == _lease.LOOK and _try(lease):
+            # Another host may be about to hold as well, and not hear this one.
+            return _lease.BREATH
+        if step.what == _lease.GUARD:
             _guard(lease)
     except (OSError, ValueError, _host_io.Timeout) as error:
-        _say(lease, "it can't be told who holds: %s" % error)
+        _say(lease, str(error) if isinstance(error, Unstoppable) else "it can't be told who holds: %s" % error, running)
+        return max(step.pause, _lease.PAUSE)
     return step.pause
 
 
@@ -81,7 +87,8 @@ def config_of(lease: _lease.Lease) -> str:
     return (_owned_files_io.read(path) or b"").decode("utf-8", "replace")
 
 
-def _try(lease: _lease.Lease) -> None:
+def _try(lease: _lease.Lease) -> bool:
+    """Whether it's started."""
     answer = look(_lease.dialects(config_of(lease)))
     if answer.start:
         # Looked at twice, and not by all hosts at the same time: hosts that differ don't hear each other.
@@ -90,15 +97,19 @@ def _try(lease: _lease.Lease) -> None:
         answer = look(speaks)
     if not answer.start:
         _say(lease, answer.why)
-        return
+        return False
     with _run_lock_io.guarded():
         now = read()
         if _lease.step(now, _run_lock_io.clock(), runs(now) if now else False, _others(now)).what != _lease.LOOK:
-            return
-        _store(dict(now, phase=_lease.SPEAKING, why=answer.why))
-        _log("the run that had stopped keepalived is gone (%s): starting it again, because %s" % (
-            now["run"].get("name"), answer.why))
-        _start(now)
+            return False
+        failure = _start(now)
+        if not failure:
+            _store(dict(now, phase=_lease.SPEAKING, why=answer.why))
+            _log("the run that had stopped keepalived is gone (%s): it's started again, because %s" % (
+                now["run"].get("name"), answer.why))
+    if failure:
+        _say(now, failure)
+    return not failure
 
 
 def _guard(lease: _lease.Lease) -> None:
@@ -124,25 +135,47 @@ def _guard(lease: _lease.Lease) -> None:
         with _run_lock_io.guarded():
             now = read()
             if now and _lease.step(now, _run_lock_io.clock(), True, _others(now)).what == _lease.GUARD:
+                try:
+                    _stop(now)
+                except OSError as error:
+                    raise Unstoppable("%s, and it can't be stopped: %s" % (why, error)) from None
                 _store(dict(now, phase=_lease.SILENT, why=why))
-                _stop(now)
 
 
-def _start(lease: _lease.Lease) -> None:
-    if lease["manifest"]:
-        content = _owned_files_io.read(MANIFEST)
-        if content:
-            _owned_files_io.write(lease["manifest"], content, 0o600)
-    else:
-        _systemctl("start", "--no-block", UNIT)
+def _start(lease: _lease.Lease) -> str:
+    """Why it can't be started; nothing where it is."""
+    try:
+        if not lease["manifest"]:
+            _systemctl("start", "--no-block", UNIT)
+        elif not give_back(lease["manifest"]):
+            return "%s is gone, which the kubelet would start it from" % MANIFEST
+    except OSError as error:
+        return "it can't be started: %s" % error
+    return ""
 
 
 def _stop(lease: _lease.Lease) -> None:
     if lease["manifest"]:
-        _owned_files_io.write(MANIFEST, _owned_files_io.read(lease["manifest"]) or b"", 0o600)
+        put_aside(lease["manifest"])
         _owned_files_io.remove(lease["manifest"])
     else:
         _systemctl("stop", UNIT)
+
+
+def put_aside(manifest: str) -> None:
+    """Keep what the kubelet has, to give it back. What was kept before stays where the kubelet has nothing."""
+    content = _owned_files_io.read(manifest)
+    if content:
+        _owned_files_io.make_folder(os.path.dirname(MANIFEST))
+        _owned_files_io.write(MANIFEST, content, 0o600)
+
+
+def give_back(manifest: str) -> bool:
+    """Whether there was anything to give back."""
+    content = _owned_files_io.read(MANIFEST)
+    if content:
+        _owned_files_io.write(manifest, content, 0o600)
+    return bool(content)
 
 
 def _systemctl(*words: str) -> None:
@@ -157,9 +190,10 @@ def _log(text: str) -> None:
     sys.stdout.flush()
 
 
-def _say(lease: _lease.Lease, why: str) -> None:
+def _say(lease: _lease.Lease, why: str, running: bool = False) -> None:
     if why != lease["why"]:
-        _log("keepalived isn't started: %s. It's looked at again every %g s" % (why, _lease.RETRY))
+        _log("keepalived %s: %s. It's looked at again every %g s" % (
+            "goes on" if running else "isn't started", why, _lease.PAUSE if running else _lease.RETRY))
         _store_if_same(lease, dict(lease, why=why))
 
 

@@ -115,6 +115,8 @@ _INFO = record({}, {
         "instances": mapping(_filled(
             state=_MAYBE_TEXT, priority=_MAYBE_INTEGER, effective_priority=_MAYBE_INTEGER,
             virtual_router_id=_MAYBE_INTEGER))}, {}),
+    "haproxy_ignored": _TEXTS,
+    "lease": record({"run": text, "since": number, "left": number, "phase": text, "why": text}, {}, {}, empty=True),
     "drain": mapping(flag),
     "listening": many(_PORT),
     "connect": many(record(
@@ -188,6 +190,7 @@ _PREFLIGHT = _filled(
     sysctl_files=(mapping(_TEXTS), {}),
     programs=(many(record({"name": text}, {}, {
         "pid": (integer(), 0), "unit": _MAYBE_TEXT, "owner": _MAYBE_TEXT, "options": (mapping(text), {})})), []),
+    loads=(mapping(_TEXTS), {}),
     kubelet=(mapping(text), {}),
     node=(_NODE, {}),
     static_pods=(maybe(record({

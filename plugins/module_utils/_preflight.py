@@ -133,6 +133,11 @@ RULES: Dict[str, Rule] = {
         "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
         "backup",
     ),
+    "haproxy_files_ignored": Rule(
+        WARNING,
+        "this collection's HAProxy loads its own file only, and whoever needs what is in others is served no longer",
+        "move them away, run a HAProxy of your own for them, or accept this finding",
+    ),
     "service_in_the_way": Rule(
         ERROR,
         "the pod and the service fight for the same port, or for VRRP's socket and addresses",
@@ -226,7 +231,7 @@ RULES: Dict[str, Rule] = {
     "nonlocal_bind_overridden": Rule(
         WARNING,
         "after the next boot HAProxy couldn't bind VIPs that the host doesn't hold",
-        "remove {setting} from that file",
+        "{fix}",
     ),
     # Who takes the VIP for its own
     "kubelet_took_vip": Rule(
@@ -581,6 +586,8 @@ class _Judge:
             text_ = "%s was written by somebody else" % path
             text_ += "; this run takes it over and keeps the original" if adopted else ""
             yield _finding(daemon + "_foreign", place.host, None, text_, INFO if adopted else None)
+        if place.endpoint["mode"] == "service":
+            yield from _ignored(place)
         for program in place.seen["programs"]:
             if program["name"] == "kube-vip":
                 yield _finding("kube_vip_running", place.host, None, "kube-vip runs here (process %d)" % program["pid"])
@@ -707,7 +714,7 @@ class _Judge:
         for path, files in sorted(place.seen["sysctl_files"].items()):
             name = path.replace("/", ".")
             text_ = "%s sets %s = 0 after ours sets 1" % (", ".join(files), name)
-            yield _finding("nonlocal_bind_overridden", place.host, None, text_, setting=name)
+            yield _finding("nonlocal_bind_overridden", place.host, None, text_, fix=_comment_out(name, files))
 
     # Who takes the VIP for its own
 
@@ -783,6 +790,21 @@ def _foreign(place: _Place) -> List[Tuple[str, str]]:
         return [(daemon, path) for daemon, paths in sorted(manifests.items()) for path in paths]
     owners = sorted((place.info.get("config_owner") or {}).items())
     return [("haproxy" if "haproxy" in path else "keepalived", path) for path, whose in owners if whose == "foreign"]
+
+
+def _ignored(place: _Place) -> Iterator[Dict[str, Any]]:
+    """Configuration of somebody else's that is loaded now, and won't be; or that lies there as if it were."""
+    loads = place.seen.get("loads") or {}
+    severity = WARNING if place.endpoint.get("adopt") else ERROR
+    if loads.get("keepalived"):
+        text_ = "keepalived loads %s now, and doesn't after this run" % ", ".join(loads["keepalived"])
+        yield _finding("keepalived_foreign", place.host, None, text_, severity)
+    if loads.get("haproxy"):
+        text_ = "HAProxy loads %s now, and doesn't after this run" % ", ".join(loads["haproxy"])
+        yield _finding("haproxy_files_ignored", place.host, None, text_, severity)
+    elif place.info.get("haproxy_ignored"):
+        text_ = "HAProxy doesn't load %s" % ", ".join(place.info["haproxy_ignored"])
+        yield _finding("haproxy_files_ignored", place.host, None, text_)
 
 
 def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:
@@ -887,6 +909,15 @@ def _open_vrrp(manager: Optional[str], direction: str, where: str, peers: Sequen
         field,
         ", ".join(peers),
     )
+
+
+def _comment_out(setting: str, files: Sequence[str]) -> str:
+    """Names of files are a host's words: what a shell would take for more than a name stays out of the command."""
+    plain = [path for path in files if re.fullmatch(r"/[A-Za-z0-9._/@:+-]+", path)]
+    if plain != list(files):
+        return "remove %s from that file" % setting
+    # Dots stand for slashes as well, as sysctl has it.
+    return "`sed -i 's|^[[:space:]-]*%s|# &|' %s` there" % (setting, " ".join(files))
 
 
 def _open_port(manager: Optional[str], where: str, port: int) -> str:

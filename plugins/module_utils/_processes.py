@@ -227,6 +227,18 @@ def names_file(argv: Sequence[str], program: str, path: str) -> bool:
     return any(word == path or word.endswith("=" + path) for word in argv[1:])
 
 
+def loaded_files(argv: Sequence[str]) -> List[str]:
+    """The files and folders that a command line has HAProxy or keepalived load.
+
+    That's `-f PLACE` and all that follows `--` for the one, `-f FILE` and `--use-file=FILE` for the other.
+    """
+    words = list(argv[1:])
+    rest = words.index("--") if "--" in words else len(words)
+    found = [word for before, word in zip(words[:rest], words[1:rest]) if before in ("-f", "--use-file")]
+    found += [word.partition("=")[2] for word in words[:rest] if word.startswith("--use-file=")]
+    return found + words[rest + 1 :]
+
+
 def parse_stat(text: str, ticks: int) -> Optional[Tuple[int, float]]:
     """(parent, seconds after boot at its start) from /proc/PID/stat. A program's name may contain anything."""
     fields = text.rpartition(")")[2].split()

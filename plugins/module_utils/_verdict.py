@@ -31,7 +31,7 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 _SEVERITIES = (ERROR, WARNING, INFO)
 DAEMONS = ("haproxy", "keepalived")
 
-# code: (severity, fix)
+# code: (severity, fix). Words in braces are filled in for each finding. `site`, `status` and so on are playbooks.
 CODES: Dict[str, Tuple[str, str]] = {
     "no_holder": (
         ERROR,
@@ -69,7 +69,10 @@ CODES: Dict[str, Tuple[str, str]] = {
     ),
     "plan_differs": (ERROR, "run `site` without --limit"),
     "plan_outdated": (WARNING, "run `site` without --limit"),
-    "service_down": (ERROR, "see `systemctl status` and the journal of the unit there"),
+    "service_down": (
+        ERROR,
+        "run `site`, which starts it; where it ends again, `journalctl -u haproxy -u keepalived` there says why",
+    ),
     "pod_down": (
         ERROR,
         "see /var/log/pods/*kubeha-* and `journalctl -u kubelet` there: perhaps its image can't be had, or it doesn't "
@@ -83,7 +86,7 @@ CODES: Dict[str, Tuple[str, str]] = {
     "service_disabled": (WARNING, "run `site`; a host that boots would not take part"),
     "reload_pending": (ERROR, "run `site`; it reloads what runs something else than what is there"),
     "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
-    "restart_pending": (WARNING, "restart the service when it suits, backups first"),
+    "restart_pending": (WARNING, "when it suits, backups first: {restart}"),
     "drained": (WARNING, "run `undrain` for it when it may serve again"),
     "left_moving": (WARNING, "run `site` again; it takes that back"),
     "stopped_for_change": (
@@ -93,7 +96,7 @@ CODES: Dict[str, Tuple[str, str]] = {
     "started_by_itself": (WARNING, "run `site` again; it ends what that run began"),
     "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
     "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
-    "haproxy_hung": (ERROR, "restart haproxy there"),
+    "haproxy_hung": (ERROR, "{kill}"),
     "haproxy_silent": (ERROR, "see the journal of haproxy there; the stats socket should answer root"),
     "haproxy_nearly_full": (
         WARNING,
@@ -108,7 +111,7 @@ CODES: Dict[str, Tuple[str, str]] = {
         WARNING,
         "move them away, or run a HAProxy of your own for them: ours loads its own file only",
     ),
-    "keepalived_hung": (ERROR, "restart keepalived there"),
+    "keepalived_hung": (ERROR, "{kill}"),
     "keepalived_silent": (ERROR, "see the journal of keepalived there; it should write its state when it's asked"),
     "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
     "backend_missing": (ERROR, "run `site` for this host"),
@@ -588,15 +591,27 @@ def _daemons(mine: Sequence[Plan], host: str, info: Info, names: Sequence[str] =
     if "haproxy" in names and _is_active("haproxy", mine, info):
         haproxy = info.get("haproxy") or {}
         if haproxy.get("hung"):
-            findings.append(_finding("haproxy_hung", "HAProxy doesn't answer: %s" % haproxy.get("error"), host))
+            text = "HAProxy doesn't answer: %s" % haproxy.get("error")
+            findings.append(_finding("haproxy_hung", text, host, words=_repairs("haproxy", pods)))
         elif haproxy.get("error"):
             findings.append(_finding("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
     keepalived = info.get("keepalived") or {}
     if keepalived.get("hung"):
-        findings.append(_finding("keepalived_hung", "keepalived doesn't answer: %s" % keepalived.get("error"), host))
+        text = "keepalived doesn't answer: %s" % keepalived.get("error")
+        findings.append(_finding("keepalived_hung", text, host, words=_repairs("keepalived", pods)))
     elif keepalived.get("error") and keepalived.get("can_dump", True) and _is_active("keepalived", mine, info):
         findings.append(_finding("keepalived_silent", "keepalived's state: %s" % keepalived["error"], host))
     return findings
+
+
+def _repairs(name: str, pods: bool) -> Dict[str, str]:
+    """Commands for a daemon that runs an old program, and for one that doesn't react, not even to a request to stop."""
+    if pods:
+        return dict.fromkeys(("restart", "kill"), "restart the container of %s there" % name)
+    return {
+        "restart": "`systemctl restart %s` there" % name,
+        "kill": "`systemctl kill --signal=KILL %s; systemctl restart %s` there" % (name, name),
+    }
 
 
 def _is_active(name: str, mine: Sequence[Plan], info: Info) -> bool:
@@ -635,11 +650,11 @@ def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Fin
     running = (info.get(name) or {}).get("version")
     if pod is None and installed and running and running != installed:
         text = "%s %s runs, %s is installed" % (name, running, installed)
-        findings.append(_finding("restart_pending", text, host))
+        findings.append(_finding("restart_pending", text, host, words=_repairs(name, pod is not None)))
     elif (info.get("restart_pending") or {}).get(name):
         what = "its program or its systemd drop-in" if pod is None else "its manifest"
         text = "%s was started before %s was replaced" % (name, what)
-        findings.append(_finding("restart_pending", text, host))
+        findings.append(_finding("restart_pending", text, host, words=_repairs(name, pod is not None)))
     return findings
 
 
@@ -766,7 +781,9 @@ def _holding(
     if len({tuple(hosts) for hosts in holders.values()}) > 1 and all(holders.values()):
         text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
         findings.append(_finding("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
-    unknown = [host for host in unseen if host not in deployed]
+    # A plan that can't be read says nothing of whether its host is to hold.
+    unreadable = [host for host in members_of(endpoint) if deployed_of(observations.get(host, {})).error]
+    unknown = [host for host in (*unseen, *unreadable) if host not in deployed]
     expected = expected_holders({"endpoints": [endpoint]}, deployed, unknown, leaving(observations))[endpoint["name"]]
     wanted = next((host for host, holds in expected.items() if holds), None)
     for address, hosts in holders.items():
@@ -1074,9 +1091,11 @@ def _accepted(plan: Plan) -> FrozenSet[str]:
     return frozenset(code for endpoint in plan["endpoints"] for code in endpoint.get("accept_findings") or ())
 
 
-def _finding(code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None) -> Finding:
+def _finding(
+    code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None, words: Mapping[str, str] = {}
+) -> Finding:
     severity, fix = CODES[code]
-    return Finding(code, severity, message, fix, host, None if endpoint is None else endpoint["name"])
+    return Finding(code, severity, message, fix.format_map(words), host, None if endpoint is None else endpoint["name"])
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -744,7 +744,9 @@ class Deployment:
         """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
         config = found.config
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
-        if config is None or config.present is None or self._reload_is_due(config.present, haproxy, bool(found.manifest)):
+        if config is None or config.present is None:
+            return
+        if self._reload_is_due(config.present, haproxy, bool(found.manifest)):
             return
         if is_whole(self.role, found.listed):
             self._keep_set(found.listed)

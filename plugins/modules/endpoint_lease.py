@@ -85,9 +85,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _lease,
     _lease_io,
-    _lease_watch_io,
-    _pods,
-    _podstate,
     _run_lock_io,
 )
 
@@ -112,25 +109,13 @@ def main() -> None:
             if not module.check_mode:
                 _lease_io.end()
             module.exit_json(changed=there, lease=before)
-        if not module.check_mode:
-            take(module)
+        if not module.check_mode and not _lease_io.take(
+                module.params["plan"], module.params["owner"] or {}, module.params["life"], module.params["silent"]):
+            module.fail_json(msg="keepalived has started again here by itself, because this run hadn't renewed its "
+                                 "lease on it in time. Nothing is changed: run it again.", spoke=True)
         module.exit_json(changed=not before, lease=before)
     except OSError as error:
         module.fail_json(msg="The lease on keepalived can't be had: %s" % error)
-
-
-def take(module: AnsibleModule) -> None:
-    folder = _podstate.manifest_dir(module.params["plan"])
-    manifest = _pods.manifest_path(folder, "keepalived") if folder else ""
-    with _run_lock_io.guarded():
-        # What the host's program does it does in here, too: it can't start anything in between.
-        lease = _lease.begun(_lease_watch_io.read(), _run_lock_io.clock(), module.params["owner"] or {},
-                             module.params["life"], "static_pod" if folder else "service", manifest)
-        if module.params["silent"] and _lease_watch_io.runs(lease):
-            module.fail_json(msg="keepalived has started again here by itself, because this run hadn't renewed its "
-                                 "lease on it in time. Nothing is changed: run it again.", spoke=True)
-        _lease_io.store(lease)
-    _lease_io.put(manifest)
 
 
 if __name__ == "__main__":

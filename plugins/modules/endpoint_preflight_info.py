@@ -167,6 +167,11 @@ programs:
   type: list
   elements: dict
   sample: [{name: kubelet, pid: 700, unit: kubelet.service, owner: null, options: {node-ip: 198.51.100.11}}]
+loads:
+  description: By daemon, what its service loads now but for the file that this collection writes.
+  returned: always
+  type: dict
+  sample: {haproxy: [/etc/haproxy/conf.d], keepalived: []}
 kubelet:
   description: Options of the kubelet in its files, where it doesn't run.
   returned: always
@@ -239,12 +244,14 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _netfilter,
     _podstate,
     _process_io,
+    _processes,
     _wire_io,
     _wire_task,
 )
 
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0
+CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
 UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
 MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
 # Where endpoint_network notes what it did.
@@ -324,6 +331,7 @@ class Observer:
             "sysctls": {name: sysctl(name) for name in self._sysctl_names(addressed)},
             "sysctl_files": self._try("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
             "programs": programs,
+            "loads": {name: self._try("loads", partial(loads, name), []) for name in CONFIG},
             "kubelet": kubelet,
             "node": self._try("node", partial(_cluster_io.read_node, options_of(programs) or kubelet, TLS_SECONDS), {}),
             "static_pods": self._try("static_pods", self._static_pods, None),
@@ -545,6 +553,12 @@ def read_owners(inodes: Set[str]) -> Dict[str, int]:
         if len(owners) == len(inodes):
             break
     return owners
+
+
+def loads(daemon: str) -> List[str]:
+    """What the service that runs loads besides the file that is ours, or is to be."""
+    process = _process_io.find_service(daemon)
+    return [path for path in _processes.loaded_files(process.argv if process else []) if path != CONFIG[daemon]]
 
 
 def options_of(programs: List[Dict[str, Any]]) -> Mapping[str, str]:

@@ -4,11 +4,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What strangers' packets and faults do to an endpoint, by keepalived. Started by ./dev wire --strangers.
 
-Each row is one run in namespaces of its own: three members, keepalived with what the plan gives it, and with
-`--without` also as it was before `vrrp_lower_prio_no_advert`. Figures are worth something on a quiet machine only.
+Each row is one run in namespaces of its own: three members, keepalived with what the plan gives it. `filter` is that
+with what `endpoint_manage_firewall` loads; what comes in a member's name passes it, so that kind is left out. `without`
+is keepalived as it was before `vrrp_lower_prio_no_advert`. Figures are worth something on a quiet machine only.
 
     strangers.py [--roots bookworm,sid] [--rates 20,2000] [--kinds junk,version] [--faults stop,kill,freeze] [--runs 3]
-                 [--without]
+                 [--options with,filter,without]
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ import typing as t
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
 import attack
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter
 from conftest import roots
 from net import Keepalived, Segment, sweep
 
 HOSTS = ["cp1", "cp2", "cp3"]
 SECONDS = 4.0
 # Later lines win.
-OPTIONS: dict[str, list[str]] = {"with": [], "without": ["vrrp_lower_prio_no_advert false"]}
+OPTIONS: dict[str, list[str]] = {"with": [], "filter": [], "without": ["vrrp_lower_prio_no_advert false"]}
 SIGNALS = {"stop": signal.SIGTERM, "kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 
@@ -43,12 +45,13 @@ def main() -> None:
     parser.add_argument("--kinds", default="", help="all, in turn, unless named")
     parser.add_argument("--faults", default="stop,kill,freeze")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--without", action="store_true")
+    parser.add_argument("--options", default="with,filter")
     args = parser.parse_args()
     sweep()
     numbers = itertools.cycle(range(1, 251))
-    options = list(OPTIONS) if args.without else ["with"]
-    for root, option in itertools.product(listed(args.roots), options):
+    print("| keepalived | option | transport | packets/s | adverts | longest gap | moves | two holders | nobody |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for root, option in itertools.product(listed(args.roots), listed(args.options)):
         for transport, rate in itertools.product(listed(args.transports), listed(args.rates)):
             for _run in range(args.runs):
                 print(attacked(next(numbers), root, option, transport, int(rate), listed(args.kinds)), flush=True)
@@ -61,13 +64,15 @@ def attacked(number: int, root: str, option: str, transport: str, rate: int, kin
     with Segment(number) as segment:
         plan, _daemons = deployed(segment, root, option, transport)
         segment.add("mallory", 66)
-        packets = [frame.hex() for frame in attack.frames(segment, plan, "mallory", kinds or None)]
+        kinds = [kind for kind in kinds or attack.kinds(segment, plan, segment.address("mallory"))
+                 if (option, kind) != ("filter", "replay")]
+        packets = [frame.hex() for frame in attack.frames(segment, plan, "mallory", kinds)]
         seen = attack.watch(segment, plan, SECONDS, lambda: segment.process(
             "mallory", attack.flood, packets, rate, SECONDS + 1))
     wanted = SECONDS / plan["endpoints"][0]["instances"][0]["advert_interval"]
-    return "%-9s %-7s %-9s %5d/s  adverts %3d of %3d  longest gap %3d ms  two holders %3d ms  nobody %3d ms" % (
-        root, option, transport, rate, seen.count("cp1"), wanted, seen.gap("cp1") * 1000, seen.two() * 1000,
-        seen.nobody() * 1000)  # fmt: skip
+    return "| %s %s | %s | %s | %d | %d of %d | %d ms | %d | %d ms | %d ms |" % (
+        root, attack.version_of(roots()[root]), option, transport, rate, seen.count("cp1"), wanted,
+        seen.gap("cp1") * 1000, seen.moves(), seen.two() * 1000, seen.nobody() * 1000)  # fmt: skip
 
 
 def failed(number: int, root: str, option: str, fault: str) -> str:
@@ -97,6 +102,8 @@ def deployed(segment: Segment, root: str, option: str, transport: str) -> tuple[
         segment.add(host, index)
     version = attack.version_of(roots()[root])
     plan = segment.plan(HOSTS, vrrp_transport=transport, keepalived_version=version)
+    for host in HOSTS if option == "filter" else ():
+        segment.nft(segment.namespace(host), _filter.rules(_filter.peers(plan["endpoints"], host)))
     daemons = attack.deploy(segment, plan, roots()[root], more=OPTIONS[option])
     time.sleep(1.5)
     return plan, daemons

@@ -152,6 +152,16 @@ class Cluster:
         self.write(host, "/root/init.yaml", documents)
         self.kubeadm(host, "init", "--config=/root/init.yaml", "--upload-certs")
 
+    def write_certificate_configuration(self, host: str, path: str, configuration: Any) -> None:
+        """What kubeadm makes a certificate of."""
+        init = {
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "InitConfiguration",
+            "localAPIEndpoint": {"advertiseAddress": self.lab.address(host), "bindPort": 6443},
+            "nodeRegistration": self.node(host),
+        }
+        self.write(host, path, [init, {**configuration, "kubernetesVersion": kubernetes.version()}])
+
     def join(self, host: str) -> None:
         # What an administrator would paste; it has to lead through the VIP.
         command = self.lab.run(self.members[0], "kubeadm", "token", "create", "--print-join-command").stdout.split()

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +15,6 @@ from _lab.lab import Lab
 from user import Run, User
 
 FAILURES = ("error", "warning")
-MEMBERS = ("cp1", "cp2", "cp3")
-
-
-def commands(advice: str) -> list[str]:
-    """The commands in a fix stand between backticks."""
-    return re.findall(r"`([^`]+)`", advice)
 
 
 class Looker(User):
@@ -38,17 +31,6 @@ class Looker(User):
         """(code, host) of what the last look found."""
         findings = json.loads(self.file.read_text())["findings"]
         return {(item["code"], item["host"]) for item in findings if item["severity"] in (severities or FAILURES)}
-
-    def follow(self, code: str, host: str | None = None) -> None:
-        """Do what the last look advised about this code: each command, as it stands there, in a shell of the host."""
-        advised = [item for item in json.loads(self.file.read_text())["findings"]
-                   if item["code"] == code and host in (None, item["host"])]
-        assert advised, code
-        for item in advised:
-            found = commands(item["fix"])
-            assert found, item["fix"]
-            for command in found:
-                self.sh(item["host"], command)
 
     def sh(self, host: str, script: str) -> str:
         return self.lab.run(host, "sh", "-euc", script).stdout

@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from looker import MEMBERS, Looker, wait_for
+import pytest
+from looker import Looker, wait_for
+from user import MEMBERS
 
 TOPOLOGY = {
     "networks": {"lan": {"families": ["ipv4"]}},
@@ -45,6 +49,11 @@ ip link set out.9 up
 ip route add default via 198.18.9.1 dev out.9 metric 100
 ip route add default dev eth0 metric 500
 sysctl -w net/ipv4/conf/eth0/rp_filter=1 net/ipv4/conf/all/arp_ignore=0 net/ipv4/conf/flux.7/arp_ignore=0
+"""
+# A second card, by which cp2 is to speak.
+DOWN = """
+ip link add lan.2 link eth0 type macvlan mode bridge
+ip address add "$(ip -4 -o address show dev eth0 | awk '{print $4; exit}' | sed 's/[0-9]*[/]/77\\//')" dev lan.2
 """
 
 
@@ -110,8 +119,8 @@ def test_advice_about_leftovers_can_be_followed(user: Looker) -> None:
     pods = {"endpoint_mode": "static_pod", "keepalived_image": "localhost/keepalived:2.3.3"}
     user.preflight(**pods).failed()
     assert {("vip_held_unplanned", "cp3"), ("service_in_the_way", "cp2")} <= user.found()
-    user.follow("vip_held_unplanned")
-    user.follow("service_in_the_way")
+    user.follow(user.file, "vip_held_unplanned")
+    user.follow(user.file, "service_in_the_way")
     user.preflight(**pods)
     assert not {("vip_held_unplanned", "cp3"), ("service_in_the_way", "cp2")} & user.found()
     user.sh("cp2", "rm /etc/systemd/system/haproxy.service; systemctl daemon-reload")
@@ -120,8 +129,8 @@ def test_advice_about_leftovers_can_be_followed(user: Looker) -> None:
 def test_what_is_mended_and_deployed(user: Looker, record_property: Callable[[str, object], None]) -> None:
     user.sh("cp1", "systemctl stop squatter; rm -r /etc/haproxy")
     user.preflight().failed()
-    user.follow("firewall_drops_vrrp")
-    user.follow("firewall_drops_clients")
+    user.follow(user.file, "firewall_drops_vrrp")
+    user.follow(user.file, "firewall_drops_clients")
     user.preflight().succeeded()
     assert user.found() == {("networkd_drops_vip", "cp3")}
     user.sh("cp2", "nft delete table inet site")
@@ -166,11 +175,33 @@ def test_advice_about_the_kernel_can_be_followed(user: Looker) -> None:
     user.sh("cp2", KERNEL)
     user.preflight(endpoint_manage_network=True).succeeded()
     assert user.found() == {("arp_flux", "cp2"), ("rp_filter_strict", "cp2")}
-    user.follow("arp_flux")
-    user.follow("rp_filter_strict")
+    user.follow(user.file, "arp_flux")
+    user.follow(user.file, "rp_filter_strict")
     user.preflight(endpoint_manage_network=True).succeeded()
     assert user.found() == set()
     user.sh("cp2", "ip link delete flux.7; ip link delete out.9")
+
+
+def test_advice_about_a_card_that_is_down_and_a_setting_of_somebody_else_can_be_followed(
+    user: Looker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user.sh("cp2", DOWN)
+    user.sh("cp3", "printf '# mine\\n-net/ipv4/ip_nonlocal_bind=0\\nvm.swappiness = 10\\n' >/etc/sysctl.d/zz-site.conf")
+    document = json.loads(user.inventory.read_text())
+    document["all"]["hosts"]["cp2"]["endpoint_interface"] = "lan.2"
+    monkeypatch.setattr(user, "inventory", tmp_path / "inventory.yml")
+    user.inventory.write_text(json.dumps(document))
+    # Only where endpoints share a port does HAProxy bind VIPs.
+    several = {"endpoint_vip": None, "endpoint_manage_network": True, "endpoint_list": [
+        {"name": "kube-apiserver", "vip": user.vip}, {"name": "other", "vip": user.vip.rpartition(".")[0] + ".101"}]}
+    user.preflight(**several).failed()
+    assert {("interface_down", "cp2"), ("nonlocal_bind_overridden", "cp3")} <= user.found()
+    user.follow(user.file, "interface_down", "nonlocal_bind_overridden")
+    user.preflight(**several)
+    assert not {"interface_down", "nonlocal_bind_overridden"} & {code for code, _host in user.found()}
+    user.sh("cp2", "ip link delete lan.2")
+    left = user.sh("cp3", "cat /etc/sysctl.d/zz-site.conf; rm /etc/sysctl.d/zz-site.conf").splitlines()
+    assert left == ["# mine", "# -net/ipv4/ip_nonlocal_bind=0", "vm.swappiness = 10"]
 
 
 def test_what_was_done_is_taken_back(user: Looker) -> None:

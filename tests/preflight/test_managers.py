@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from looker import Looker
+from looker import Looker, wait_for
 
 WITH_MANAGERS = True
 TOPOLOGY = {
@@ -16,6 +16,8 @@ TOPOLOGY = {
     "vars": {"endpoint_vip": "<lan:ipv4:100>"},
 }
 CLOSED = {(code, host) for code in ("firewall_drops_vrrp", "firewall_drops_clients") for host in ("m1", "m2")}
+FILES = "/etc/kubeha/filter.nft /etc/systemd/system/kubeha-filter.service /var/lib/kubeha/network.json"
+STAYING = ["m1", "m2"]
 ACTIVATE = """
 systemctl start NetworkManager
 address=$(ip -4 -o address show dev eth0 | awk '{print $4; exit}')
@@ -42,9 +44,15 @@ def filtered(user: Looker) -> list[bool]:
     return ["table inet kubeha" in text and "@th,8,8" in text and "enabled" in text.split() for text in said]
 
 
+def let_in(user: Looker, host: str) -> set[str]:
+    """Members that a host's own filter takes VRRP from."""
+    words = user.sh(host, "nft list table inet kubeha").replace(",", " ").split()
+    return {name for name in ("m1", "m2", "m3") if user.lab.address(name) in words}
+
+
 def test_closed_filters_are_found(user: Looker) -> None:
     user.sh("m1", "systemctl start firewalld")
-    user.sh("m2", "ufw allow 22/tcp; ufw --force enable; systemctl start ufw")
+    user.sh("m2", "ufw allow 22/tcp; ufw --force enable; systemctl enable --now ufw")
     user.sh("m3", ACTIVATE)
     run = user.preflight().failed()
     assert {item for item in user.found() if item[0] != "vrrp_blocked"} == CLOSED, run.output
@@ -87,23 +95,40 @@ def test_it_outlives_a_reload(user: Looker) -> None:
     assert user.found() == set()
 
 
+def test_a_member_leaves_and_another_one_boots(user: Looker) -> None:
+    user.playbook("playbooks/remove.yml", endpoint_hosts="m3").succeeded()
+    assert filtered(user) == [True, True, False]
+    assert not user.on("m3", "sh", "-c", "ls " + FILES).strip()
+    # The others' filters follow with the next run: in it they're narrowed when nobody speaks with m3 any more.
+    assert let_in(user, "m1") == {"m2", "m3"}
+    user.site(endpoint_manage_firewall=True, endpoint_lb_hosts=STAYING).succeeded()
+    assert (let_in(user, "m1"), let_in(user, "m2")) == ({"m2"}, {"m1"})
+    user.lab.kill("m2")
+    user.lab.boot("m2")
+    assert filtered(user) == [True, True, False] and let_in(user, "m2") == {"m1"}
+    wait_for(lambda: "active" in user.on("m2", "systemctl", "is-active", "keepalived").split())
+    assert user.holders() == ["m1"]
+    user.preflight(endpoint_lb_hosts=STAYING).succeeded()
+    assert user.found() == set()
+
+
 def test_they_are_closed_again(user: Looker) -> None:
     user.sh("m2", "ufw allow 8080/tcp")
-    user.playbook("playbooks/site.yml", "--tags", "network", endpoint_accept_findings=[code for code, _host in CLOSED])
+    user.playbook("playbooks/site.yml", "--tags", "network", endpoint_lb_hosts=STAYING,
+                  endpoint_accept_findings=[code for code, _host in CLOSED])
     firewalld, ufw = opened(user)
     assert "vrrp" not in firewalld and "6443" not in firewalld
     assert "vrrp" not in ufw and "6443" not in ufw
     assert "ufw allow 22/tcp" in ufw and "ufw allow 8080/tcp" in ufw
     assert filtered(user) == [False] * 3
-    files = "/etc/kubeha/filter.nft /etc/systemd/system/kubeha-filter.service /var/lib/kubeha/network.json"
-    assert not user.on("m1", "sh", "-c", "ls " + files).strip()
+    assert not user.on("m1", "sh", "-c", "ls " + FILES).strip()
 
 
 def test_or_by_hand_as_advised(user: Looker) -> None:
-    user.preflight().failed()
-    user.follow("firewall_drops_vrrp", "m1")
-    user.follow("firewall_drops_clients", "m1")
-    user.follow("firewall_drops_vrrp", "m2")
-    user.follow("firewall_drops_clients", "m2")
-    user.preflight().succeeded()
+    user.preflight(endpoint_lb_hosts=STAYING).failed()
+    user.follow(user.file, "firewall_drops_vrrp", host="m1")
+    user.follow(user.file, "firewall_drops_clients", host="m1")
+    user.follow(user.file, "firewall_drops_vrrp", host="m2")
+    user.follow(user.file, "firewall_drops_clients", host="m2")
+    user.preflight(endpoint_lb_hosts=STAYING).succeeded()
     assert user.found() == set()

@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from looker import MEMBERS, Looker
+from looker import Looker
+from user import MEMBERS
 
 TOPOLOGY = {
     "networks": {"lan": {"families": ["ipv4"]}},

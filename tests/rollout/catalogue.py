@@ -11,8 +11,10 @@ back: by itself where its steps go there and back, else by alternating between t
 from __future__ import annotations
 
 import ipaddress
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from changes import PREFERRED, Changes
@@ -107,6 +109,46 @@ CONFIGURATION = (
     toggle("timing", "timing profile", UNNOTICED, {"endpoint_timing": "safe"}, most=1),
     toggle("limits", "HAProxy's limits (a restart)", HANDED_OVER, {"haproxy_maxconn": 2048}, modes=(SERVICES,), most=1),
 )
+
+# HAProxy is reloaded while one API server is ill: what replaces it knows that before it has asked
+
+ILL = PREFERRED
+ILLNESSES = {"refuse": "is down", "hang": "hangs", "500": "answers 500"}
+
+
+def beside(mode: str, **others: Any) -> Change:
+    # Asked for this path, it's as ill as it was, so that only the configuration changes.
+    accepted = {"endpoint_accept_findings": ["backend_down"]}
+    values = ({**accepted, "endpoint_health_path": "/healthz"}, accepted)
+
+    def act(changes: Changes, number: int) -> None:
+        changes.site(**values[(number + 1) % 2]).succeeded()
+
+    def prepare(changes: Changes, dummy_number: int) -> None:
+        changes.lab.apiserver(ILL, mode)
+        servers_are(changes, **{ILL: "DOWN"})
+
+    def prove(changes: Changes, number: int) -> None:
+        servers_are(changes, **{ILL: "DOWN"})
+        assert changes.plan_on("cp3")["haproxy"]["check"]["path"] == ("/healthz" if number % 2 else "/readyz")
+
+    def home(changes: Changes, number: int) -> None:
+        changes.lab.apiserver(ILL, "healthy")
+        servers_are(changes, **{ILL: "UP"})
+        if number % 2:
+            changes.settle()
+
+    step = Step("HAProxy's configuration, while an API server " + ILLNESSES[mode], UNNOTICED, act, prepare, prove)
+    return Change("beside-" + mode, (step,), home=home, **others)
+
+
+def servers_are(changes: Changes, **states: str) -> None:
+    """On every host, as its HAProxy says; the others are up."""
+    wanted = [f"{host}={states.get(host, 'UP')}" for host in MEMBERS]
+    changes.everywhere("python3", "/opt/lab/haproxy_servers.py", *wanted)
+
+
+RELOADS = (beside("refuse"), beside("hang", brief=(SERVICES,)), beside("500"))
 
 # What members have to agree on to hear each other
 
@@ -475,7 +517,15 @@ def with_start(changes: Changes, dummy_number: int) -> None:
     if changes.mode == SERVICES:
         changes.lab.run("cp2", "sh", "-c", MEND)
     else:
-        changes.lab.run("cp2", "sh", "-ec", "ctr -n k8s.io images tag kept %s; ctr -n k8s.io images rm kept" % IMAGE)
+        # Its advice, with an archive that this host has for its file.
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "findings.json")
+            changes.playbook("playbooks/preflight.yml", endpoint_preflight_file=str(file)).failed()
+            archive = changes.on("cp2", "sh", "-c", "ls /opt/images/*.tar").strip()
+            changes.follow(file, "image_missing", placeholder=archive)
+            changes.playbook("playbooks/preflight.yml", endpoint_preflight_file=str(file))
+            assert "image_missing" not in file.read_text()
+        changes.lab.run("cp2", "ctr", "-n", "k8s.io", "images", "rm", "kept")
     changes.settle(endpoint_virtual_router_id=100)
     assert keepalived(changes, "cp2") == "speaks"
 
@@ -526,8 +576,8 @@ REFUSED_AGREEMENTS = (
     ), modes=(SERVICES,), brief=(SERVICES,), most=1, home=with_first_reload),
 )
 
-CHANGES = (*CONFIGURATION, *AGREEMENTS, INTERFACE, PASSWORD, CROSSED, *MOVES, *PROGRAMS, *HOSTS, *MODES, *BROKEN,
-           *BROKEN_PROGRAMS, *REFUSED_AGREEMENTS)
+CHANGES = (*CONFIGURATION, *RELOADS, *AGREEMENTS, INTERFACE, PASSWORD, CROSSED, *MOVES, *PROGRAMS, *HOSTS, *MODES,
+           *BROKEN, *BROKEN_PROGRAMS, *REFUSED_AGREEMENTS)
 
 
 # Runs that don't come to their end

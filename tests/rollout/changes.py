@@ -144,6 +144,10 @@ class Changes(User):
     def on_all(self, *command: str) -> dict[str, str]:
         return dict(zip(MEMBERS, self._everywhere(lambda host: self.on(host, *command))))
 
+    def everywhere(self, *command: str) -> None:
+        """As `on_all`, of what must succeed."""
+        self._everywhere(lambda host: self.lab.run(host, *command))
+
     def newer_packages(self, name: str, *more: str) -> None:
         """Every host finds the same program with a newer version in its package repository; a "broken" one, perhaps."""
         script = NEWER_PACKAGE.read_text(encoding="utf-8")

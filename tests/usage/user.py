@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAYS = Path(__file__).parent / "plays"
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 MEMBERS = ("cp1", "cp2", "cp3")
+PLAYBOOKS = tuple(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+OF_HOSTS = ("drain", "undrain", "remove")
 # The default of 30 s is tried elsewhere; here it would only be waited for.
 VARIABLES = {"endpoint_failback_delay": 3}
+
+
+def commands(advice: str) -> list[str]:
+    """The commands in a fix stand between backticks."""
+    return re.findall(r"`([^`]+)`", advice)
 
 
 class Run:
@@ -65,6 +73,27 @@ class User:
     def site(self, *arguments: str, **variables: object) -> Run:
         return self.playbook("playbooks/site.yml", *arguments, **variables)
 
+    def follow(self, file: Path, *codes: str, host: str | None = None, placeholder: str = "") -> None:
+        """Do what findings of these codes advise: each command once, as it stands there, in a shell of the host; a
+        playbook's name is that playbook. FILE is for the placeholder. tests/unit/test_advice.py sees that each code
+        with a command has its turn."""
+        findings = [item for item in json.loads(file.read_text())["findings"] if host in (None, item["host"])]
+        todo: dict[tuple[str | None, str], None] = {}
+        for code in codes:
+            advised = [item for item in findings if item["code"] == code]
+            assert advised, code
+            for item in advised:
+                found = commands(item["fix"])
+                assert found, item["fix"]
+                for command in found:
+                    todo[None if command in PLAYBOOKS and command not in OF_HOSTS else item["host"], command] = None
+        for where, command in todo:
+            if command in PLAYBOOKS:
+                self.playbook("playbooks/%s.yml" % command, **({"endpoint_hosts": where} if where else {})).succeeded()
+            else:
+                for name in [where] if where else MEMBERS:
+                    self.lab.run(name, "sh", "-euc", command.replace("FILE", placeholder))
+
     def killed_site(self, seconds: float, **variables: object) -> None:
         """Deploy, and be killed with every child after some seconds."""
         process = subprocess.Popen(
@@ -77,14 +106,16 @@ class User:
 
     def killed_site_when(self, reached: Callable[[], bool], **variables: object) -> None:
         """Deploy, and be killed with every child at a point of the run."""
-        process = subprocess.Popen(
-            self.command("playbooks/site.yml", **variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
-        while process.poll() is None and not reached():
-            time.sleep(0.05)
-        assert process.poll() is None, "it was done before it could be killed"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                self.command("playbooks/site.yml", **variables), stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+            while process.poll() is None and not reached():
+                time.sleep(0.05)
+            output.seek(0)
+            assert process.poll() is None, "it was done before it could be killed\n" + output.read()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def until(self, reached: Callable[[], bool], seconds: float = 150) -> None:
         deadline = time.monotonic() + seconds

@@ -19,7 +19,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _hostview, _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _hostview, _pods, _render
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from net import Process, Segment
 
@@ -39,10 +39,14 @@ FIRST_SYN = """table inet loss {
     chain c { type filter hook output priority 0; oif eth0 tcp flags & (syn | ack) == syn
     ip daddr . tcp sport != @seen add @seen { ip daddr . tcp sport } drop; } }"""
 Edit = t.Callable[[str], str]
+# What a pod is planned with; the program is the root's.
+POD = {"mode": "static_pod", "haproxy_image": "kubernetes.test/haproxy:1", "keepalived_image": "kubernetes.test/k:1"}
+POD_USER = 99
 
 
 class Balancer:
-    """HAProxy on a host `lb`, from the root file system of an image or this machine's own."""
+    """HAProxy on a host `lb`, from the root file system of an image or this machine's own. With POD for its intent it
+    has a pod's configuration, and a pod's user without capabilities."""
 
     def __init__(
         self, segment: Segment, root: str | None, version: str, edit: Edit = lambda text: text, **intent: t.Any
@@ -50,10 +54,13 @@ class Balancer:
         self.segment = segment
         self.version = version
         self.intent = intent
+        self.pod = intent.get("mode") == "static_pod"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kubeha-wire-"))
         for name in ("etc", "lib", "run"):
             (self.folder / name).mkdir()
         (self.folder / "run/servers").write_text(_haproxy.NO_SERVERS)
+        if self.pod:
+            os.chown(self.folder / "lib", POD_USER, POD_USER)
         certificate(self.folder)
         segment.add("lb", 1)
         segment.add("client", 50)
@@ -68,14 +75,15 @@ class Balancer:
         script = [
             "set -e",
             f"mount -t tmpfs none {base}/run",
-            f"mkdir -p {base}/run/kubeha/haproxy",
+            f"mkdir -p {base}/run/kubeha/haproxy {base}/run/kubeha/stats",
             f"mount --bind {self.folder}/run {base}/run/kubeha/haproxy",
-            f"mount --bind {self.folder}/lib {base}/var/lib/haproxy",
+            f"mount --bind {self.folder}/lib {base}{'/run/kubeha/stats' if self.pod else '/var/lib/haproxy'}",
             f"mount --bind {self.folder}/etc {base}/etc/haproxy",
         ]
         if root:
             script += [f"mount --rbind {path} {base}{path}" for path in ("/dev", "/proc")]
-        command = f"{'chroot ' + base if base else ''} haproxy -W -f {_hostview.HAPROXY_CONFIG}"
+        become = f"--userspec={POD_USER}:{POD_USER}" if self.pod else ""
+        command = f"chroot {become} {base or '/'} haproxy -W -f {_hostview.HAPROXY_CONFIG}"
         self._log = self.folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -102,8 +110,8 @@ class Balancer:
         intent = {"vip": self.segment.make(100), "lb_hosts": ["lb"], "apiserver_hosts": list(SERVERS), "port": PORT,
                   "keepalived_version": "2.2.7", "haproxy_version": self.version}
         plan = compute_plan({**intent, **self.intent}, hosts, {})
-        text = next(entry["content"] for entry in _render.render_host(plan, "lb", ROLES)
-                    if entry["path"] == _hostview.HAPROXY_CONFIG)
+        config = _pods.CONFIG["haproxy"] if self.pod else _hostview.HAPROXY_CONFIG
+        text = next(entry["content"] for entry in _render.render_host(plan, "lb", ROLES) if entry["path"] == config)
         (self.folder / "etc/haproxy.cfg").write_text(self.edit(text))
 
     def network(self, host: str) -> dict[str, t.Any]:
@@ -241,6 +249,7 @@ class Clients:
         self.answer = answer
         self.tried = self.failed = self.ended = self.gave_up = 0
         self.slowest = 0.0
+        self.over = False
         self.why: dict[str, int] = {}
 
     async def run(self, seconds: float, rate: float, streams: int) -> dict[str, t.Any]:
@@ -256,6 +265,8 @@ class Clients:
             await asyncio.sleep(0.002)
         ended, gave_up = self.ended, self.gave_up
         await asyncio.gather(*asking)
+        # In some versions of Python a line that comes at the same moment makes wait_for() forget that it was cancelled.
+        self.over = True
         for task in watching:
             task.cancel()
         return {"tried": self.tried, "failed": self.failed, "ended": ended, "gave_up": gave_up, "why": self.why,
@@ -284,13 +295,13 @@ class Clients:
             writer.transport.abort()
 
     async def watch(self) -> None:
-        while True:
+        while not self.over:
             begun = False
             writer = None
             try:
                 reader, writer = await asyncio.open_connection(*self.target, ssl=CONTEXT)
                 writer.write(b"GET /watch HTTP/1.1\r\nHost: k\r\n\r\n")
-                while line := await asyncio.wait_for(reader.readline(), SILENCE_SECONDS):
+                while not self.over and (line := await asyncio.wait_for(reader.readline(), SILENCE_SECONDS)):
                     if not begun and b"event" in line:
                         begun = True
                         self.open += 1
@@ -298,7 +309,7 @@ class Clients:
             except (OSError, EOFError, asyncio.TimeoutError) as error:
                 # Its own TCP gives up with ETIMEDOUT.
                 mine = isinstance(error, (TimeoutError, asyncio.TimeoutError))
-                if begun:
+                if begun and not self.over:
                     self.open -= 1
                     self.gave_up += mine
                     self.ended += not mine

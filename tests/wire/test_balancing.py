@@ -10,7 +10,7 @@ import re
 import subprocess
 
 import pytest
-from balancing import Balancer, versions, wait_until
+from balancing import POD, Balancer, versions, wait_until
 from conftest import roots
 from crowd import crowd, hold
 from net import Segment
@@ -20,6 +20,8 @@ HEALTH = ("127.0.0.1", 8481)
 DOWN = re.compile(r"Server \S+ is DOWN")
 VERSIONS = versions(roots())
 MIDDLE = "bookworm" if "bookworm" in VERSIONS else next(iter(VERSIONS))
+# As pods have it.
+NEWER = "trixie" if "trixie" in VERSIONS else MIDDLE
 
 
 def check(segment: Segment, mode: str = "live", path: str = "/livez") -> bool:
@@ -84,3 +86,13 @@ def test_a_lost_syn_costs_a_second_and_no_stream(network: Segment) -> None:
         assert not [line for line in balancer.log() if DOWN.search(line)]
         assert (result["ended"], result["failed"], result["open"]) == (0, 0, 12)
         assert result["slowest"] > 1
+
+
+@pytest.mark.parametrize(("root", "intent"), [(MIDDLE, {}), (NEWER, POD)], ids=["service", "pod"])
+def test_a_lossy_network_ends_no_streams(network: Segment, root: str, intent: dict[str, str]) -> None:
+    """5 % each way. `./dev bench loss` tries all releases, for longer."""
+    with Balancer(network, roots()[root], VERSIONS[root], **intent) as balancer:
+        balancer.lose(50)
+        result = balancer.clients(8, 20, 40).result()
+        assert not [line for line in balancer.log() if DOWN.search(line)]
+        assert result["ended"] <= 2 and result["failed"] <= 5, result

@@ -5,17 +5,29 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pathlib
+import signal
 import time
 import typing as t
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _lease, _lease_watch_io, _segment_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _lease,
+    _lease_watch_io,
+    _owned_files_io,
+    _pods,
+    _run_lock_io,
+    _segment_io,
+)
 from net import Process, Segment, instance
 
 BOTH = ("ipv4", "ipv6")
 HOSTS = ("cp1", "cp2")
 VIP = 200
 LONG = 30.0
+HAND_OVER = 5.0
 
 
 def config(segment: Segment, host: str, vrid: int, unicast: bool) -> str:
@@ -62,3 +74,47 @@ def test_beside_a_holder_that_speaks_another_way(segment: Segment, root: str | N
     # One that has started before that holder came back hears it, and needn't wait to be asked.
     heard, seconds = Process(segment.namespace("cp2"), rival, config(segment, "cp2", 50, True)).result()
     assert heard and seconds < LONG
+
+
+def watch(folder: str, manifest: str) -> None:
+    """The host's program, with all that it reads and writes in one folder."""
+    for module, name, value in (
+        (_owned_files_io, "TOP", folder), (_lease_watch_io, "FILE", folder + "/state/lease.json"),
+        (_lease_watch_io, "MANIFEST", folder + "/state/lease.manifest"), (_run_lock_io, "LOCK", folder + "/run/lock"),
+        (_run_lock_io, "GUARD", folder + "/run/lock.guard"),
+    ):
+        setattr(module, name, value)
+    _pods.CONFIG["keepalived"] = folder + "/keepalived.conf"
+    ended = _lease.begun({}, _run_lock_io.clock(), {"name": "a run"}, 0.0, "static_pod", manifest)
+    pathlib.Path(folder, "state/lease.json").write_text(json.dumps(ended))
+    _lease_watch_io.main()
+
+
+def until(reached: t.Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_pod_that_has_started_stops_when_a_holder_comes_back(
+    segment: Segment, root: str | None, tmp_path: pathlib.Path
+) -> None:
+    """What the kubelet does is done here: a pod is there when its manifest is."""
+    tmp_path.chmod(0o755)
+    manifest = tmp_path / "manifests" / "pod.yaml"
+    manifest.parent.mkdir()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lease.manifest").write_text("kind: Pod\n")
+    (tmp_path / "keepalived.conf").write_text(config(segment, "cp1", 50, True))
+    segment.process("cp1", watch, str(tmp_path), str(manifest))
+    until(manifest.exists, LONG)
+    pod = segment.keepalived("cp1", config(segment, "cp1", 50, True), root)
+    pod.wait_for("Entering MASTER STATE")
+    segment.keepalived("cp2", config(segment, "cp2", 51, True), root).wait_for("Entering MASTER STATE")
+    both = time.monotonic()
+    until(lambda: not manifest.exists(), LONG)
+    os.killpg(pod.process.pid, signal.SIGTERM)
+    pod.process.wait(timeout=5)
+    assert time.monotonic() - both < HAND_OVER
+    assert json.loads((tmp_path / "state" / "lease.json").read_text())["phase"] == _lease.SILENT

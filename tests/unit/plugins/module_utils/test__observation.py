@@ -49,6 +49,8 @@ def everything():
         seen = test__preflight.observe(PLAN, host, True)["preflight"]
         info.update(
             networks=planning.hosts()[host]["networks"], at=1.0, waited=2.0, met=True, unmet=[],
+            haproxy_ignored=["/etc/haproxy/conf.d/a.cfg"],
+            lease={"run": "a", "since": 1.0, "left": 2.0, "phase": "silent", "why": ""},
             errors={"os": "x"}, config_owner={"/etc/haproxy/haproxy.cfg": "ours"},
             preflight=dict(seen, wire=dict(wire[host], asked=True, why="")))
         info["deployed"] = {"plan": copy.deepcopy(PLAN), "speaks": copy.deepcopy(PLAN), "error": None}

@@ -7,9 +7,11 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostfacts as hostfacts
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight as preflight
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _wire_verdict as wire_verdict
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
@@ -243,6 +245,22 @@ def haproxy_foreign(seen):
     seen["config_owner"]["/etc/haproxy/haproxy.cfg"] = "foreign"
 
 
+@wrong("haproxy_files_ignored", "warning", seen="HAProxy doesn't load /etc/haproxy/conf.d/metrics.cfg")
+def haproxy_files_lie_there(seen):
+    seen["haproxy_ignored"] = ["/etc/haproxy/conf.d/metrics.cfg"]
+
+
+@wrong("haproxy_files_ignored", seen="HAProxy loads /etc/haproxy/conf.d now, and doesn't after this run")
+def haproxy_files_are_loaded(seen):
+    seen["haproxy_ignored"] = ["/etc/haproxy/conf.d/metrics.cfg"]
+    seen["preflight"]["loads"] = {"haproxy": ["/etc/haproxy/conf.d"], "keepalived": []}
+
+
+@wrong("keepalived_foreign", seen="keepalived loads /srv/vrrp.conf now, and doesn't after this run")
+def keepalived_loads_another_file(seen):
+    seen["preflight"]["loads"] = {"haproxy": [], "keepalived": ["/srv/vrrp.conf"]}
+
+
 @wrong("keepalived_foreign", seen="/etc/keepalived/keepalived.conf was written by somebody else")
 def keepalived_foreign(seen):
     seen["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
@@ -355,6 +373,25 @@ def nonlocal_bind_readonly(seen):
 )
 def nonlocal_bind_overridden(seen):
     seen["preflight"]["sysctl_files"] = {"net/ipv4/ip_nonlocal_bind": ["/etc/sysctl.d/99-x.conf"]}
+
+
+@pytest.mark.parametrize("line", ["net.ipv4.ip_nonlocal_bind=0", "\t-net/ipv4/ip_nonlocal_bind = 0"])
+def test_a_setting_in_somebody_elses_file_is_commented_out_as_advised(tmp_path, line):
+    others = ["# net.ipv4.ip_nonlocal_bind=0 was here", "net.ipv4.ip_forward=1", ""]
+    files = [tmp_path / name for name in ("98-x.conf", "99-x.conf")]
+    for file in files:
+        file.write_text("\n".join([others[0], line, *others[1:]]), encoding="utf-8")
+    fix = preflight._comment_out("net.ipv4.ip_nonlocal_bind", [str(file) for file in files])
+    subprocess.run(re.findall("`([^`]+)`", fix)[0], shell=True, check=True)
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert hostfacts.parse_sysctls(text) == {"net.ipv4.ip_forward": "1"}
+        assert text.splitlines() == [others[0], "# " + line, others[1]]
+
+
+@pytest.mark.parametrize("name", ["/etc/sysctl.d/99 x.conf", "/etc/sysctl.d/99;reboot.conf", "/etc/sysctl.d/$(x).conf"])
+def test_no_name_of_a_file_gets_into_a_command_if_it_is_more_than_a_name(name):
+    assert "`" not in preflight._comment_out("net.ipv4.ip_nonlocal_bind", ["/etc/sysctl.d/98-x.conf", name])
 
 
 @wrong("kubelet_took_vip", seen="kubelet has --node-ip=198.51.100.100")
@@ -691,6 +728,16 @@ def test_the_command_that_opens(manager, where, text):
     vrrp(hosts["cp2"], outcome="drop", where=where)
     hosts["cp2"]["preflight"]["firewall"]["manager"] = manager
     assert text in preflight.preflight_findings(the_plan, hosts)[0]["fix"]
+
+
+def test_what_a_haproxy_loads_that_is_taken_over_or_that_pods_stand_beside():
+    the_plan = plan(endpoint())
+    hosts = observations(the_plan)
+    hosts["cp2"]["preflight"]["loads"] = {"haproxy": ["/srv/proxy.cfg"]}
+    the_plan["endpoints"][0]["adopt"] = True
+    assert codes(preflight.preflight_findings(the_plan, hosts)) == [("haproxy_files_ignored", "warning")]
+    the_plan["endpoints"][0]["mode"] = "static_pod"
+    assert preflight.preflight_findings(the_plan, hosts) == []
 
 
 def test_static_pods_have_their_own_haproxy():

@@ -248,3 +248,15 @@ def test_how_many_files_a_process_may_open():
     text += "Max open files            1024                 524288               files     \n"
     assert processes.files_limit(text) == (1024, 524288)
     assert processes.files_limit("") is None
+
+
+@pytest.mark.parametrize(("words", "files"), [
+    ("-Ws -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid", ["/etc/haproxy/haproxy.cfg"]),
+    ("-Ws -f /etc/haproxy/haproxy.cfg -f /srv/conf.d -p x", ["/etc/haproxy/haproxy.cfg", "/srv/conf.d"]),
+    ("-Ws -- a.cfg -f", ["a.cfg", "-f"]), ("-Ws -f", []), ("", []),
+    ("--dont-fork -f /srv/vrrp.conf", ["/srv/vrrp.conf"]), ("--use-file=a.conf -D", ["a.conf"]),
+    ("--use-file b.conf", ["b.conf"]),
+])
+def test_what_a_daemon_is_told_to_load(words, files):
+    assert processes.loaded_files(["/usr/sbin/daemon", *words.split()]) == files
+    assert processes.loaded_files([]) == []

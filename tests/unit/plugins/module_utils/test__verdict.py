@@ -363,6 +363,12 @@ def test_below_80_percent_nobody_is_bothered():
     assert codes(verdict.judge(make_plan(), seen)) == []
 
 
+@pytest.mark.parametrize("error", ["EOF", "a later schema"])
+def test_a_holder_whose_plan_cannot_be_read_is_no_wrong_holder(error):
+    result = spoil(put("cp1", "deployed", {"plan": None, "error": error}), None, None)
+    assert codes(result) == ["bad_stored_plan"]
+
+
 def test_every_code_has_a_test():
     assert {data[0] for data in FINDING_DATA} == set(verdict.CODES)
 
