@@ -18,7 +18,7 @@ from user import MEMBERS, Run, User
 BACKUPS = ("cp2", "cp3")
 OLD, NEW = 100, 77
 # Of the host: until then a run has its word. A run that gets as far as the holder takes longer.
-SHORT, LONG = 25, 90
+SHORT, LONG = 45, 90
 # A holder that comes back with another dialect is heard, asked for, and its rival ends.
 HAND_OVER = 5.0
 LEFT = "ls /var/lib/kubeha/lease* /etc/systemd/system/kubeha-lease* /usr/libexec/kubeha/lease*"
