@@ -1092,10 +1092,12 @@ def _accepted(plan: Plan) -> FrozenSet[str]:
 
 
 def _finding(
-    code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None, words: Mapping[str, str] = {}
+    code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None,
+    words: Optional[Mapping[str, str]] = None,
 ) -> Finding:
     severity, fix = CODES[code]
-    return Finding(code, severity, message, fix.format_map(words), host, None if endpoint is None else endpoint["name"])
+    name = None if endpoint is None else endpoint["name"]
+    return Finding(code, severity, message, fix.format_map(words or {}), host, name)
 
 
 def _listed(items: Sequence[str]) -> str:
