@@ -22,6 +22,8 @@ test_the_controller_comes_back_after_that = test_leases.test_the_controller_come
 
 def test_a_pod_that_nobody_can_end_stops_the_run(backups: Backups) -> None:
     """Without a kubelet it would go on and say what others no longer hear."""
+    # Whatever the steps before have left.
+    backups.site(OLD).succeeded()
     backups.user.on("cp3", "systemctl", "stop", "kubelet")
     run = backups.site(NEW).failed()
     assert "no kubelet runs here" in run.output, run.output
