@@ -863,7 +863,11 @@ class Deployment:
 
     def _kind(self, path: str) -> str:
         kinds = {entry["path"]: str(entry["kind"]) for entry in self.module.params["files"]}
-        return kinds.get(path, "")
+        # What the other mode had isn't planned, and its pods need their folders before their manifests all the same.
+        others = {_hostview.TMPFILES: "tmpfiles"}
+        if os.path.basename(path) == os.path.basename(_pods.manifest_path("", self.role)):
+            others[path] = "manifest"
+        return kinds.get(path, others.get(path, ""))
 
     def _kept(self, folder: str, path: str) -> File:
         status = os.lstat(folder + path)
