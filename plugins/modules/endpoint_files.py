@@ -862,12 +862,13 @@ class Deployment:
                 "sysctls_changed": sorted(sysctls)}
 
     def _kind(self, path: str) -> str:
-        kinds = {entry["path"]: str(entry["kind"]) for entry in self.module.params["files"]}
-        # What the other mode had isn't planned, and its pods need their folders before their manifests all the same.
-        others = {_hostview.TMPFILES: "tmpfiles"}
-        if os.path.basename(path) == os.path.basename(_pods.manifest_path("", self.role)):
-            others[path] = "manifest"
-        return kinds.get(path, others.get(path, ""))
+        for entry in self.module.params["files"]:
+            if entry["path"] == path:
+                return str(entry["kind"])
+        # What the other mode had isn't planned. Its pods need what tmpfiles.d makes, and their manifests come last.
+        if path == _hostview.TMPFILES:
+            return "tmpfiles"
+        return "manifest" if path.endswith(_pods.manifest_path("", self.role)) else ""
 
     def _kept(self, folder: str, path: str) -> File:
         status = os.lstat(folder + path)

@@ -544,7 +544,7 @@ class Observer:
         self.errors: Dict[str, str] = {}
         self.looked = str(_run_lock_io.clock())
         self.params = params
-        self.haproxy_config: Optional[bytes] = None
+        self.configs: Dict[str, Optional[bytes]] = {}
         self.deployed = _deployed_io.read_deployed()
         stored = self.deployed.plan or {}
         self.plan: Mapping[str, Any] = params["plan"] or stored
@@ -592,9 +592,9 @@ class Observer:
         said = _host_io.together(self._commands(binaries, system))
         paths = OUR_FILES + tuple(self._manifest(name) for name in DAEMONS if self.manifests)
         contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in paths}
-        self.haproxy_config = contents.get(self._layout().config["haproxy"])
+        self.configs = {name: contents.get(path) for name, path in self._layout().config.items()}
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
-        self.sums = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
+        sums = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
         return {
             "os": system,
             "users": {name: has_user(name) for name in USERS},
@@ -603,7 +603,7 @@ class Observer:
             "deployed": self.deployed.to_dict(),
             # Of a short password its checksum tells as much as the password.
             "files": {path: _secrets.HIDDEN if _secrets.are_in((contents[path] or b"").decode("utf-8", "replace"))
-                      else said for path, said in self.sums.items()},
+                      else said for path, said in sums.items()},
             "config_owner": {path: _ownership.classify(path, contents[path], shipped) for path in CONFIG.values()},
             "units": _hostfacts.parse_units(self._output(said, "units")),
         }
@@ -689,10 +689,12 @@ class Observer:
             "static_pod_kubelet": self._static_pod_kubelet(),
             "running": {name: said if said is None or name == "haproxy" or said in self.still["files"].values()
                         else _secrets.HIDDEN for name, said in running.items()},
-            "reload_pending": dict(
-                reload_pending(daemons, self._layout().config, running, self.sums),
-                haproxy=self._haproxy_pending(daemons, haproxy, running["haproxy"]),
-            ),
+            "reload_pending": {
+                name: daemons[name]["active"] == "active" and config is not None and _haproxy.reload_is_due(
+                    config, haproxy.get("description") if name == "haproxy" else None, running[name],
+                    self.mode == "static_pod")
+                for name, config in self.configs.items()
+            },
             "restart_pending": {
                 name: self._try("restart_pending", partial(self._restart_pending, name, daemons[name]), False)
                 for name in DAEMONS
@@ -712,12 +714,6 @@ class Observer:
             "connect": [],
             "apiservers": {},
         }
-
-    def _haproxy_pending(
-        self, daemons: Mapping[str, Any], haproxy: Mapping[str, Any], note: Optional[str]
-    ) -> bool:
-        return daemons["haproxy"]["active"] == "active" and self.haproxy_config is not None and _haproxy.reload_is_due(
-            self.haproxy_config, haproxy.get("description"), note, self.mode == "static_pod")
 
     def _services(self) -> Dict[str, Any]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:
@@ -1065,19 +1061,6 @@ def connect(endpoint: Mapping[str, Any], address: str, holds: List[str], seconds
 
 def listens(address: str, port: int, seconds: float) -> bool:
     return _host_io.https_get(address, port, None, seconds).tcp == "ok"
-
-
-def reload_pending(
-    daemons: Mapping[str, Any],
-    configs: Mapping[str, str],
-    running: Mapping[str, Optional[str]],
-    files: Mapping[str, str],
-) -> Dict[str, bool]:
-    """Whether a running daemon loaded something else than the file that is deployed now."""
-    return {
-        name: daemons[name]["active"] == "active" and path in files and running[name] != files[path]
-        for name, path in configs.items()
-    }
 
 
 def restart_pending(name: str, service: Mapping[str, Any]) -> bool:

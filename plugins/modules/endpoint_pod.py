@@ -153,7 +153,7 @@ LOG_LINES = 12
 # Ends of a new pod's container after which no further start is hoped for.
 CRASHES = 2
 KUBELET_LINES = 4
-# After that a daemon that goes on with what it had is told once more.
+# After that a HAProxy that goes on with what it had is told to reload once more.
 AGAIN_SECONDS = 3.0
 ABSENT = "not proven: kubelet absent"
 
@@ -223,11 +223,7 @@ class Task:
 
     def reload(self, seen: _podstate.Seen, why: str) -> None:
         done = self.pod.reload()
-        deadline = time.monotonic() + self.module.params["reload_wait"]
-        # HAProxy's master may lose a signal that comes while it's busy with the reload before.
-        while not self.within(min(AGAIN_SECONDS, deadline - time.monotonic()), done) and time.monotonic() < deadline:
-            self.pod.remind()
-        if not done():
+        if not self.within(self.module.params["reload_wait"], done):
             self.fail("%s was told to reload and goes on with what it had" % self.pod.role)
         self.pod.note_loaded()
         self.finish(True, _podstate.RELOAD, True, why, seen)
@@ -308,9 +304,6 @@ class Pod:
         """Send the signal, and return what tells whether it has had its effect."""
         raise NotImplementedError
 
-    def remind(self) -> None:
-        """Send it again, where a signal can be lost."""
-
     def complaints(self) -> List[str]:
         """What the running daemon has left out of its configuration."""
         return []
@@ -379,11 +372,20 @@ class HaproxyPod(Pod):
         before = self._worker()
         self._leave(self._ask(_haproxy.SERVERS_COMMAND))
         self.signal(signal.SIGUSR2)
-        return lambda: self._worker() not in (None, before)
+        told = time.monotonic()
 
-    def remind(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.signal(signal.SIGUSR2)
+        def done() -> bool:
+            nonlocal told
+            if self._worker() not in (None, before):
+                return True
+            # The master may lose a signal that comes while it's busy with the reload before.
+            if time.monotonic() - told >= AGAIN_SECONDS:
+                told = time.monotonic()
+                with contextlib.suppress(ProcessLookupError):
+                    self.signal(signal.SIGUSR2)
+            return False
+
+        return done
 
     def loaded(self) -> Optional[str]:
         """As it says itself: its script has noted what it was started with, and a reload goes by its script."""

@@ -12,14 +12,13 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from _lab.podman import podman
-from user import MEMBERS, ROOT, Run, User
+from user import MEMBERS, ROOT, Run, User, meanwhile
 
 LONG = pytest.mark.skipif(not os.environ.get("KUBEHA_LONG"), reason="only with KUBEHA_LONG")
 
@@ -109,7 +108,6 @@ class Canaries:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Arguments and environments of the hosts' processes and of what this one starts."""
-        done = threading.Event()
         ours = {self.namespace(self.init(host)) for host in MEMBERS}
         children = {str(os.getpid())}
 
@@ -123,29 +121,25 @@ class Canaries:
                 children.add(pid)
             return pid in children
 
-        def sample() -> None:
-            # A process may execute another program, so each is looked at twice.
-            once: set[str] = set()
-            twice: set[str] = set()
-            while not done.wait(0.1):
-                now = set(filter(str.isdigit, os.listdir("/proc")))
-                for pid in sorted(now - twice, key=int):
-                    with contextlib.suppress(OSError):
-                        if belongs(pid):
-                            for name in ("cmdline", "environ"):
-                                content = Path("/proc", pid, name).read_bytes()
-                                self.look(f"{name} of {content[:60]!r}" if name == "cmdline" else name, content)
-                            self.sampled += 1
-                children.intersection_update(now)
-                once, twice = now, (once | twice) & now
+        # A process may execute another program, so each is looked at twice.
+        once: set[str] = set()
+        twice: set[str] = set()
 
-        thread = threading.Thread(target=sample)
-        thread.start()
-        try:
+        def sample() -> None:
+            nonlocal once, twice
+            now = set(filter(str.isdigit, os.listdir("/proc")))
+            for pid in sorted(now - twice, key=int):
+                with contextlib.suppress(OSError):
+                    if belongs(pid):
+                        for name in ("cmdline", "environ"):
+                            content = Path("/proc", pid, name).read_bytes()
+                            self.look(f"{name} of {content[:60]!r}" if name == "cmdline" else name, content)
+                        self.sampled += 1
+            children.intersection_update(now)
+            once, twice = now, (once | twice) & now
+
+        with meanwhile(sample, 0.1):
             yield
-        finally:
-            done.set()
-            thread.join()
 
     def init(self, host: str) -> str:
         return podman("inspect", "--format={{.State.Pid}}", self.user.lab.container(host)).stdout.strip()

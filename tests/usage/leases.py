@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 
 from _lab.podman import podman
-from user import MEMBERS, Run, User
+from user import MEMBERS, Run, User, meanwhile
 
 BACKUPS = ("cp2", "cp3")
 OLD, NEW = 100, 77
@@ -85,28 +84,21 @@ class Backups:
     @contextlib.contextmanager
     def one_holder(self) -> Iterator[None]:
         """No two hosts have the VIP for longer than a hand-over takes, from beginning to end."""
-        done = threading.Event()
-        longest: list[float] = [0.0]
+        longest = since = 0.0
 
         def watch() -> None:
-            since = 0.0
-            while not done.wait(0.2):
-                now = time.monotonic()
-                if len(self.holders()) < 2:
-                    since = 0.0
-                    continue
-                since = since or now
-                longest[0] = max(longest[0], now - since)
+            nonlocal longest, since
+            now = time.monotonic()
+            if len(self.holders()) < 2:
+                since = 0.0
+                return
+            since = since or now
+            longest = max(longest, now - since)
 
-        thread = threading.Thread(target=watch)
-        thread.start()
-        try:
+        with meanwhile(watch, 0.2):
             yield
-        finally:
-            done.set()
-            thread.join()
-        print("two holders for %.1f s at most" % longest[0])
-        assert longest[0] < HAND_OVER
+        print("two holders for %.1f s at most" % longest)
+        assert longest < HAND_OVER
 
     def holders(self) -> list[str]:
         """As this machine sees them, which costs the hosts nothing. One that restarts has nothing."""

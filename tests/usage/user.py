@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from _lab.lab import Lab
@@ -31,6 +34,24 @@ VARIABLES = {"endpoint_failback_delay": 3}
 def commands(advice: str) -> list[str]:
     """The commands in a fix stand between backticks."""
     return re.findall(r"`([^`]+)`", advice)
+
+
+@contextlib.contextmanager
+def meanwhile(look: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Look again and again, with so many seconds in between. Where looking failed, that's raised at the end."""
+    done = threading.Event()
+
+    def go() -> None:
+        while not done.wait(seconds):
+            look()
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(go)
+        try:
+            yield
+        finally:
+            done.set()
+        looking.result()
 
 
 class Run:

@@ -769,6 +769,28 @@ def test_a_pod_that_was_silenced_gets_its_manifest_back(node, monkeypatch):
     assert read(node.manifest) == MANIFEST % "e1" and read(node.config) == OURS + "one\n"
 
 
+def test_a_host_that_goes_back_to_pods_gets_their_folder_before_their_manifest(node, monkeypatch):
+    node.in_either_mode(monkeypatch)
+    monkeypatch.setattr(endpoint_files._hostview, "TMPFILES", node.path("/etc/tmpfiles.d/kubeha.conf"))
+    node.run(node.pod_files())
+    node.starts()
+    services = node.files(haproxy=OURS + "one\n", drop_in=OURS)
+    assert node.run(services, state="kept")["previous"]
+    node.run(services, keep_stale=True)
+    # As it is once services have had that folder.
+    os.unlink(node.manifest)
+    shutil.rmtree(node.folder)
+    rename, seen = os.rename, {}
+
+    def watched(*names, **folders):
+        seen[names[1]] = os.path.exists(node.folder + "/down")
+        rename(*names, **folders)
+
+    monkeypatch.setattr(os, "rename", watched)
+    assert node.run(services, state="previous")["previous"]
+    assert seen["kubeha-haproxy.yaml"] and read(node.manifest) == MANIFEST % "e1"
+
+
 def test_a_host_is_moved_to_the_other_mode_at_keepaliveds_turn(node, monkeypatch):
     node.in_either_mode(monkeypatch)
     node.run(node.files(haproxy=OURS + "one\n", drop_in=OURS))
