@@ -64,8 +64,8 @@ class ActionModule(ActionBase):
                 if problems or wrong or not found.lb_hosts:
                     return _refused(result, problems + wrong, "The run")
                 known = task_vars["hostvars"] if task_vars else {}
-                result.update(members=found.members, balancers=found.lb_hosts, unknown=_unknown(found),
-                              unversioned=_unversioned(found), named=named,
+                result.update(members=found.members, balancers=found.lb_hosts,
+                              unknown=_unknown(found), unlisted=_unlisted(found), named=named,
                               left=[host for host in _left(found) if host in known])
                 return result
             intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems
@@ -191,13 +191,12 @@ def _unknown(found: Collected) -> list[str]:
     return []
 
 
-def _unversioned(found: Collected) -> list[str]:
-    """Balancers whose versions nobody has told: not they, not the user, and no plan that was made with them."""
-    daemons = [name for name in ("keepalived_version", "haproxy_version") if not found.intent.get(name)]
+def _unlisted(found: Collected) -> list[str]:
+    """Balancers that no known stored plan has. They may run the endpoint without hosts of this play, and nobody has told
+    their versions."""
     stored = _stored_members(found)
     return [name for name in found.lb_hosts
-            if name in found.hosts and name not in stored and not found.hosts[name].get("networks")
-            and any(not found.hosts[name].get(daemon) for daemon in daemons)]
+            if name in found.hosts and name not in stored and not found.hosts[name].get("networks")]
 
 
 def _left(found: Collected) -> list[str]:

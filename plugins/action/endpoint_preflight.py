@@ -17,7 +17,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import heard, plain
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import asked_of, heard, plain
 
 OBSERVED = "__endpoint_info"
 LOOKED_AT = "__endpoint_preflight"
@@ -51,8 +51,9 @@ class ActionModule(ActionBase):
         given = args["observations"]
         said = given if given is not None else read_observations(task_vars or {})
         observations = {str(host): heard(info) for host, info in said.items()}
+        others = {host: heard(info) for host, info in asked_of(task_vars or {}).items()} if given is None else {}
         findings = _preflight.preflight_findings(
-            plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_verdict.CODES}
+            plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_verdict.CODES}, others
         )
         table = _preflight.text(findings, len(observations))
         problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]

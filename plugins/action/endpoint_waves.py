@@ -180,9 +180,11 @@ def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t
 
 
 def _deployed(variables: dict[str, t.Any]) -> dict[str, Spoken]:
-    """What hosts' keepalived had before this run."""
-    return {host: deployed_of(_intent.heard(info)).spoken for host, found in variables.items()
-            for info in [found.get(_intent.OBSERVED)] if isinstance(info, Mapping)}
+    """What hosts' keepalived had before this run, members outside of this play included."""
+    said = {host: found[_intent.OBSERVED] for host, found in variables.items()
+            if isinstance(found.get(_intent.OBSERVED), Mapping)}
+    asked = [_intent.asked_of(found) for found in variables.values()]
+    return {host: deployed_of(_intent.heard(info)).spoken for infos in (*asked, said) for host, info in infos.items()}
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],

@@ -20,6 +20,8 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tup
 
 from . import _hostview, _sandbox
 
+# An IPv6 advert to the group comes from the sender's link-local address (RFC 9568, 5.1.2.2), which no plan knows.
+LINK_LOCAL = "fe80::/10"
 TABLE = "kubeha"
 FILE = "/etc/kubeha/filter.nft"
 UNIT_FILE = _hostview.FILTER_UNIT
@@ -52,8 +54,14 @@ def peers(endpoints: Iterable[Mapping[str, Any]], host: str) -> Peers:
             for member in instance["members"]:
                 if member["host"] == host:
                     router = Router(member["interface"], instance["family"], instance["virtual_router_id"])
-                    found[router] = _together(found.get(router, ()), member["peers"])
+                    found[router] = _together(found.get(router, ()), sources(endpoint, instance, member))
     return found
+
+
+def sources(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any]) -> List[str]:
+    """Whom a member hears from: addresses of its peers, and a prefix where the plan doesn't tell all of them."""
+    unknown = endpoint.get("transport") == "multicast" and instance["family"] == "ipv6" and member["peers"]
+    return [*member["peers"], *([LINK_LOCAL] if unknown else [])]
 
 
 def widened(planned: Peers, former: Mapping[str, Sequence[str]]) -> Peers:
@@ -127,6 +135,8 @@ def _together(*lists: Iterable[str]) -> Tuple[str, ...]:
 
 
 def _is_address(text: object, family: str) -> bool:
+    if text == LINK_LOCAL:
+        return family == "ipv6"
     try:
         return isinstance(text, str) and "%" not in text and "ipv%d" % ipaddress.ip_address(text).version == family
     except ValueError:

@@ -560,6 +560,7 @@ def _endpoint(planned: _Planned) -> dict[str, t.Any]:
                      for host, address in planned.backends],
         "manage_firewall": spec.manage_firewall,
         "manage_network": spec.manage_network,
+        "vrrp_filter": spec.vrrp_filter,
         "adopt": spec.adopt,
         "accept_findings": spec.accept_findings,
         "former": {"vips": [str(vip) for vip in spec.former_vips], "ports": spec.former_ports},

@@ -278,14 +278,16 @@ _MANAGED_FIREWALLS = frozenset(["firewalld", "ufw"])
 
 
 def preflight_findings(
-    plan: Plan, observations: Mapping[str, Seen], wire: Iterable[Mapping[str, Any]] = (), known: Iterable[str] = ()
+    plan: Plan, observations: Mapping[str, Seen], wire: Iterable[Mapping[str, Any]] = (), known: Iterable[str] = (),
+    others: Optional[Mapping[str, Seen]] = None
 ) -> List[Dict[str, Any]]:
     """[{code, severity, host, endpoint, seen, why, fix, accepted}], the worst first.
 
     `observations` are, by host, what `endpoint_info` returned, with what `endpoint_preflight_info` returned under
     "preflight"; members may be missing. `wire` are the network's findings, and `known` the codes that they can have.
+    `others` are what `endpoint_info` returned for members that the run leaves out.
     """
-    judge = _Judge(plan, observations)
+    judge = _Judge(plan, observations, others or {})
     findings = judge.findings() + [judge.mended(dict(finding)) for finding in wire]
     return _weighed(findings, plan, frozenset(known))
 
@@ -433,8 +435,9 @@ _CLOCK_WHY = {
 
 
 class _Judge:
-    def __init__(self, plan: Plan, observations: Mapping[str, Seen]) -> None:
+    def __init__(self, plan: Plan, observations: Mapping[str, Seen], others: Mapping[str, Seen]) -> None:
         self.plan = plan
+        self.others = others
         self.vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
         self.mending: set[str] = set()
         self.places = [
@@ -466,7 +469,8 @@ class _Judge:
         deployed = {place.host: deployed_of(place.info).spoken for place in self.places}
         moved = [place.host for place in self.places for item in place.stored
                  if item.get("name") == place.name and item.get("mode") != place.endpoint["mode"]]
-        for code, name, why in _waves.refusals(self.plan, deployed, dict.fromkeys(deployed, False), moved):
+        known = {**{host: deployed_of(info).spoken for host, info in self.others.items()}, **deployed}
+        for code, name, why in _waves.refusals(self.plan, known, dict.fromkeys(deployed, False), moved):
             yield _finding(code, None, name, why)
         plan = _waves.with_deployed(self.plan, deployed)
         vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}

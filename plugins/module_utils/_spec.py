@@ -147,6 +147,7 @@ class Spec:
     release_former: bool
     manage_firewall: bool
     manage_network: bool
+    vrrp_filter: bool
     adopt: bool
     accept_findings: list[str]
     manifest_dir: str
@@ -248,6 +249,7 @@ _ENDPOINT_FIELDS: dict[str, _Field] = {
     "release_former": _Field(values.boolean, False),
     "manage_firewall": _Field(values.boolean, False),
     "manage_network": _Field(values.boolean, False),
+    "vrrp_filter": _Field(values.boolean, True),
     "adopt": _Field(values.boolean, False),
     "accept_findings": _Field(values.listing(values.finding, "a list of findings' codes", empty=True), []),
     "manifest_dir": _Field(values.file_path, "/etc/kubernetes/manifests"),

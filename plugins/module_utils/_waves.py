@@ -238,6 +238,7 @@ def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: 
     """Endpoints whose members would stop to hear each other in a way that nobody can order: code, name, and why.
 
     `rekeyed` has the hosts of the run, each with whether its password changes, `moved` those whose mode changes.
+    `deployed` may have hosts that the run leaves out.
     """
     found: List[Tuple[str, str, str]] = []
     for endpoint in plan["endpoints"]:
@@ -248,8 +249,23 @@ def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: 
         said = "%s changes, and all members have to agree on that; " % ", ".join(changes)
         if changes and others:
             found.append((LEFT_OUT, endpoint["name"], said + "this run leaves out %s" % ", ".join(others)))
+        for host, deaf in _unheard(endpoint, deployed, rekeyed, others).items():
+            why = "%s would speak, and isn't a member for %s, which this run leaves out" % (host, ", ".join(deaf))
+            found.append((LEFT_OUT, endpoint["name"], why))
         if changes and any(host in moved for host in members):
             found.append((TWO_CHANGES, endpoint["name"], said + "the mode changes as well"))
+    return found
+
+
+def _unheard(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken], run: Container[Host],
+             others: Sequence[Host]) -> Dict[Host, List[Host]]:
+    """Hosts of the run that others wouldn't take adverts from, with the names of these others."""
+    found: Dict[Host, List[Host]] = {}
+    wanted = {key: address for key, (dummy, address) in _places(endpoint).items() if key[1] in run}
+    for other in others:
+        known = {key: address for key, (dummy, address) in _places(_stored(endpoint, deployed.get(other))).items()}
+        for host in dict.fromkeys(key[1] for key, address in wanted.items() if known.get(key) != address):
+            found.setdefault(host, []).append(other)
     return found
 
 

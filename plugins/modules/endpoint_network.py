@@ -7,23 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: endpoint_network
-short_description: Let a host's network keep the VIP, and its packet filter let VRRP and clients in
+short_description: Let a host's network keep the VIP, and its packet filter know the VIP's members and clients
 version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
-  - Does only what C(endpoint_manage_network) and C(endpoint_manage_firewall) of an endpoint ask for, and takes back
-    what an earlier run did and this plan doesn't ask for any more. What somebody else had there already stays.
+  - Does only what C(endpoint_manage_network), C(endpoint_manage_firewall) and C(endpoint_vrrp_filter) of an endpoint
+    ask for, and takes back what an earlier run did and this plan doesn't ask for any more. What somebody else had there
+    already stays.
   - Where systemd-networkd configures the interface, a drop-in of its C(.network) file sets C(KeepConfiguration=), and
     networkd reads it. On a link with an address from DHCP it's read at networkd's next start, because reading it at
     once would drop that address for a moment. NetworkManager has no such setting.
   - Where firewalld is active, rules of the interface's zone let in IP protocol 112 from each peer and the balancing
     port, at once and for good, without a reload. Where ufw is, rules of its own with the comment C(kubeha) do,
     appended, so that denials before them stay in force.
-  - With C(endpoint_manage_firewall) a table of nftables of its own, C(inet kubeha), drops VRRP packets with a planned
+  - With C(endpoint_vrrp_filter) a table of nftables of its own, C(inet kubeha), drops VRRP packets with a planned
     virtual router ID that no member has sent, before keepalived sees them. It lets nothing in. The service
     C(kubeha-filter.service) loads it at boot. A host without nftables gets a warning instead.
-  - Members that a virtual router has had are let in until O(narrow), because they may speak until their turn.
+  - Rules of firewalld and ufw for members that a virtual router has had stay until O(narrow), because they may speak
+    until their turn. The table goes on letting former members in. One that comes back, with the configuration that it
+    had, then finds members that hear it, and the VIP stays on one host.
   - A ruleset of nftables or iptables that no such manager made is left alone. It has no place where others may add
     something that lasts, and a rule elsewhere can't let in what it drops. M(kubeha.apiserver.endpoint_preflight) names
     the commands.
@@ -57,7 +60,7 @@ options:
     choices: [present, absent]
     default: present
   narrow:
-    description: All members run the plan now, so that former ones' VRRP packets are dropped, too.
+    description: All members run the plan now, so that rules for former ones go.
     type: bool
     default: false
 seealso:
@@ -69,7 +72,7 @@ EXAMPLES = r"""
   kubeha.apiserver.endpoint_network:
     plan: "{{ result.plan }}"
 
-- name: Let former members in no longer
+- name: Take away the rules for former members
   kubeha.apiserver.endpoint_network:
     plan: "{{ result.plan }}"
     narrow: true
@@ -99,7 +102,7 @@ kept_files:
   elements: str
   sample: []
 former_peers:
-  description: Addresses of former members whose VRRP packets are let in until O(narrow).
+  description: Addresses of former members for which rules of firewalld or ufw stay until O(narrow).
   returned: success
   type: list
   elements: str
@@ -183,6 +186,7 @@ class Network:
     def run(self) -> Dict[str, Any]:
         drop_ins, leased = self._drop_ins()
         self._plan_filter()
+        self._plan_openings()
         rules = self._rules()
         files = dict(drop_ins, **self._filter_files())
         stale_files = [path for path in self.done["files"] if path not in files]
@@ -258,7 +262,7 @@ class Network:
         manager = find_manager() if members else None
         rules: List[Rule] = []
         # What a former member may still speak by isn't closed either.
-        for router, peers in self.peers.items():
+        for router, peers in self.opened.items():
             if manager == "firewalld":
                 place = zone_of(router.interface) + " rich-rule"
                 rules += [Rule(manager, place, vrrp_rule(peer)) for peer in peers]
@@ -275,22 +279,31 @@ class Network:
     def _plan_filter(self) -> None:
         """Whom each virtual router is heard from, and with which program that's said to the kernel, if any."""
         host = str(self.module.params["host"])
-        wishing = [endpoint for endpoint in self.endpoints if endpoint.get("manage_firewall")]
-        planned = _filter.peers(wishing, host)
+        planned = self._peers("vrrp_filter")
         self.nft = find_nft() if planned else None
         if planned and not self.nft:
             self.module.warn(
                 "There's no nftables on %s, so VRRP packets that no member has sent reach keepalived there. "
-                "Install nftables, and run this again." % host
+                "Install nftables, and run this again, or set endpoint_vrrp_filter: false." % host
             )
-        self.peers = planned
+        # A former member that comes back has to be heard: it may hold the VIP by what it was told.
+        self.heard = _filter.widened(_filter.widened(planned, spoken_peers(host)), self.done["heard"])
+
+    def _plan_openings(self) -> None:
+        """Whom the packet filter's manager is told to let in."""
+        planned = self._peers("manage_firewall")
+        self.opened = planned
         if not self.module.params["narrow"]:
             # A plan of keepalived's may be older than the last narrowing: not each plan changes its files.
-            self.peers = _filter.widened(planned, {**spoken_peers(host), **self.done["peers"]})
-        self.former = {router: sorted(set(self.peers[router]) - set(planned[router])) for router in planned}
+            spoken = spoken_peers(str(self.module.params["host"]))
+            self.opened = _filter.widened(planned, {**spoken, **self.done["peers"]})
+        self.former = {router: sorted(set(self.opened[router]) - set(planned[router])) for router in planned}
+
+    def _peers(self, wish: str) -> _filter.Peers:
+        return _filter.peers([item for item in self.endpoints if item.get(wish)], str(self.module.params["host"]))
 
     def _filter_files(self) -> Dict[str, str]:
-        return {_filter.FILE: _filter.rules(self.peers), _filter.UNIT_FILE: _filter.unit(self.nft)} if self.nft else {}
+        return {_filter.FILE: _filter.rules(self.heard), _filter.UNIT_FILE: _filter.unit(self.nft)} if self.nft else {}
 
     # What is there
 
@@ -337,9 +350,8 @@ class Network:
         written = {path: [sha256(content.encode()).hexdigest()] for path, content in files.items()}
         both = {path: self.done["files"].get(path, []) + written.get(path, [])
                 for path in [*self.done["files"], *written]}
-        # Nobody is let in no longer who may have been, until the new rules hold.
-        peers = _filter.noted(self.peers)
-        write_state(both, list(dict.fromkeys(self.done["rules"] + mine)), peers, "")
+        peers, heard = _filter.noted(self.opened), _filter.noted(self.heard)
+        write_state(both, list(dict.fromkeys(self.done["rules"] + mine)), peers, heard, "")
         with owned.Batch() as batch:
             for path in wrong_files:
                 if not os.path.isdir(os.path.dirname(path)):
@@ -365,7 +377,7 @@ class Network:
             change_rule(rule, add=False)
         if FILTER in gone_files:
             run(["systemctl", "daemon-reload"])
-        write_state(written, mine, peers, loaded(self.nft) if self.nft else "")
+        write_state(written, mine, peers, heard, loaded(self.nft) if self.nft else "")
 
     def _load_filter(self) -> None:
         run([self.nft or "", "-f", _filter.FILE])
@@ -471,21 +483,30 @@ def read_state() -> Dict[str, Any]:
     try:
         state = json.loads(_host_io.read_file(STATE_FILE) or b"{}")
         rules = [Rule(*item) for item in state.get("rules", [])]
-        peers = {str(router): list(addresses) for router, addresses in state.get("peers", {}).items()}
+        opened, heard = (
+            {str(router): list(addresses) for router, addresses in state.get(key, {}).items()}
+            for key in ("peers", "heard")
+        )
         sums = _ownership.noted_sums(state.get("files", []))
-        return {"files": sums, "rules": rules, "peers": peers, "loaded": str(state.get("loaded", ""))}
+        return {"files": sums, "rules": rules, "peers": opened, "heard": heard, "loaded": str(state.get("loaded", ""))}
     except (ValueError, TypeError, AttributeError):
-        return {"files": {}, "rules": [], "peers": {}, "loaded": ""}
+        return {"files": {}, "rules": [], "peers": {}, "heard": {}, "loaded": ""}
 
 
 def write_state(
-    files: Mapping[str, List[str]], rules: List[Rule], peers: Mapping[str, List[str]], checksum: str
+    files: Mapping[str, List[str]],
+    rules: List[Rule],
+    peers: Mapping[str, List[str]],
+    heard: Mapping[str, List[str]],
+    checksum: str,
 ) -> None:
-    """Files with checksums of what we wrote; whom the filter lets in, and a checksum of what the kernel says of it."""
+    """Files with checksums of what we wrote; for whom a manager has rules, whom the filter lets in, and a checksum of
+    what the kernel says of the filter."""
     if not files and not rules:
         owned.remove(STATE_FILE)
         return
-    state = {"files": files, "rules": [list(rule) for rule in rules], "peers": peers, "loaded": checksum}
+    listed = [list(rule) for rule in rules]
+    state = {"files": files, "rules": listed, "peers": peers, "heard": heard, "loaded": checksum}
     owned.make_folder(os.path.dirname(STATE_FILE))
     owned.write(STATE_FILE, (json.dumps(state, indent=1, sort_keys=True) + "\n").encode(), 0o644)
 

@@ -161,8 +161,10 @@ named:
   returned: O(gather=named), and O(gather=members) with O(named)
   type: list
   elements: str
-unversioned:
-  description: Balancers whose versions of keepalived or HAProxy nothing tells.
+unlisted:
+  description:
+    - Balancers that no known stored plan has. They have to be asked for their versions, and whether they run the endpoint
+      without hosts of this play.
   returned: O(gather=members)
   type: list
   elements: str

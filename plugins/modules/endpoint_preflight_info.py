@@ -237,6 +237,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _cluster_io,
     _components,
+    _filter,
     _host_io,
     _hostfacts,
     _hostview,
@@ -343,7 +344,8 @@ class Observer:
 
     def _manages(self) -> bool:
         """Whether endpoint_network has something to do here, or once had."""
-        wished = [endpoint.get(wish) for endpoint in self.endpoints for wish in ("manage_network", "manage_firewall")]
+        wishes = ("manage_network", "manage_firewall", "vrrp_filter")
+        wished = [endpoint.get(wish) for endpoint in self.endpoints for wish in wishes]
         return any(wished) or os.path.exists(NETWORK_STATE)
 
     def _commands(self) -> Dict[str, Callable[[], _host_io.Output]]:
@@ -447,7 +449,9 @@ class Observer:
         for endpoint, instance, member in self.members:
             for direction, other in self._conversations(endpoint, instance, member):
                 mine = member["address"]
-                source, destination = (other, mine) if direction == _netfilter.IN else (mine, other)
+                # Any address of the prefix stands for it.
+                said = other.partition("/")[0]
+                source, destination = (said, mine) if direction == _netfilter.IN else (mine, other)
                 if direction == _netfilter.IN and endpoint["transport"] == "multicast":
                     destination = MULTICAST[instance["family"]]
                 verdict = ruleset.judge(
@@ -493,7 +497,7 @@ class Observer:
     def _conversations(
         endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any]
     ) -> Iterator[Tuple[str, str]]:
-        for peer in member["peers"]:
+        for peer in _filter.sources(endpoint, instance, member):
             yield _netfilter.IN, peer
             if endpoint["transport"] == "unicast":
                 yield _netfilter.OUT, peer

@@ -218,9 +218,7 @@ class _Reader:
     def observations(self, members: Sequence[str], asked: bool) -> dict[str, Mapping[str, t.Any]]:
         """What endpoint_info returned for each member: in this play, or asked on behalf of it."""
         found: dict[str, Mapping[str, t.Any]] = {}
-        for item in _results(self.task_vars.get(ASKED)) if asked else []:
-            if _usable(item):
-                found[str(item.get("item"))] = heard(item)
+        found.update({host: heard(info) for host, info in asked_of(self.task_vars).items()} if asked else {})
         for name in members:
             if self.knows(name) and _usable(self.raw(name).get(OBSERVED)):
                 found[name] = heard(self.raw(name)[OBSERVED])
@@ -404,8 +402,11 @@ def resolve(value: t.Any, groups: Mapping[str, t.Any], default: list[str]) -> t.
     return hosts
 
 
-def _results(asked: t.Any) -> list[t.Any]:
-    return list(asked.get("results", [])) if isinstance(asked, Mapping) else []
+def asked_of(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What members outside of this play said, by host, as a host of the play has it registered."""
+    asked = variables.get(ASKED)
+    results = asked.get("results") or () if isinstance(asked, Mapping) else ()
+    return {str(item.get("item")): item for item in results if _usable(item)}
 
 
 def _usable(info: t.Any) -> bool:

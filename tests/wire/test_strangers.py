@@ -65,7 +65,7 @@ def test_twenty_packets_a_second_delay_no_advert(attacked: Segment, every_root: 
 def test_two_thousand_packets_a_second_end_at_our_filter(
     attacked: Segment, every_root: str | None, transport: str
 ) -> None:
-    """As `endpoint_manage_firewall` loads it. The VIP goes where it should, too, so members are let in.
+    """As `endpoint_vrrp_filter` loads it. The VIP goes where it should, too, so members are let in.
 
     Without a filter keepalived 2.3.4 keeps up with them. Earlier ones log each, and it depends on the processor:
     `./dev wire --strangers` shows it.
@@ -76,6 +76,22 @@ def test_two_thousand_packets_a_second_end_at_our_filter(
     # What comes in the name of a member is let in.
     kinds = [kind for kind in attack.kinds(attacked, plan, attacked.address("mallory")) if kind != "replay"]
     unmoved(under_attack(attacked, plan, every_root, 2000, kinds), plan)
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("transport", ["unicast", "multicast"])
+def test_members_hear_each_other_through_the_filter(
+    segment: Segment, every_root: str | None, transport: str, family: str
+) -> None:
+    """By multicast of IPv6 they speak from link-local addresses."""
+    version = attack.version_of(every_root)
+    plan = segment.plan(HOSTS, (family,), keepalived_version=version, vrrp_transport=transport)
+    for host in HOSTS:
+        load(segment, plan, host)
+    attack.deploy(segment, plan, every_root)
+    seen = attack.watch(segment, plan, 1.5)
+    assert (seen.two(), seen.nobody(), seen.moves()) == (0, 0, 0) and seen.count("cp1") > 0
+    assert seen.count("cp2") == seen.count("cp3") == 0
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])

@@ -24,6 +24,16 @@ def test_a_host_hears_its_peers_by_virtual_router():
     assert _filter.peers(plan, "cp8") == {}
 
 
+def test_by_multicast_of_ipv6_members_speak_from_link_local_addresses():
+    spoken = {"transport": "multicast"}
+    plan = [{**endpoint(51, "eth0", ["2001:db8::1"], "ipv6"), **spoken}, {**endpoint(peers=["198.51.100.14"]), **spoken}]
+    known = _filter.peers(plan, "cp3")
+    assert known == {ETH0: ("198.51.100.14",), SIX: ("2001:db8::1", "fe80::/10")}
+    # They do so still when the transport changes.
+    assert _filter.widened({SIX: ("2001:db8::1",), ETH0: ()}, _filter.noted(known))[SIX] == known[SIX]
+    assert _filter.peers([{**endpoint(51, "eth0", [], "ipv6"), **spoken}], "cp3") == {SIX: ()}
+
+
 def drops(known):
     return [line.strip() for line in _filter.rules(known).splitlines() if line.endswith(" drop")]
 

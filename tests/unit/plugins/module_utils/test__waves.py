@@ -386,6 +386,24 @@ def test_a_run_that_leaves_members_out() -> None:
     assert refusals(speaking(), {}, {"h2": False}) == []
 
 
+def test_a_member_joins_when_all_others_learn_of_it() -> None:
+    """Others wouldn't hear it, nor speak to it by unicast: it would take the VIP that they hold."""
+    before = {host: speaking() for host in ALL_RUN}
+    more = speaking()
+    more["endpoints"][0]["instances"][0]["members"].append(NEWCOMER)
+    assert refusals(more, before, dict.fromkeys([*ALL_RUN, "h4"], False)) == []
+    assert refusals(more, before, {"h4": False}) == [
+        ("members_left_out", "a", "h4 would speak, and isn't a member for h1, h2, h3, which this run leaves out")]
+    # Batch by batch, the new one last.
+    assert refusals(more, before, {"h1": False}) == []
+    assert refusals(more, dict(before, h1=more, h2=more), {"h3": False}) == []
+    assert refusals(more, dict.fromkeys(ALL_RUN, more), {"h4": False}) == []
+    # Its address has changed since, and its own files say so already.
+    moved = speaking(address="192.0.2.99")
+    assert [why for dummy, dummy, why in refusals(moved, dict(before, h2=moved), {"h2": False})] == [
+        "h2 would speak, and isn't a member for h1, h3, which this run leaves out"]
+
+
 def test_the_mode_changes_in_a_run_of_its_own() -> None:
     before, everybody = {host: speaking() for host in ALL_RUN}, dict.fromkeys(ALL_RUN, False)
     assert refusals(speaking(), before, everybody, moved=["h1"]) == []

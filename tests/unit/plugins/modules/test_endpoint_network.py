@@ -134,7 +134,7 @@ def fixture_kernel(host, monkeypatch):
 
 def plan_of(*peers, wished=True, vrid=50):
     members = [{"host": "cp1", "interface": "eth0", "peers": list(peers)}]
-    return {"endpoints": [{"manage_firewall": wished, "port": 6443, "instances": [
+    return {"endpoints": [{"vrrp_filter": wished, "manage_firewall": wished, "port": 6443, "instances": [
         {"family": "ipv4", "virtual_router_id": vrid, "members": members}]}]}
 
 
@@ -160,26 +160,23 @@ def test_what_somebody_did_to_the_filter_is_seen_and_mended(host, kernel, damage
     assert not host.run(plan=plan_of("198.51.100.12"))["changed"]
 
 
-def test_former_members_are_let_in_until_all_have_had_their_turn(host, kernel):
+def test_former_members_are_let_in_for_good(host, kernel):
     host.run(plan=plan_of("198.51.100.12"))
-    first = host.run(plan=plan_of("198.51.100.21"))
-    assert first["former_peers"] == ["198.51.100.12"] and "{ 198.51.100.12, 198.51.100.21 }" in kernel.rules
-    # A run that was killed here says nothing about who has had its turn.
-    again = host.run(plan=plan_of("198.51.100.21"))
-    assert again["former_peers"] == ["198.51.100.12"] and not again["changed"]
-    assert host.run(plan=plan_of("198.51.100.21"), narrow=True)["changed"] and "{ 198.51.100.21 }" in kernel.rules
-    last = host.run(plan=plan_of("198.51.100.21"))
-    assert not last["changed"] and last["former_peers"] == []
+    assert host.run(plan=plan_of("198.51.100.21"))["changed"]
+    assert "{ 198.51.100.12, 198.51.100.21 }" in kernel.rules
+    # One that comes back speaks as it did.
+    assert not host.run(plan=plan_of("198.51.100.21"), narrow=True)["changed"]
+    assert not host.run(plan=plan_of("198.51.100.21"))["changed"]
+    # Another virtual router has no former members.
+    host.run(plan=plan_of("198.51.100.21", vrid=51))
+    assert "{ 198.51.100.21 }" in kernel.rules
 
 
 def test_whom_keepalived_still_speaks_with_is_let_in_by_the_first_filter(host, kernel):
     (host.root / "plan-keepalived.json").write_text(json.dumps(plan_of("198.51.100.12", wished=False)))
-    assert host.run(plan=plan_of("198.51.100.21"))["former_peers"] == ["198.51.100.12"]
+    host.run(plan=plan_of("198.51.100.21"))
     assert "{ 198.51.100.12, 198.51.100.21 }" in kernel.rules
-    host.run(plan=plan_of("198.51.100.21"), narrow=True)
-    # By multicast its files may say nothing of peers, and their plan stays.
-    again = host.run(plan=plan_of("198.51.100.21"))
-    assert not again["changed"] and again["former_peers"] == []
+    assert not host.run(plan=plan_of("198.51.100.21"))["changed"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{\"endpoints\": 7}", "{\"endpoints\": [{}]}", "\x00"])
@@ -196,8 +193,25 @@ def test_nor_is_what_they_speak_by_closed_in_a_manager_before(host, kernel, monk
     monkeypatch.setattr(endpoint_network, "change_rule", lambda rule, add: None)
     host.run(plan=plan_of("198.51.100.12"))
     assert host.run(plan=plan_of("198.51.100.21"))["removed"] == []
+    # A run that was killed here says nothing about who has had its turn.
+    assert host.run(plan=plan_of("198.51.100.21"))["former_peers"] == ["198.51.100.12"]
     (gone,) = host.run(plan=plan_of("198.51.100.21"), narrow=True)["removed"]
     assert "198.51.100.12" in gone
+    last = host.run(plan=plan_of("198.51.100.21"))
+    assert not last["changed"] and last["former_peers"] == []
+
+
+def test_the_filter_needs_no_opening_and_an_opening_no_filter(host, kernel, monkeypatch):
+    opened = []
+    monkeypatch.setattr(endpoint_network, "find_manager", lambda: "ufw")
+    monkeypatch.setattr(endpoint_network, "change_rule", lambda rule, add: opened.append(str(rule)))
+    plan = plan_of("198.51.100.12")
+    plan["endpoints"][0]["manage_firewall"] = False
+    assert host.run(plan=plan)["added"][-1] == "nft inet kubeha" and not opened
+    plan["endpoints"][0].update(manage_firewall=True, vrrp_filter=False)
+    result = host.run(plan=plan)
+    assert "nft inet kubeha" in result["removed"] and kernel.rules is None
+    assert opened == ["ufw: allow from 198.51.100.12 proto vrrp", "ufw: allow 6443/tcp"]
 
 
 def test_a_host_without_nftables_is_told_so(host, kernel):
