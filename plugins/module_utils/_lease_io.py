@@ -36,7 +36,7 @@ PROGRAM = "/usr/libexec/kubeha/lease.pyz"
 UNIT_FILE = _hostview.LEASE_UNIT
 UNIT = os.path.basename(UNIT_FILE)
 _SECONDS = 60.0
-_PACKAGE = __name__.rpartition(".")[0]
+_PACKAGE = __name__[: __name__.index(".module_utils.")] + ".module_utils"
 _MAIN = "from %s import main\nmain()\n" % _lease_watch_io.__name__
 # All archives of the same code are the same.
 _DATE = (2026, 1, 1, 0, 0, 0)
@@ -76,8 +76,11 @@ def archive() -> bytes:
             loader = module.__spec__.loader if module.__spec__ else None
             source: str = loader.get_source(name)  # type: ignore[union-attr]
             sources[name.replace(".", "/") + ".py"] = source.encode("utf-8")
-    for index in range(1, len(_PACKAGE.split(".")) + 1):
-        sources["/".join(_PACKAGE.split(".")[:index]) + "/__init__.py"] = b""
+    # Packages, too: a folder without this file isn't one in an archive.
+    for name in list(sources):
+        folders = name.split("/")[:-1]
+        for index in range(1, len(folders) + 1):
+            sources["/".join(folders[:index]) + "/__init__.py"] = b""
     sources["__main__.py"] = _MAIN.encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as whole:

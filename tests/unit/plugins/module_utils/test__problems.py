@@ -451,7 +451,7 @@ def test_all_are_documented() -> None:
 
 
 def test_problems_of_other_parts_are_documented() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins").glob("*/*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins").rglob("*.py"))
     elsewhere = set(re.findall(r"""\bcode=["']([a-z_]+)["']""", code))
     documented = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
     assert {found for found in elsewhere if "`%s`" % found not in documented} == set()
