@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 from . import _hostview, _sandbox
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
 
 TABLE = "kubeha"
 FILE = "/etc/kubeha/filter.nft"
@@ -44,7 +47,7 @@ class Router(NamedTuple):
 Peers = Dict[Router, Tuple[str, ...]]
 
 
-def peers(endpoints: Iterable[Mapping[str, Any]], host: str) -> Peers:
+def peers(endpoints: Iterable[Endpoint], host: str) -> Peers:
     """What a plan says of the host's virtual routers."""
     found: Peers = {}
     for endpoint in endpoints:

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import zipfile
-from typing import Any, Dict, List, Mapping
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from . import (
     _host_io,
@@ -29,6 +29,9 @@ from . import (
     _run_lock_io,
     _sandbox,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 FILE = _lease_watch_io.FILE
 MANIFEST = _lease_watch_io.MANIFEST
@@ -89,7 +92,7 @@ def archive() -> bytes:
     return out.getvalue()
 
 
-def take(plan: Mapping[str, Any], owner: Mapping[str, Any], life: float, silent: bool) -> bool:
+def take(plan: Plan, owner: Mapping[str, Any], life: float, silent: bool) -> bool:
     """Take or renew it. False where keepalived is to be `silent` and runs: then nothing is done."""
     folder = _podstate.manifest_dir(plan)
     manifest = _pods.manifest_path(folder, "keepalived") if folder else ""

@@ -19,6 +19,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import (
     vote,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Bind
+
 DEDICATED_PORT = 6443
 STACKED_PORT = 8443
 
@@ -37,7 +40,7 @@ class Ports(t.NamedTuple):
     stacked: bool                       # an API server runs on one of its balancers
     shared: bool                        # another endpoint has one of its ports on one of its balancers
 
-    def binds(self, spec: Spec) -> list[dict[str, t.Any]]:
+    def binds(self, spec: Spec) -> list[Bind]:
         """HAProxy's listeners: every address of the VIPs' families, or just the VIPs where a port is shared."""
         ports = (self.port, *spec.former_ports)
         if self.shared:

@@ -665,7 +665,7 @@ def test_a_port_that_only_other_addresses_have_is_free_for_vips():
 
 
 def test_the_two_ways_out_of_the_port_clash():
-    the_plan = plan(endpoint(port=6443, apiserver_port=6443))
+    the_plan = plan(endpoint(port=6443, apiserver_port=7443))
     hosts = observations(the_plan)
     listens(hosts["cp2"], 6443, "::", "kube-apiserver", True)
     hosts["cp2"]["preflight"]["listeners"] = hosts["cp2"]["preflight"]["listeners"][-1:]

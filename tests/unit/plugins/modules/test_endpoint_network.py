@@ -134,7 +134,7 @@ def fixture_kernel(host, monkeypatch):
 
 def plan_of(*peers, wished=True, vrid=50):
     members = [{"host": "cp1", "interface": "eth0", "peers": list(peers)}]
-    return {"endpoints": [{"manage_firewall": wished, "port": 6443, "instances": [
+    return {"endpoints": [{"manage_firewall": wished, "port": 6443, "former": {"vips": [], "ports": []}, "instances": [
         {"family": "ipv4", "virtual_router_id": vrid, "members": members}]}]}
 
 
