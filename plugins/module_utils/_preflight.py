@@ -419,9 +419,10 @@ class _Place(NamedTuple):
 
     @property
     def deployed_ports(self) -> List[int]:
-        """What the deployed HAProxy listens on."""
-        balancing = [port for endpoint in self.stored for port in _hostview.ports_of(endpoint)]
-        return balancing + [endpoint["haproxy"]["health"]["port"] for endpoint in self.stored]
+        """What the deployed HAProxy listens on, also where the plan that was stored last is gone or can't be read."""
+        endpoints = deployed_of(self.info).endpoints
+        balancing = [port for endpoint in endpoints for port in _hostview.ports_of(endpoint)]
+        return balancing + [endpoint["haproxy"]["health"]["port"] for endpoint in endpoints]
 
 
 # Seconds between members' clocks. keepalived takes an authenticated advert for stale after this many.

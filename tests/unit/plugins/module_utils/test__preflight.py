@@ -648,6 +648,9 @@ def test_haproxy_of_ours_that_not_even_root_sees():
     for item in hosts["cp2"]["preflight"]["listeners"]:
         item.update(pid=None, program=None, unit=None, kubernetes=True)
     assert preflight.preflight_findings(the_plan, hosts) == []
+    # The plan that was stored last is gone; keepalived's own is there.
+    hosts["cp2"]["deployed"].update(speaks=hosts["cp2"]["deployed"]["plan"], plan=None)
+    assert preflight.preflight_findings(the_plan, hosts) == []
     hosts["cp2"]["services"]["haproxy"]["active"] = "failed"
     found = preflight.preflight_findings(the_plan, hosts)
     assert codes(found) == [("apiserver_on_port", "error"), ("health_port_taken", "error")]
