@@ -46,8 +46,8 @@ def main() -> int:
 
 def current_files() -> dict[Path, str]:
     """Every such file, as it should be."""
-    readmes = [ROOT / "README.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
-    files = {path: with_tables(path.read_text(encoding="utf-8")) for path in readmes}
+    documents = [ROOT / "docs" / "variables.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
+    files = {path: with_tables(path.read_text(encoding="utf-8")) for path in documents}
     plan = ROOT / "docs" / "plan.md"
     files[plan] = with_keys(plan.read_text(encoding="utf-8"))
     ignored = "".join(ignores())

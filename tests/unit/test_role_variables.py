@@ -165,8 +165,8 @@ def test_plans_are_what_their_types_say(more: dict[str, t.Any]) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_readmes_name_every_variable(role: str) -> None:
-    for path in (ROOT / "README.md", ROOT / "roles" / role / "README.md"):
+def test_documents_name_every_variable(role: str) -> None:
+    for path in (ROOT / "docs" / "variables.md", ROOT / "roles" / role / "README.md"):
         text = path.read_text(encoding="utf-8")
         assert [name for name in options(role) if "| `%s` |" % name not in text] == [], path
 
