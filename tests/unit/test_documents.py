@@ -82,3 +82,29 @@ def test_roles_claim_the_platforms_of_the_readme(role: str) -> None:
         name = next(name for name in names if part.startswith(name + " "))
         claimed[names[name]] = re.split(r", | and ", part[len(name) + 1 :])
     assert claimed == platforms(role)
+
+
+def shape(text: str) -> dict[str, list[t.Any]]:
+    """What a translation leaves as it is."""
+    return {
+        "headings": [
+            len(marks) for marks in re.findall(r"^(#+) ", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+        ],
+        "blocks": re.findall(r"^```[\s\S]*?^```|(?:^    .*\n)+", text, re.M),
+        "cells": [
+            [sorted(re.findall(r"`[^`]+`", cell)) for cell in row.strip("|").split("|")]
+            for row in re.findall(r"^\|.*\|$", text, re.M)
+        ],
+        "links": [link for link in links(text) if not link.startswith("README")],
+    }
+
+
+def test_the_chinese_readme_has_the_same_commands_tables_and_links() -> None:
+    english, chinese = shape(DOCUMENTS["README.md"]), shape(DOCUMENTS["README.zh-CN.md"])
+    assert all(english.values())
+    assert chinese == english
+
+
+def test_each_readme_leads_to_the_other() -> None:
+    assert "](README.zh-CN.md)" in DOCUMENTS["README.md"]
+    assert "](README.md)" in DOCUMENTS["README.zh-CN.md"]
