@@ -204,8 +204,7 @@ def shrink(cluster: Cluster) -> str:
 
 # The kubelet starts it again at once. Of former containers there are no tasks any more.
 END_APISERVER = """
-ctr --namespace k8s.io containers list --quiet 'labels."io.kubernetes.container.name"==kube-apiserver' | while read -r id
-do
+for id in $(ctr --namespace k8s.io containers list --quiet 'labels."io.kubernetes.container.name"==kube-apiserver'); do
     ctr --namespace k8s.io tasks kill --signal SIGKILL "$id" || true
 done
 """
