@@ -10,10 +10,14 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._piped import Piped
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import owned, token
+
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 
@@ -38,7 +42,7 @@ class ActionModule(Piped):
         })
         if args["plan"] is None and args["state"] != "absent":
             raise AnsibleActionFail("plan: it's needed unless state is absent")
-        plan = plain(args["plan"]) or {"endpoints": []}
+        plan: Plan = plain(args["plan"]) or NO_PLAN
         host = plain(task_vars["inventory_hostname"])
         try:
             files = _render.render_host(plan, host, TEMPLATES, roles=(args["role"],))

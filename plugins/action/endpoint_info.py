@@ -10,6 +10,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host, expectation
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+
 
 class ActionModule(ActionBase):
     """Run the module on the host, with its own part of the plan and what the other members make of its role."""
@@ -24,7 +27,7 @@ class ActionModule(ActionBase):
         args = arguments_of_host(self._task, task_vars)
         plan = args.get("plan")
         if isinstance(plan, dict) and isinstance(plan.get("endpoints"), list) and "expect" not in args:
-            args["expect"] = expectation(plan, args["host"], task_vars)
+            args["expect"] = expectation(t.cast("Plan", plan), args["host"], task_vars)
         result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val))
         if args.get("gate") and not result.get("failed") and not result.get("met", True):
             # What a failed task returns is printed in full, and the rest of it helps nobody.

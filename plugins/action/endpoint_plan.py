@@ -16,6 +16,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._report import pl
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, plain
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
+
 # Problems that end when hosts report their addresses.
 ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "inventory_outside_subnet",
                           "subnet_unknown"})
@@ -165,13 +168,13 @@ def _in_play(balancers: list[str], args: dict[str, t.Any], task_vars: dict[str, 
                     % listed(balancers), "leave --limit out, or name one of them")]
 
 
-def _balancers(endpoints: t.Iterable[dict[str, t.Any]]) -> list[str]:
+def _balancers(endpoints: t.Iterable[Endpoint]) -> list[str]:
     return list(dict.fromkeys(
         member["host"] for endpoint in endpoints for instance in endpoint["instances"]
         for member in instance["members"]))
 
 
-def _preferred(plan: dict[str, t.Any]) -> list[str]:
+def _preferred(plan: Plan) -> list[str]:
     """Hosts that rank highest in any instance."""
     first = [max(instance["members"], key=lambda member: member["priority"])["host"]
              for endpoint in plan["endpoints"] for instance in endpoint["instances"]]

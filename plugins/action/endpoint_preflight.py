@@ -15,9 +15,12 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _verdict,
     _wire_verdict,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of, with_endpoints
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import asked_of, heard, plain
+
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 OBSERVED = "__endpoint_info"
 LOOKED_AT = "__endpoint_preflight"
@@ -83,7 +86,7 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return found
 
 
-def wire_findings(plan: Mapping[str, t.Any], observations: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+def wire_findings(plan: Plan, observations: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     asked = {
         host: info["preflight"]["wire"]
         for host, info in observations.items()
@@ -91,7 +94,7 @@ def wire_findings(plan: Mapping[str, t.Any], observations: Mapping[str, t.Any]) 
     }
     if not asked:
         return []
-    deployed = {host: {"endpoints": deployed_of(info).endpoints} for host, info in observations.items()
+    deployed = {host: with_endpoints(NO_PLAN, deployed_of(info).endpoints) for host, info in observations.items()
                 if deployed_of(info).endpoints}
     return _wire_verdict.wire_findings(plan, asked, deployed)
 

@@ -16,6 +16,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview,
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import controller_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 # Lists what we wrote: so nothing else is ever removed.
 MANIFEST = ".kubeha-rendered.json"
@@ -74,7 +77,7 @@ class ActionModule(ActionBase):
             result["diff"] = [diff for dummy, dummy, dummy, diff in differences]
         return result
 
-    def _files(self, plan: dict[str, t.Any], given: dict[str, str] | None, task_vars: dict[str, t.Any]
+    def _files(self, plan: Plan, given: dict[str, str] | None, task_vars: dict[str, t.Any]
                ) -> list[Rendered]:
         known: dict[str, dict[str, str]] | None = {"passwords": given, "registries": {}} if given else None
         files = []

@@ -14,7 +14,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, heard, machines_twice, plain
@@ -25,6 +25,9 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import 
     read_observations,
     scope_of,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 
 class ActionModule(ActionBase):
@@ -54,7 +57,7 @@ class ActionModule(ActionBase):
         })
         wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         observed = self._observed(args, task_vars)
-        plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
+        plan: Plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
         if not _is_plan(plan):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
             return result
@@ -112,13 +115,13 @@ def _is_plan(plan: t.Any) -> bool:
     return isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)
 
 
-def with_drift(plan: dict[str, t.Any], observations: dict[str, t.Any]) -> dict[str, t.Any]:
+def with_drift(plan: Plan, observations: dict[str, t.Any]) -> dict[str, t.Any]:
     """The observations, each with those of the host's files that aren't what its plan makes of them."""
     roles = pathlib.Path(__file__).parents[2] / "roles"
     judged = {}
     for host, info in observations.items():
         mine = plan_of_host(plan, host)
-        there = plan_of_host(deployed_of(info).plan or {"endpoints": []}, host)
+        there = plan_of_host(deployed_of(info).plan or NO_PLAN, host)
         # One that has stored another plan has other files, which is a finding already.
         files = render_host(mine, host, str(roles)) if there["endpoints"] == mine["endpoints"] else []
         judged[host] = dict(info, drifted=[entry["path"] for entry in files if _has_drifted(entry, info)])

@@ -18,6 +18,9 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all, read_observations
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+
 
 class ActionModule(ActionBase):
     """Order the hosts by what they registered, and say who is next: on the controller, no host contacted."""
@@ -90,7 +93,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
+def _start(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
            play: set[str]) -> dict[str, t.Any]:
     seen: dict[str, _waves.Seen] = {}
     lost: dict[str, str] = {}
@@ -136,7 +139,7 @@ def _start(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, 
     }
 
 
-def _refused(plan: dict[str, t.Any], deployed: dict[str, Spoken],
+def _refused(plan: Plan, deployed: dict[str, Spoken],
              seen: dict[str, _waves.Seen]) -> dict[str, str]:
     """Hosts of endpoints that aren't changed. The preflight says so, too, but of passwords only the hosts' files
     tell."""
@@ -146,12 +149,12 @@ def _refused(plan: dict[str, t.Any], deployed: dict[str, Spoken],
     refused = _waves.refusals(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, moved)
     refused += [(_waves.CROSSED, name, why) for name, why in _waves.hush(plan, deployed, seen).crossed.items()]
     for code, name, why in refused:
-        if code not in (endpoints[name].get("accept_findings") or ()):
+        if code not in endpoints[name]["accept_findings"]:
             found.update({host: why for host in _verdict.members_of(endpoints[name]) if host in seen})
     return found
 
 
-def _concerned(plan: dict[str, t.Any], waves: list[list[str]], seen: t.Container[str],
+def _concerned(plan: Plan, waves: list[list[str]], seen: t.Container[str],
                play: set[str]) -> dict[str, list[str]]:
     """Whom nobody else may change meanwhile: all members of endpoints with work, in this play and outside of it."""
     concerned = _waves.neighbours(plan, {host: "" for wave in waves for host in wave})
@@ -159,7 +162,7 @@ def _concerned(plan: dict[str, t.Any], waves: list[list[str]], seen: t.Container
             "outside": [host for host in concerned if host not in play]}
 
 
-def _next(plan: dict[str, t.Any], variables: dict[str, t.Any], args: dict[str, t.Any],
+def _next(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
           task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
     rollout = plain(args["rollout"])
     failures, unsure = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))

@@ -29,7 +29,7 @@ class FilterModule:
 def endpoint_plan(intent: t.Any, hosts: t.Any = None, deployed: t.Any = None) -> dict[str, t.Any]:
     """The plan for an intent; refuses a bad one with all its problems."""
     try:
-        return compute_plan(*_arguments("endpoint_plan", intent, hosts, deployed))
+        return dict(compute_plan(*_arguments("endpoint_plan", intent, hosts, deployed)))
     except PlanError as error:
         raise AnsibleFilterError("endpoint_plan: %s" % error) from error
 

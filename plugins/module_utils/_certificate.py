@@ -11,7 +11,10 @@ Python's ssl tells the names only of certificates that it has verified, and an A
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Tuple
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
 
 # For a certificate that doesn't name what clients connect to.
 REPAIR = (
@@ -50,9 +53,9 @@ def covers(names: Dict[str, List[str]], wanted: str) -> bool:
     return address in names["ip"]
 
 
-def lacking(names: Dict[str, List[str]], endpoint: Mapping[str, Any]) -> List[str]:
+def lacking(names: Dict[str, List[str]], endpoint: Endpoint) -> List[str]:
     """By which of its names clients of the endpoint would refuse the certificate."""
-    name = endpoint.get("dns_name")
+    name = endpoint["dns_name"]
     wanted = [name] if name else [vip["address"] for vip in endpoint["vips"]]
     return [item for item in wanted if not covers(names, item)]
 

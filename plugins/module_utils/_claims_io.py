@@ -7,10 +7,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
 from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
 
 
 class ClaimsError(Exception):
@@ -18,7 +21,7 @@ class ClaimsError(Exception):
 
 
 def claims(
-    endpoints: Sequence[Mapping[str, Any]], host: str, deployed: Sequence[Mapping[str, Any]] = ()
+    endpoints: Sequence[Endpoint], host: str, deployed: Sequence[Mapping[str, Any]] = ()
 ) -> Dict[str, List[str]]:
     """{VIP: members that have it, this one included}, in about a second.
 

@@ -12,17 +12,20 @@ import os
 import socket
 import ssl
 from functools import partial
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _components, _host_io, _process_io
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Backend, Endpoint
 
 # Where kubeadm puts it; only root may read it.
 KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 _NODE_LIMIT = 1 << 22
 
 
-def read_certificates(endpoint: Mapping[str, Any], host: str, seconds: float) -> Tuple[Dict[str, Any], Dict[str, str]]:
+def read_certificates(endpoint: Endpoint, host: str, seconds: float) -> Tuple[Dict[str, Any], Dict[str, str]]:
     """({API server: names in its certificate}, {API server: why it can't be read}); one that doesn't run is in neither.
 
     A host asks the API server that it has itself, and those of hosts that balance nothing, which nobody else would ask.
@@ -34,7 +37,7 @@ def read_certificates(endpoint: Mapping[str, Any], host: str, seconds: float) ->
     return names, {name: answer for name, answer in answers.items() if isinstance(answer, str)}
 
 
-def _ask_names(backend: Mapping[str, Any], seconds: float) -> Any:
+def _ask_names(backend: Backend, seconds: float) -> Any:
     """Names; words on what is wrong; or None where nothing listens."""
     try:
         der = _host_io.peer_certificate(backend["address"], backend["port"], seconds)

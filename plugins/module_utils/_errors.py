@@ -31,7 +31,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "write {expected}{more}"),
     "value_empty": (
         "must not be empty",
-        "write {expected}, or remove the variable to get its default"),
+        "write {expected}, or leave the variable out where it has a default"),
     "value_characters": (
         "must be {expected}",
         "use only {allowed}"),
@@ -273,7 +273,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "{fix}"),
     "timing_needs_vrrp3": (
         "VRRP version 2, which endpoint_auth: pass needs, counts whole seconds",
-        "write whole seconds, or set endpoint_auth: none"),
+        "write whole seconds, or set endpoint_auth: none and remove the password"),
 
     # Authentication
     "auth_password_missing": (
@@ -287,10 +287,11 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "{fix}"),
     "auth_pass_ipv6": (
         "endpoint_auth: pass is VRRP version 2, which knows no IPv6",
-        "set endpoint_auth: none, or use IPv4 only"),
+        "set endpoint_auth: none and remove the password, or use IPv4 only"),
     "auth_needs_version": (
         "endpoint_auth: hmac needs keepalived {needed} or newer on all hosts that share balancers; {host} has {found}",
-        "set endpoint_auth: none, upgrade keepalived, or set keepalived_version if the hosts have a newer one"),
+        "set endpoint_auth: none and remove the password, upgrade keepalived, or set keepalived_version if the hosts"
+        " have a newer one"),
 
     # Versions
     "version_too_old": (

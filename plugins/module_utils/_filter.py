@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 from . import _hostview, _sandbox
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member
 
 # An IPv6 advert to the group comes from the sender's link-local address (RFC 9568, 5.1.2.2), which no plan knows.
 LINK_LOCAL = "fe80::/10"
@@ -46,7 +49,7 @@ class Router(NamedTuple):
 Peers = Dict[Router, Tuple[str, ...]]
 
 
-def peers(endpoints: Iterable[Mapping[str, Any]], host: str) -> Peers:
+def peers(endpoints: Iterable[Endpoint], host: str) -> Peers:
     """What a plan says of the host's virtual routers."""
     found: Peers = {}
     for endpoint in endpoints:
@@ -58,7 +61,7 @@ def peers(endpoints: Iterable[Mapping[str, Any]], host: str) -> Peers:
     return found
 
 
-def sources(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any]) -> List[str]:
+def sources(endpoint: Endpoint, instance: Instance, member: Member) -> List[str]:
     """Whom a member hears from: addresses of its peers, and a prefix where the plan doesn't tell all of them."""
     unknown = endpoint.get("transport") == "multicast" and instance["family"] == "ipv6" and member["peers"]
     return [*member["peers"], *([LINK_LOCAL] if unknown else [])]

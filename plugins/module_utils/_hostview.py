@@ -16,9 +16,20 @@ import ipaddress
 import json
 import math
 import re
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _pods, _sandbox
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import (
+        Bind,
+        Check,
+        Endpoint,
+        Instance,
+        Member,
+        Plan,
+        ServerCheck,
+    )
 
 ROLES = ("haproxy", "keepalived")
 COMMON = "common"
@@ -111,7 +122,7 @@ NEARLY_FULL = 0.8
 _VERSION = re.compile(r"\d+")
 
 
-def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES) -> List[Dict[str, Any]]:
+def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict[str, Any]]:
     """Every file that `host` has under `plan`, in the order in which they may be put into place.
 
     `template` is a path below roles/: rendered where it ends in .j2, copied where it doesn't. A file without one
@@ -128,7 +139,7 @@ def host_files(plan: Mapping[str, Any], host: str, roles: Sequence[str] = ROLES)
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
 
-def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
+def host_view(plan: Plan, host: str) -> Dict[str, Any]:
     """The values that the templates of `host` print."""
     endpoints = endpoints_of(plan, host)
     mode = endpoints[0]["mode"] if endpoints else "service"
@@ -138,17 +149,17 @@ def host_view(plan: Mapping[str, Any], host: str) -> Dict[str, Any]:
         "host": host,
         "hook": UNIT_HOOK,
         "sysctls": _sysctls(endpoints),
-        "tmpfiles": _pods.tmpfiles(endpoints[0]["images"]) if mode == "static_pod" else [],
+        "tmpfiles": _pods.tmpfiles(endpoints[0]["images"] or {}) if mode == "static_pod" else [],
         "haproxy": _haproxy(endpoints, layout),
         "keepalived": _keepalived(endpoints, host, layout),
         "release": _release(endpoints) if mode == "static_pod" else {},
     }
 
 
-def pod(plan: Mapping[str, Any], host: str, role: str, run: str) -> Dict[str, Any]:
+def pod(plan: Plan, host: str, role: str, run: str) -> Dict[str, Any]:
     """The static pod of `role` on `host`; `run` is the script that it starts with."""
     endpoints = endpoints_of(plan, host)
-    images = endpoints[0]["images"]
+    images = endpoints[0]["images"] or {}
     if role == "haproxy":
         return _pods.haproxy(images["haproxy"], endpoints, run)
     return _pods.keepalived(images["keepalived"], run)
@@ -164,40 +175,40 @@ def image_placeholder(registry: str) -> str:
     return "<<kubeha secret of registry %s>>" % registry
 
 
-def balancers(plan: Mapping[str, Any]) -> List[str]:
+def balancers(plan: Plan) -> List[str]:
     """All hosts that get files, in the plan's order."""
     return list(dict.fromkeys(member["host"] for endpoint in plan["endpoints"]
                               for instance in endpoint["instances"] for member in instance["members"]))
 
 
-def endpoints_of(plan: Mapping[str, Any], host: str) -> List[Mapping[str, Any]]:
+def endpoints_of(plan: Plan, host: str) -> List[Endpoint]:
     """Those that the host is a member of."""
     return [endpoint for endpoint in plan.get("endpoints") or ()
             if any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
 
 
-def ports_of(endpoint: Mapping[str, Any]) -> List[int]:
+def ports_of(endpoint: Endpoint) -> List[int]:
     """The port that clients use, and former ones that some of them may still use."""
-    return [endpoint["port"], *(endpoint.get("former") or {}).get("ports", ())]
+    return [endpoint["port"], *endpoint["former"]["ports"]]
 
 
-def mode_of(plan: Mapping[str, Any], host: str) -> Optional[str]:
+def mode_of(plan: Plan, host: str) -> Optional[str]:
     """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
     return next((endpoint["mode"] for endpoint in endpoints_of(plan, host)), None)
 
 
-def secret_endpoints(plan: Mapping[str, Any], host: str) -> List[str]:
+def secret_endpoints(plan: Plan, host: str) -> List[str]:
     """Names of the endpoints whose password is in this host's files."""
     return [endpoint["name"] for endpoint in endpoints_of(plan, host) if endpoint["auth"] != "none"]
 
 
-def secret_registries(plan: Mapping[str, Any], host: str) -> List[str]:
+def secret_registries(plan: Plan, host: str) -> List[str]:
     """Registries whose user and password are in this host's files."""
     return list(dict.fromkeys(registry for endpoint in endpoints_of(plan, host)
-                              for registry in endpoint.get("image_auth") or ()))
+                              for registry in endpoint["image_auth"]))
 
 
-def _service_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> List[Dict[str, Any]]:
+def _service_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
     files = [_file(COMMON, UNIT_HOOK, "haproxy/files/unit-hook", "script", mode="0755")]
     if "haproxy" in roles:
         files += _sysctl_files(endpoints) + [
@@ -216,10 +227,10 @@ def _service_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str])
     return files
 
 
-def _pod_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> List[Dict[str, Any]]:
+def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
     """The manifests come last: what they mount is there before the kubelet starts the pod."""
     files = [_file(COMMON, TMPFILES, "haproxy/templates/tmpfiles.conf.j2", "tmpfiles")]
-    registries = list(dict.fromkeys(name for endpoint in endpoints for name in endpoint.get("image_auth") or ()))
+    registries = list(dict.fromkeys(name for endpoint in endpoints for name in endpoint["image_auth"]))
     if registries:
         files.append(_file(COMMON, IMAGE_AUTH, None, "image-auth", mode="0600", guarded=True, secret=True,
                            content=_pods.image_auth(HEADER, {name: image_placeholder(name) for name in registries})))
@@ -243,16 +254,16 @@ def _pod_files(endpoints: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> 
         files += [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2],
                         "release-unit") for path in _pods.RELEASE_UNITS]
     return files + [
-        _file(role, _pods.manifest_path(endpoints[0]["manifest_dir"], role), "haproxy/templates/pod.yaml.j2",
+        _file(role, _pods.manifest_path(endpoints[0]["manifest_dir"] or "", role), "haproxy/templates/pod.yaml.j2",
               "manifest", mode="0600")
         for role in ROLES if role in roles]
 
 
-def _sysctl_files(endpoints: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
     return [_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl")] if _sysctls(endpoints) else []
 
 
-def _has_secret(endpoints: Iterable[Mapping[str, Any]]) -> bool:
+def _has_secret(endpoints: Iterable[Endpoint]) -> bool:
     return any(endpoint["auth"] != "none" for endpoint in endpoints)
 
 
@@ -265,7 +276,7 @@ def _file(role: str, path: str, template: Optional[str], kind: str, **more: Any)
     return entry
 
 
-def _sysctls(endpoints: Iterable[Mapping[str, Any]]) -> List[str]:
+def _sysctls(endpoints: Iterable[Endpoint]) -> List[str]:
     families = {bind["family"] for endpoint in endpoints if endpoint["haproxy"]["nonlocal_bind"]
                 for bind in endpoint["haproxy"]["binds"]}
     return ["net.%s.ip_nonlocal_bind = 1" % family for family in ("ipv4", "ipv6") if family in families]
@@ -273,7 +284,7 @@ def _sysctls(endpoints: Iterable[Mapping[str, Any]]) -> List[str]:
 
 # HAProxy
 
-def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str, Any]:
+def _haproxy(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
     # Each endpoint has its own share, so none can starve another, or the health checks.
     connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
     connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
@@ -307,13 +318,13 @@ def _haproxy(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> Dict[str
     }
 
 
-def _thread_limit(endpoints: Sequence[Mapping[str, Any]], layout: Layout) -> List[str]:
+def _thread_limit(endpoints: Sequence[Endpoint], layout: Layout) -> List[str]:
     if layout.haproxy_threads and all(_at_least(endpoint["versions"]["haproxy"], (2, 8)) for endpoint in endpoints):
         return ["thread-hard-limit %d" % layout.haproxy_threads]
     return []
 
 
-def _health(endpoints: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def _health(endpoints: Iterable[Endpoint]) -> List[Dict[str, Any]]:
     """One frontend for each local address that answers health checks: normally one for all endpoints."""
     listeners: Dict[str, Dict[str, Any]] = {}
     live: Dict[str, List[str]] = {}
@@ -329,7 +340,7 @@ def _health(endpoints: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
     return list(listeners.values())
 
 
-def _ready_rules(number: int, endpoint: Mapping[str, Any]) -> List[str]:
+def _ready_rules(number: int, endpoint: Endpoint) -> List[str]:
     """Whether an API server is up; and one line in the log when the endpoint begins to be nearly full."""
     most = endpoint["haproxy"]["maxconn"]
     asked, full, said = ("%s_%d" % (name, number) for name in ("asked", "full", "said"))
@@ -358,7 +369,7 @@ def nearly_full(maxconn: int) -> int:
     return math.ceil(maxconn * NEARLY_FULL)
 
 
-def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
+def _balancer(endpoint: Endpoint) -> Dict[str, Any]:
     haproxy = endpoint["haproxy"]
     timeouts = [
         ("connect", haproxy["connect_timeout_ms"]),
@@ -403,7 +414,7 @@ def _balancer(endpoint: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _bind(bind: Mapping[str, Any]) -> str:
+def _bind(bind: Bind) -> str:
     family = bind["family"]
     address = "*" if bind["address"] == "*" else _bracketed(bind["address"])
     only = " v6only" if family == "ipv6" and bind["address"] == "*" else ""
@@ -419,7 +430,7 @@ def _keepalive(version: str) -> List[str]:
     return options
 
 
-def _check(check: Mapping[str, Any], version: str) -> List[str]:
+def _check(check: ServerCheck, version: str) -> List[str]:
     if check["kind"] == "tcp":
         return ["option tcp-check", "tcp-check connect"]
     # An API server that says it isn't ready (it shuts down, or etcd stalls) is alive: it gets no new connections and
@@ -443,7 +454,7 @@ _LEAVING = [{"name": "kubeha_drained", "path": DRAINED, "weight": -253},
             {"name": "kubeha_moving", "path": MOVING, "weight": -253}]
 
 
-def _keepalived(endpoints: Sequence[Mapping[str, Any]], host: str, layout: Layout) -> Dict[str, Any]:
+def _keepalived(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[str, Any]:
     execution = [
         # No configuration but the one that has been validated: -f among a package's or an admin's options counts more.
         "EnvironmentFile=",
@@ -495,25 +506,25 @@ def _globals() -> List[str]:
     ]
 
 
-def _release(endpoints: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
     """What takes VIPs away that a killed pod has left, and is never started again."""
     return {
         "script": _pods.RELEASE,
-        "manifest": _pods.manifest_path(endpoints[0]["manifest_dir"], "keepalived"),
+        "manifest": _pods.manifest_path(endpoints[0]["manifest_dir"] or "", "keepalived"),
         "vips": list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
                                    for instance in endpoint["instances"] for vip in instance["vips"])),
         "sandbox": _sandbox.helper(["CAP_NET_ADMIN"], ["AF_NETLINK", "AF_UNIX"]),
     }
 
 
-def _own_addresses(endpoints: Iterable[Mapping[str, Any]], host: str) -> List[str]:
+def _own_addresses(endpoints: Iterable[Endpoint], host: str) -> List[str]:
     """What keepalived sends from, which has to be there before it starts."""
     return list(dict.fromkeys(
         _kernel_address(member["address"]) for endpoint in endpoints for instance in endpoint["instances"]
         for member in instance["members"] if member["host"] == host))
 
 
-def _takeover_ms(instance: Mapping[str, Any]) -> int:
+def _takeover_ms(instance: Instance) -> int:
     """How long the other members wait for this one's adverts before one of them takes over, at most.
 
     A killed keepalived leaves the VIP in place, and removes it when it starts again: earlier than this would be an
@@ -525,7 +536,7 @@ def _takeover_ms(instance: Mapping[str, Any]) -> int:
     return int(math.ceil(interval * adverts + skew))
 
 
-def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, Any]],
+def _bundle(endpoint: Endpoint, host: str, known: Dict[str, Dict[str, Any]],
             layout: Layout) -> Dict[str, Any]:
     """The instances of one endpoint, which fail over together, and what they track.
 
@@ -536,7 +547,7 @@ def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, A
     instances = [(instance, member) for instance, member in mine if member]
     holder = group or instances[0][0]["name"]
     scripts = [_script(endpoint, check, holder, layout.check) for check in endpoint["checks"]]
-    files = []
+    files: List[Dict[str, Any]] = []
     if endpoint["settle_weight"]:
         scripts.append({
             "name": "%s-settled" % endpoint["name"],
@@ -566,7 +577,7 @@ def _bundle(endpoint: Mapping[str, Any], host: str, known: Dict[str, Dict[str, A
     }
 
 
-def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any], holder: str, program: str) -> Dict[str, Any]:
+def _script(endpoint: Endpoint, check: Check, holder: str, program: str) -> Dict[str, Any]:
     health = endpoint["haproxy"]["health"]
     mode, path = ("live", health["live_path"]) if check["kind"] == "local" else ("ready", health["ready_path"])
     # The script gives up a little before keepalived kills it: then it can say what it saw.
@@ -578,16 +589,19 @@ def _script(endpoint: Mapping[str, Any], check: Mapping[str, Any], holder: str, 
         command += " %d" % check["hangs"]
     # Where one failure is enough, the script itself counts what hangs. On a starved host it may not even have begun
     # within its time; keepalived ending it then would be FAULT at once, of several hosts at the same time.
-    timing = dict(check, timeout=check["timeout"] * (check.get("hangs", 1) + 1)) if check["fall"] == 1 else check
+    timing = check.copy()
+    if check["fall"] == 1:
+        timing["timeout"] *= check.get("hangs", 1) + 1
     return {
         "name": check["name"],
         "command": command,
         "weight": check["weight"],
-        "timing": ["%s %s" % (key, _number(timing[key])) for key in ("interval", "timeout", "fall", "rise")],
+        "timing": ["interval %s" % _number(timing["interval"]), "timeout %s" % _number(timing["timeout"]),
+                   "fall %d" % timing["fall"], "rise %d" % timing["rise"]],
     }
 
 
-def _patience(endpoint: Mapping[str, Any], check: Mapping[str, Any]) -> int:
+def _patience(endpoint: Endpoint, check: Check) -> int:
     """Seconds by which hosts may differ in when they notice that all API servers are gone, or back.
 
     The holder says that they're gone this much later than the others, and the others say so much later that they're
@@ -597,7 +611,7 @@ def _patience(endpoint: Mapping[str, Any], check: Mapping[str, Any]) -> int:
     return int(math.ceil(takeover + check["interval"] + endpoint["haproxy"]["inter_ms"] / 1000))
 
 
-def _instance(endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any],
+def _instance(endpoint: Endpoint, instance: Instance, member: Member,
               tracked: List[Dict[str, Any]]) -> Dict[str, Any]:
     version = endpoint["versions"]["keepalived"]
     unicast = endpoint["transport"] == "unicast"
@@ -636,7 +650,7 @@ _AUTH: Dict[str, Callable[[str], Dict[str, Any]]] = {
 }
 
 
-def _member(instance: Mapping[str, Any], host: str) -> Optional[Mapping[str, Any]]:
+def _member(instance: Instance, host: str) -> Optional[Member]:
     return next((member for member in instance["members"] if member["host"] == host), None)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
+
 
 API_VERSIONS = ("v1beta4", "v1beta3")
 
@@ -29,7 +31,7 @@ class Setting(NamedTuple):
     why: str
 
 
-def cluster_configuration(endpoint: Plan, api_version: str = API_VERSIONS[0]) -> Dict[str, Any]:
+def cluster_configuration(endpoint: Endpoint, api_version: str = API_VERSIONS[0]) -> Dict[str, Any]:
     """The piece as kubeadm reads it; a user merges it into the rest."""
     arguments = {name: setting.value for name, setting in apiserver_arguments(endpoint).items()}
     apiserver: Dict[str, Any] = {"certSANs": certificate_names(endpoint)}
@@ -50,13 +52,13 @@ def document(plan: Plan, api_version: str = API_VERSIONS[0]) -> str:
     return "".join(_yaml(endpoint, api_version) for endpoint in plan["endpoints"])
 
 
-def certificate_names(endpoint: Plan) -> List[str]:
+def certificate_names(endpoint: Endpoint) -> List[str]:
     """What clients may call the endpoint. kubeadm adds the controlPlaneEndpoint by itself, but only that."""
-    name = endpoint.get("dns_name")
+    name = endpoint["dns_name"]
     return ([name] if name else []) + [vip["address"] for vip in endpoint["vips"]]
 
 
-def apiserver_arguments(endpoint: Plan) -> Dict[str, Setting]:
+def apiserver_arguments(endpoint: Endpoint) -> Dict[str, Setting]:
     """{argument: value and why}, without those that would do nothing or harm."""
     arguments: Dict[str, Setting] = {}
     if len(endpoint["backends"]) > 1:
@@ -68,10 +70,10 @@ def apiserver_arguments(endpoint: Plan) -> Dict[str, Setting]:
     return arguments
 
 
-def _shutdown_delay(endpoint: Plan) -> Optional[Setting]:
+def _shutdown_delay(endpoint: Endpoint) -> Optional[Setting]:
     """An API server that stops says so at once and serves on, until HAProxy has understood."""
     haproxy = endpoint["haproxy"]
-    if haproxy["check"]["kind"] == "tcp" or haproxy["check"]["path"].partition("?")[0] != _READINESS:
+    if (haproxy["check"]["path"] or "").partition("?")[0] != _READINESS:
         return None
     fall, inter, timeout = haproxy["fall"], haproxy["inter_ms"] / 1000, haproxy["check_timeout_ms"] / 1000
     # The last good check may still be running, and is answered within its own time.
@@ -83,7 +85,7 @@ def _shutdown_delay(endpoint: Plan) -> Optional[Setting]:
     return Setting("%ds" % min(math.ceil(notices), _LONGEST_DELAY), why)
 
 
-def _yaml(endpoint: Plan, api_version: str) -> str:
+def _yaml(endpoint: Endpoint, api_version: str) -> str:
     """Written by hand: YAML's own writers keep no comments. JSON's strings are YAML's."""
     piece = cluster_configuration(endpoint, api_version)
     head = "# Endpoint %s, for kubeadm: merge this into the ClusterConfiguration of the cluster." % endpoint["name"]

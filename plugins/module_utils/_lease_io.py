@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import zipfile
-from typing import Any, Dict, List, Mapping
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from . import (
     _host_io,
@@ -30,13 +30,16 @@ from . import (
     _sandbox,
 )
 
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+
 FILE = _lease_watch_io.FILE
 MANIFEST = _lease_watch_io.MANIFEST
 PROGRAM = "/usr/libexec/kubeha/lease.pyz"
 UNIT_FILE = _hostview.LEASE_UNIT
 UNIT = os.path.basename(UNIT_FILE)
 _SECONDS = 60.0
-_PACKAGE = __name__.rpartition(".")[0]
+_PACKAGE = __name__[: __name__.index(".module_utils.")] + ".module_utils"
 _MAIN = "from %s import main\nmain()\n" % _lease_watch_io.__name__
 # All archives of the same code are the same.
 _DATE = (2026, 1, 1, 0, 0, 0)
@@ -76,8 +79,11 @@ def archive() -> bytes:
             loader = module.__spec__.loader if module.__spec__ else None
             source: str = loader.get_source(name)  # type: ignore[union-attr]
             sources[name.replace(".", "/") + ".py"] = source.encode("utf-8")
-    for index in range(1, len(_PACKAGE.split(".")) + 1):
-        sources["/".join(_PACKAGE.split(".")[:index]) + "/__init__.py"] = b""
+    # Packages, too: a folder without this file isn't one in an archive.
+    for name in list(sources):
+        folders = name.split("/")[:-1]
+        for index in range(1, len(folders) + 1):
+            sources["/".join(folders[:index]) + "/__init__.py"] = b""
     sources["__main__.py"] = _MAIN.encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as whole:
@@ -86,7 +92,7 @@ def archive() -> bytes:
     return out.getvalue()
 
 
-def take(plan: Mapping[str, Any], owner: Mapping[str, Any], life: float, silent: bool) -> bool:
+def take(plan: Plan, owner: Mapping[str, Any], life: float, silent: bool) -> bool:
     """Take or renew it. False where keepalived is to be `silent` and runs: then nothing is done."""
     folder = _podstate.manifest_dir(plan)
     manifest = _pods.manifest_path(folder, "keepalived") if folder else ""

@@ -12,9 +12,11 @@ alone: each state has a word and a sign of its own, and the drawing has the tabl
 from __future__ import annotations
 
 import html
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
+
 Verdict = Mapping[str, Any]
 
 OK, WARN, BAD, IDLE = "ok", "warn", "bad", "idle"
@@ -66,7 +68,7 @@ def _count(number: int, name: str) -> str:
 # One endpoint
 
 
-def _endpoint(endpoint: Plan, verdict: Verdict, index: int) -> str:
+def _endpoint(endpoint: Endpoint, verdict: Verdict, index: int) -> str:
     name = endpoint["name"]
     rows = [row for row in verdict["rows"] if row["endpoint"] == name]
     hosts = {row["host"] for row in rows}
@@ -119,7 +121,7 @@ def _members(rows: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, 
     return _table("Balancers", header, lines)
 
 
-def _servers(endpoint: Plan, verdict: Verdict) -> str:
+def _servers(endpoint: Endpoint, verdict: Verdict) -> str:
     seen = _seen_by(endpoint, verdict)
     if not seen:
         return ""
@@ -192,7 +194,7 @@ def _worst(states: Sequence[str]) -> str:
     return next((state for state in _WORST_FIRST if state in states), OK)
 
 
-def _seen_by(endpoint: Plan, verdict: Verdict) -> Dict[str, Dict[str, Mapping[str, Any]]]:
+def _seen_by(endpoint: Endpoint, verdict: Verdict) -> Dict[str, Dict[str, Mapping[str, Any]]]:
     """{API server: {balancer: what its HAProxy says}}"""
     seen: Dict[str, Dict[str, Mapping[str, Any]]] = {}
     for server in verdict.get("servers", ()):
@@ -228,7 +230,7 @@ class _Box(NamedTuple):
 
 
 def _drawing(
-    endpoint: Plan,
+    endpoint: Endpoint,
     verdict: Verdict,
     rows: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
@@ -255,7 +257,7 @@ def _drawing(
     }
 
 
-def _description(endpoint: Plan, verdict: Verdict, rows: Sequence[Mapping[str, Any]]) -> str:
+def _description(endpoint: Endpoint, verdict: Verdict, rows: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for vip in endpoint["vips"]:
         holders = verdict["holders"].get(endpoint["name"], {}).get(vip["address"], [])
@@ -271,7 +273,7 @@ def _places(count: int, height: float) -> List[float]:
     return [start + number * (_BOX_HEIGHT + _GAP) for number in range(count)]
 
 
-def _vip_boxes(endpoint: Plan, verdict: Verdict, height: float) -> List[_Box]:
+def _vip_boxes(endpoint: Endpoint, verdict: Verdict, height: float) -> List[_Box]:
     seen = {row["address"]: row for row in verdict["endpoints"] if row["endpoint"] == endpoint["name"]}
     boxes = []
     for y, vip in zip(_places(len(endpoint["vips"]), height), endpoint["vips"]):
@@ -288,7 +290,7 @@ def _vip_boxes(endpoint: Plan, verdict: Verdict, height: float) -> List[_Box]:
 
 
 def _balancer_boxes(
-    endpoint: Plan, rows: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]], height: float
+    endpoint: Endpoint, rows: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]], height: float
 ) -> List[_Box]:
     addresses: Dict[str, List[str]] = {}
     for instance in endpoint["instances"]:
@@ -305,7 +307,7 @@ def _balancer_boxes(
     return boxes
 
 
-def _server_boxes(endpoint: Plan, verdict: Verdict, height: float) -> List[_Box]:
+def _server_boxes(endpoint: Endpoint, verdict: Verdict, height: float) -> List[_Box]:
     seen = _seen_by(endpoint, verdict)
     boxes = []
     for y, backend in zip(_places(len(endpoint["backends"]), height), endpoint["backends"]):
@@ -328,7 +330,8 @@ def _server_boxes(endpoint: Plan, verdict: Verdict, height: float) -> List[_Box]
 
 
 def _vip_lines(
-    endpoint: Plan, verdict: Verdict, vips: Sequence[_Box], balancers: Sequence[_Box], rows: Sequence[Mapping[str, Any]]
+    endpoint: Endpoint, verdict: Verdict, vips: Sequence[_Box], balancers: Sequence[_Box],
+    rows: Sequence[Mapping[str, Any]]
 ) -> List[str]:
     holders = verdict["holders"].get(endpoint["name"], {})
     backups: List[str] = []
@@ -343,7 +346,9 @@ def _vip_lines(
     return backups + held
 
 
-def _server_lines(endpoint: Plan, verdict: Verdict, balancers: Sequence[_Box], servers: Sequence[_Box]) -> List[str]:
+def _server_lines(
+    endpoint: Endpoint, verdict: Verdict, balancers: Sequence[_Box], servers: Sequence[_Box]
+) -> List[str]:
     seen = _seen_by(endpoint, verdict)
     calm: List[str] = []
     loud: List[str] = []

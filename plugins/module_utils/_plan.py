@@ -76,6 +76,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import 
     version_text,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils import _model as model
+
 __all__ = ["INTENT_KEYS", "SCHEMA", "PlanError", "compute_plan"]
 
 _OWN_FOLDERS = ("/etc/kubeha", "/run/kubeha", "/var/lib/kubeha")
@@ -88,7 +91,7 @@ MAX_AUTH_PASS = 8  # RFC 2338 section 5.3.10
 
 
 def compute_plan(
-        intent: Mapping[str, t.Any], hosts: Mapping[str, t.Any], deployed: Mapping[str, t.Any]) -> dict[str, t.Any]:
+        intent: Mapping[str, t.Any], hosts: Mapping[str, t.Any], deployed: Mapping[str, t.Any]) -> model.Plan:
     """Compute the plan for all endpoints.
 
     ``intent`` holds the public variables as YAML gave them: those of role endpoint without their prefix, `INTENT_KEYS`
@@ -108,7 +111,7 @@ def compute_plan(
     return {"schema": SCHEMA, "warnings": findings.warnings, "endpoints": endpoints}
 
 
-def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t.Any) -> list[dict[str, t.Any]]:
+def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t.Any) -> list[model.Endpoint]:
     """The plan's endpoints; what it returns is worth nothing once there are problems."""
     specs, common = read_intent(findings, intent)
     known = read_hosts(findings, hosts, specs)
@@ -529,7 +532,7 @@ class _Planned(t.NamedTuple):
     ports: Ports
 
 
-def _endpoint(planned: _Planned) -> dict[str, t.Any]:
+def _endpoint(planned: _Planned) -> model.Endpoint:
     spec, timing, ranks, port = planned.spec, planned.timing, planned.ranks, planned.ports.port
     instances = {instance.family: instance for instance in planned.instances}
     static_pod = spec.mode == "static_pod"
@@ -570,8 +573,8 @@ def _endpoint(planned: _Planned) -> dict[str, t.Any]:
     }
 
 
-def _images(common: Globals) -> dict[str, t.Any]:
-    return {daemon: {"image": image.reference, "pull_policy": image.pull_policy, "user": image.user}
+def _images(common: Globals) -> dict[str, model.Image]:
+    return {daemon: {"image": t.cast(str, image.reference), "pull_policy": image.pull_policy, "user": image.user}
             for daemon, image in common.images.items()}
 
 
@@ -582,7 +585,7 @@ def _control_plane_endpoint(spec: Spec, port: int) -> str:
     return "{0}:{1}".format(host, port)
 
 
-def _instance(planned: _Planned, instance: Instance) -> dict[str, t.Any]:
+def _instance(planned: _Planned, instance: Instance) -> model.Instance:
     spec, timing = planned.spec, planned.timing
     addresses = [str(member.address) for member in instance.members]
     preferred = planned.ranks.preferred if spec.failback else None
@@ -607,25 +610,26 @@ def _instance(planned: _Planned, instance: Instance) -> dict[str, t.Any]:
     }
 
 
-def _checks(planned: _Planned) -> list[dict[str, t.Any]]:
+def _checks(planned: _Planned) -> list[model.Check]:
     """keepalived's checks: without weight, failing is FAULT; with one, it costs priority."""
     name, timing = planned.spec.name, planned.timing
-    local = {"interval": timing.local_interval, "fall": timing.local_fall, "hangs": 1}
+    local: model.Check = {
+        "name": name + "-local", "kind": "local", "weight": 0, "interval": timing.local_interval,
+        "timeout": timing.local_timeout, "fall": timing.local_fall, "rise": timing.local_rise, "hangs": 1}
     if planned.spec.mode == "static_pod":
         # Nothing else tells of a HAProxy that was killed: one refused connection is enough, and only hangs are tried
         # again.
         quick = 0.5 if planned.versions[KEEPALIVED].version >= FRACTIONAL_SCRIPT_INTERVAL else 1
-        local = {"interval": min(quick, timing.local_interval), "fall": 1, "hangs": timing.local_fall}
+        local.update({"interval": min(quick, timing.local_interval), "fall": 1, "hangs": timing.local_fall})
     return [
-        {"name": name + "-local", "kind": "local", "weight": 0, "timeout": timing.local_timeout,
-         "rise": timing.local_rise, **local},
+        local,
         {"name": name + "-apiservers", "kind": "apiservers", "weight": planned.ranks.weight,
          "interval": timing.check_interval, "timeout": timing.check_timeout, "fall": timing.check_fall,
          "rise": timing.check_rise},
     ]
 
 
-def _haproxy(planned: _Planned) -> dict[str, t.Any]:
+def _haproxy(planned: _Planned) -> model.HAProxy:
     spec, timing = planned.spec, planned.timing
     return {
         "binds": planned.ports.binds(spec),
@@ -658,7 +662,7 @@ def _maxconn(common: Globals) -> int:
     return common.maxconn or max(_MAXCONN, 2 * _CONNECTIONS_PER_NODE * (common.nodes or 0))
 
 
-_CHECKS: dict[str, t.Callable[[str], dict[str, t.Any]]] = {
+_CHECKS: dict[str, t.Callable[[str], model.ServerCheck]] = {
     # 401 is what a healthy API server says where anonymous requests are off (--anonymous-auth=false).
     "https": lambda path: {"kind": "https", "path": path, "accept": [200, 401]},
     "https_strict": lambda path: {"kind": "https", "path": path, "accept": [200]},

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _shapes
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import (
@@ -31,11 +31,14 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import (
     word,
 )
 
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
+
 SCHEMA = 1
 # A plan of the largest instance, 254 members with as many peers each, has less than 4 MiB.
 LARGEST = 1 << 24
 
-Plan = Dict[str, Any]
+NO_PLAN: Plan = {"schema": SCHEMA, "endpoints": []}
 
 
 class Unreadable(Exception):
@@ -46,8 +49,15 @@ class Unreadable(Exception):
         self.newer = newer
 
 
+def with_endpoints(plan: Plan, endpoints: List[Endpoint]) -> Plan:
+    """The same plan for others."""
+    made = plan.copy()
+    made["endpoints"] = endpoints
+    return made
+
+
 # What a host's keepalived has: a plan that was read, nothing, or nobody knows.
-Spoken = Union[Plan, Unreadable, None]
+Spoken = Union["Plan", Unreadable, None]
 
 
 class Deployed(NamedTuple):
@@ -73,7 +83,7 @@ class Deployed(NamedTuple):
         return Unreadable(self.error or "", self.newer) if self.unsure else self.keepalived
 
     @property
-    def endpoints(self) -> List[Dict[str, Any]]:
+    def endpoints(self) -> List[Endpoint]:
         """All that any daemon of the host has: after a run that was refused or killed between them they differ."""
         return [endpoint for plan in (self.plan, self.speaks) if plan for endpoint in plan["endpoints"]]
 
@@ -97,7 +107,7 @@ def join(plan: Any, speaks: Any, names: Sequence[str] = ("its stored plan", "kee
     """From what two files, or an observation, have: None, a value, or Unreadable."""
     first, second = _read_or_why(plan), _read_or_why(speaks)
     failed = [(name, item) for name, item in zip(names, (first, second)) if isinstance(item, Unreadable)]
-    known = [item if isinstance(item, dict) else None for item in (first, second)]
+    known: List[Optional[Plan]] = [None if isinstance(item, Unreadable) else item for item in (first, second)]
     return Deployed(
         known[0], None if known[1] == known[0] else known[1],
         "; ".join("%s: %s" % item for item in failed) or None, any(item.newer for name, item in failed),
@@ -211,10 +221,10 @@ _ENDPOINT = record({
     "instances": many(_family(_INSTANCE), 2, "family"),
     "backends": many(record({"name": word, "address": address, "port": _PORT}, {}, {}), unique="name"),
     "haproxy": _HAPROXY,
-}, {
-    "former": record({"vips": many(address, 1024), "ports": many(_PORT, 1024)}, {}, {}),
-    "accept_findings": many(word, 1024), "manifest_dir": maybe(word), "dns_name": maybe(word),
-    "images": maybe(anything),
-}, {})
+}, {}, {
+    "former": (record({"vips": many(address, 1024), "ports": many(_PORT, 1024)}, {}, {}), {"vips": [], "ports": []}),
+    "accept_findings": (many(word, 1024), []), "image_auth": (many(word, 1024), []),
+    "manifest_dir": (maybe(word), None), "dns_name": (maybe(word), None), "images": (maybe(anything), None),
+})
 
 _PLAN = record({"endpoints": many(_ENDPOINT, unique="name")}, {"warnings": many(_shapes.text)}, {})

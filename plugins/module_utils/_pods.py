@@ -14,7 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Image
 
 NAMESPACE = "kube-system"
 NAMES = {"haproxy": "kubeha-haproxy", "keepalived": "kubeha-keepalived"}
@@ -45,7 +48,7 @@ def manifest_path(manifest_dir: str, role: str) -> str:
     return "%s/%s.yaml" % (manifest_dir, NAMES[role])
 
 
-def haproxy(image: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]], run: str) -> Dict[str, Any]:
+def haproxy(image: Image, endpoints: Sequence[Endpoint], run: str) -> Dict[str, Any]:
     """HAProxy's pod: neither root nor any capability, and nothing but its state to write to."""
     user = image["user"]
     health = endpoints[0]["haproxy"]["health"]
@@ -73,7 +76,7 @@ def haproxy(image: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]], ru
     ], run)
 
 
-def keepalived(image: Mapping[str, Any], run: str) -> Dict[str, Any]:
+def keepalived(image: Image, run: str) -> Dict[str, Any]:
     """keepalived's pod: addresses and packets of the host's network are its job, and nothing else of the host is."""
     container = _container("keepalived", image)
     container["securityContext"].update(
@@ -94,7 +97,7 @@ def keepalived(image: Mapping[str, Any], run: str) -> Dict[str, Any]:
     ], run)
 
 
-def tmpfiles(images: Mapping[str, Any]) -> List[str]:
+def tmpfiles(images: Mapping[str, Image]) -> List[str]:
     """Lines of tmpfiles.d for the folders in /run. HAProxy is down until it says that it isn't.
 
     Root and keepalived read what HAProxy's user writes, which is only into files that are there: in a folder of its own
@@ -142,7 +145,7 @@ def yaml_lines(value: Any) -> List[str]:
     return [json.dumps(value)]
 
 
-def _container(role: str, image: Mapping[str, Any]) -> Dict[str, Any]:
+def _container(role: str, image: Image) -> Dict[str, Any]:
     return {
         "name": role,
         "image": image["image"],

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods, _processes
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 # What a pod has to do to run what is in place, the least of it first.
 NOTHING, RELOAD, WAIT = "none", "reload", "wait"
@@ -84,10 +87,10 @@ def lacking(wanted: Wanted, seen: Seen) -> str:
 # Manifests
 
 
-def manifest_dir(plan: Mapping[str, Any]) -> Optional[str]:
+def manifest_dir(plan: Plan) -> Optional[str]:
     """Where the kubelet reads manifests, if the plan has static pods."""
-    for endpoint in plan.get("endpoints") or ():
-        if endpoint.get("mode") == "static_pod" and endpoint.get("manifest_dir"):
+    for endpoint in plan["endpoints"]:
+        if endpoint["mode"] == "static_pod" and endpoint["manifest_dir"]:
             return str(endpoint["manifest_dir"])
     return None
 

@@ -19,6 +19,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._stored import (
     vote,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Bind
+
 DEDICATED_PORT = 6443
 STACKED_PORT = 8443
 
@@ -37,7 +40,7 @@ class Ports(t.NamedTuple):
     stacked: bool                       # an API server runs on one of its balancers
     shared: bool                        # another endpoint has one of its ports on one of its balancers
 
-    def binds(self, spec: Spec) -> list[dict[str, t.Any]]:
+    def binds(self, spec: Spec) -> list[Bind]:
         """HAProxy's listeners: every address of the VIPs' families, or just the VIPs where a port is shared."""
         ports = (self.port, *spec.former_ports)
         if self.shared:
@@ -53,17 +56,19 @@ def plan_ports(findings: Findings, specs: list[Spec], health_port: int, stored: 
     ports = [_port(findings, spec, stacked[index], stored) for index, spec in enumerate(specs)]
     for spec, port in zip(specs, ports):
         _keep_former(findings, spec, port, stored)
+    ours = {health_port, *ports, *(former for spec in specs for former in spec.former_ports)}
     for spec, port in zip(specs, ports):
         if port == health_port:
             At(findings, spec.origin("port")).problem("port_taken_by_health", port)
         for host in spec.lb_hosts:
-            if _refuse(At(findings, spec.origin("port")), port, host, apiservers.get(host), spec.variable("port")):
+            at = At(findings, spec.origin("port"))
+            if _refuse(at, port, host, apiservers.get(host), ours, spec.variable("port")):
                 break  # the other hosts would say the same
         for former in spec.former_ports:
             _refuse_former(At(findings, spec.origin("release_former")), former, spec, health_port, apiservers)
     for host in dict.fromkeys(host for spec in specs for host in spec.lb_hosts):
         at = At(findings, "haproxy_health_port")
-        if _refuse(at, health_port, host, apiservers.get(host), at.where):
+        if _refuse(at, health_port, host, apiservers.get(host), ours, at.where):
             break
     shared = _shared(specs, ports)
     return [Ports(port, stacked[index], index in shared) for index, port in enumerate(ports)]
@@ -113,11 +118,12 @@ def _refuse_former(at: At, port: int, spec: Spec, health_port: int, apiservers: 
                    reason="API servers listen on it, as on {0}".format(host) if host else "haproxy_health_port has it")
 
 
-def _refuse(at: At, port: int, host: str, taken: dict[int, str] | None, variable: str) -> bool:
-    """Refuse a port that something else has on a host; ``taken`` are the ports of API servers, None without any."""
+def _refuse(at: At, port: int, host: str, taken: dict[int, str] | None, ours: set[int], variable: str) -> bool:
+    """Refuse a port that something else has on a host; ``taken`` are the ports of API servers, None without any, and
+    ``ours`` those that HAProxy gets."""
     if taken is None or (port not in taken and port not in _KUBERNETES):
         return False
-    free = next(number for number in _ALTERNATIVES if number not in taken)
+    free = next(number for number in _ALTERNATIVES if number not in {*taken, *ours, *_KUBERNETES})
     if port in taken:
         at.problem("port_taken_by_apiserver", port, host=host, endpoint=taken[port], variable=variable, free=free)
     else:

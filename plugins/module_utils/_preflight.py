@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _certificate,
@@ -22,10 +22,12 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _hostview,
     _waves,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
+
 Seen = Mapping[str, Any]
 
 ERROR, WARNING, INFO = "error", "warning", "info"
@@ -299,7 +301,7 @@ def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str
     something new to it (a VIP, a VRID, a transport, a member, an interface) or where nobody holds.
     """
     info = observations.get(host) or {}
-    stored = {item["name"]: item for item in (deployed_of(info).plan or {"endpoints": ()})["endpoints"]}
+    stored = {item["name"]: item for item in (deployed_of(info).plan or NO_PLAN)["endpoints"]}
     held = {address for seen in observations.values() for address in seen.get("holds") or ()}
     for endpoint in plan["endpoints"]:
         theirs = stored.get(endpoint["name"])
@@ -343,21 +345,21 @@ def text(findings: Sequence[Mapping[str, Any]], hosts: int) -> str:
     return "\n".join(lines)
 
 
-def _on_the_wire(endpoint: Plan) -> Any:
+def _on_the_wire(endpoint: Endpoint) -> Any:
     """What of a plan others on the network can notice, but for priorities and timers."""
     return [
-        endpoint.get("transport"),
+        endpoint["transport"],
         [
-            [instance.get(key) for key in ("name", "virtual_router_id", "vrrp_version", "vips")]
-            + [[member.get(key) for key in ("host", "interface", "address")] for member in instance.get("members", ())]
-            for instance in endpoint.get("instances", ())
+            [instance["name"], instance["virtual_router_id"], instance["vrrp_version"], instance["vips"]]
+            + [[member["host"], member["interface"], member["address"]] for member in instance["members"]]
+            for instance in endpoint["instances"]
         ],
     ]
 
 
 def _weighed(findings: List[Dict[str, Any]], plan: Plan, known: Iterable[str]) -> List[Dict[str, Any]]:
     """Without repetition, accepted ones as such, the worst first."""
-    accepted = {code: item["name"] for item in plan["endpoints"] for code in item.get("accept_findings") or ()}
+    accepted = {code: item["name"] for item in plan["endpoints"] for code in item["accept_findings"]}
     codes = set(RULES) | set(known) | {finding["code"] for finding in findings}
     for code in accepted:
         if code not in codes:
@@ -391,8 +393,8 @@ class _Place(NamedTuple):
     """One endpoint on one host: its instances there, and what was seen."""
 
     host: str
-    endpoint: Plan
-    members: List[Tuple[Plan, Plan]]
+    endpoint: Endpoint
+    members: List[Tuple[Instance, Member]]
     seen: Seen
     info: Seen
 
@@ -409,20 +411,20 @@ class _Place(NamedTuple):
         return ",".join(dict.fromkeys(member["address"] for _instance, member in self.members))
 
     @property
-    def stored(self) -> List[Plan]:
+    def stored(self) -> List[Endpoint]:
         """The endpoints that are deployed on this host."""
-        return list((deployed_of(self.info).plan or {"endpoints": ()})["endpoints"])
+        return (deployed_of(self.info).plan or NO_PLAN)["endpoints"]
 
     @property
     def deployed(self) -> bool:
-        return any(endpoint.get("name") == self.name for endpoint in self.stored)
+        return any(endpoint["name"] == self.name for endpoint in self.stored)
 
     @property
-    def deployed_ports(self) -> List[Any]:
-        """What the deployed HAProxy listens on."""
-        health = [(endpoint.get("haproxy") or {}).get("health") or {} for endpoint in self.stored]
-        balancing = [port for endpoint in self.stored if "port" in endpoint for port in _hostview.ports_of(endpoint)]
-        return balancing + [item.get("port") for item in health]
+    def deployed_ports(self) -> List[int]:
+        """What the deployed HAProxy listens on, also where the plan that was stored last is gone or can't be read."""
+        endpoints = deployed_of(self.info).endpoints
+        balancing = [port for endpoint in endpoints for port in _hostview.ports_of(endpoint)]
+        return balancing + [endpoint["haproxy"]["health"]["port"] for endpoint in endpoints]
 
 
 # Seconds between members' clocks. keepalived takes an authenticated advert for stale after this many.
@@ -468,7 +470,7 @@ class _Judge:
     def _agreements(self) -> Iterator[Dict[str, Any]]:
         deployed = {place.host: deployed_of(place.info).spoken for place in self.places}
         moved = [place.host for place in self.places for item in place.stored
-                 if item.get("name") == place.name and item.get("mode") != place.endpoint["mode"]]
+                 if item["name"] == place.name and item["mode"] != place.endpoint["mode"]]
         known = {**{host: deployed_of(info).spoken for host, info in self.others.items()}, **deployed}
         for code, name, why in _waves.refusals(self.plan, known, dict.fromkeys(deployed, False), moved):
             yield _finding(code, None, name, why)
@@ -508,7 +510,7 @@ class _Judge:
             said = {place.host: _clocks.read(place.seen.get("clock")) for place in self.places
                     if place.endpoint is endpoint}  # fmt: skip
             clocks = {host: clock for host, clock in said.items() if clock is not None}
-            hmac = endpoint.get("auth") == "hmac"
+            hmac = endpoint["auth"] == "hmac"
             for item in _clocks.apart(clocks, _HMAC_SLACK if hmac else _CLOCK_SLACK):
                 seen = "its clock is %.1f s or more %s %s's" % (
                     abs(item.seconds), "ahead of" if item.seconds > 0 else "behind", item.other)  # fmt: skip
@@ -534,8 +536,8 @@ class _Judge:
 
     def _ports(self, place: _Place) -> Iterator[Dict[str, Any]]:
         endpoint = place.endpoint
-        haproxy = endpoint.get("haproxy") or {}
-        binds = [bind["address"] for bind in haproxy.get("binds") or [{"address": "*"}]]
+        binds = [bind["address"] for bind in endpoint["haproxy"]["binds"]]
+        health = endpoint["haproxy"]["health"]
         for item in place.seen["listeners"]:
             if _is_ours(item, place):
                 continue
@@ -547,8 +549,7 @@ class _Judge:
                     yield _finding("apiserver_on_port", place.host, place.name, text_, free=free, moved=moved)
                 else:
                     yield _finding("port_taken", place.host, place.name, where, program=item["program"] or "it")
-            health = haproxy.get("health") or {}
-            if item["port"] == health.get("port") and _overlaps(item["address"], [health["address"]]):
+            if item["port"] == health["port"] and _overlaps(item["address"], [health["address"]]):
                 yield _finding("health_port_taken", place.host, None, where, program=item["program"] or "it")
         yield from self._port_range(place)
         yield from self._apiserver_port(place)
@@ -574,7 +575,7 @@ class _Judge:
     @staticmethod
     def _mode(place: _Place) -> Iterator[Dict[str, Any]]:
         """Daemons of ours that run in the other mode."""
-        before = {endpoint.get("mode") for endpoint in place.stored}
+        before = {endpoint["mode"] for endpoint in place.stored}
         wanted = place.endpoint["mode"]
         old = "service" if wanted == "static_pod" else "static_pod"
         daemons = place.info.get("services" if old == "service" else "pods") or {}
@@ -585,7 +586,7 @@ class _Judge:
             yield _finding("mode_changes", place.host, None, text_, mode=old)
 
     def _daemons(self, place: _Place) -> Iterator[Dict[str, Any]]:
-        adopted = place.endpoint.get("adopt")
+        adopted = place.endpoint["adopt"]
         for daemon, path in _foreign(place):
             text_ = "%s was written by somebody else" % path
             text_ += "; this run takes it over and keeps the original" if adopted else ""
@@ -604,7 +605,7 @@ class _Judge:
         seen = place.seen.get("static_pods")
         if place.endpoint["mode"] != "static_pod" or not seen:
             return
-        kubelet, wanted = seen["kubelet"], place.endpoint["manifest_dir"]
+        kubelet, wanted = seen["kubelet"], place.endpoint["manifest_dir"] or ""
         if not kubelet["installed"]:
             yield _finding("kubelet_missing", place.host, None, "no kubelet is installed")
         elif kubelet["running"] and not kubelet["static_pod_path"]:
@@ -613,9 +614,9 @@ class _Judge:
             text_ = "the kubelet reads %s, not %s" % (kubelet["static_pod_path"], wanted)
             yield _finding("manifest_dir_not_read", place.host, None, text_, wanted=kubelet["static_pod_path"])
         for daemon in seen["missing_images"]:
-            text_ = "the image %s isn't there" % place.endpoint["images"][daemon]["image"]
+            text_ = "the image %s isn't there" % (place.endpoint["images"] or {})[daemon]["image"]
             yield _finding("image_missing", place.host, None, text_, variable=daemon)
-        ours = any(endpoint.get("mode") == "service" for endpoint in place.stored)
+        ours = any(endpoint["mode"] == "service" for endpoint in place.stored)
         for daemon, service in sorted((place.info.get("services") or {}).items()):
             if service.get("active") == "active" and not ours:
                 text_ = "%s.service of somebody else is active" % daemon
@@ -708,7 +709,7 @@ class _Judge:
                     text_ = "%s has an address in the subnet of %s as well, and arp_ignore is 0 there" % (
                         other, interface)
                     yield _finding("arp_flux", place.host, None, text_, other=other)
-        if not (place.endpoint.get("haproxy") or {}).get("nonlocal_bind"):
+        if not place.endpoint["haproxy"]["nonlocal_bind"]:
             return
         for path, setting in sorted(place.seen["sysctls"].items()):
             if path.endswith("ip_nonlocal_bind") and setting["value"] != "1" and not setting["writable"]:
@@ -778,9 +779,9 @@ class _Judge:
             yield _finding("check_incomplete", place.host, None, "%s: %s" % (part, error))
 
 
-def _members(endpoint: Plan) -> Dict[str, List[Tuple[Plan, Plan]]]:
+def _members(endpoint: Endpoint) -> Dict[str, List[Tuple[Instance, Member]]]:
     """{host: (instance, the host's part in it)}"""
-    found: Dict[str, List[Tuple[Plan, Plan]]] = {}
+    found: Dict[str, List[Tuple[Instance, Member]]] = {}
     for instance in endpoint["instances"]:
         for member in instance["members"]:
             found.setdefault(member["host"], []).append((instance, member))
@@ -799,7 +800,7 @@ def _foreign(place: _Place) -> List[Tuple[str, str]]:
 def _ignored(place: _Place) -> Iterator[Dict[str, Any]]:
     """Configuration of somebody else's that is loaded now, and won't be; or that lies there as if it were."""
     loads = place.seen.get("loads") or {}
-    severity = WARNING if place.endpoint.get("adopt") else ERROR
+    severity = WARNING if place.endpoint["adopt"] else ERROR
     if loads.get("keepalived"):
         text_ = "keepalived loads %s now, and doesn't after this run" % ", ".join(loads["keepalived"])
         yield _finding("keepalived_foreign", place.host, None, text_, severity)
@@ -826,7 +827,7 @@ def _is_our_keepalived(program: Mapping[str, Any], place: _Place) -> bool:
 
 def _deployed(place: _Place) -> Mapping[str, Any]:
     """The daemons of the mode that is deployed here."""
-    pods = any(endpoint.get("mode") == "static_pod" for endpoint in place.stored)
+    pods = any(endpoint["mode"] == "static_pod" for endpoint in place.stored)
     return place.info.get("pods" if pods else "services") or {}
 
 
@@ -858,7 +859,7 @@ def _other_ports(port: int) -> Tuple[int, int]:
     return (8443 if port != 8443 else 9443), (port + 10000 if port < 20000 else 16443)
 
 
-def _neighbours(place: _Place, member: Mapping[str, Any]) -> List[str]:
+def _neighbours(place: _Place, member: Member) -> List[str]:
     """Other interfaces with an address in the subnet of an IPv4 member, where its own has one."""
     subnet = ipaddress.ip_interface("%s/%d" % (member["address"], member["prefix"])).network
     found = {item["interface"] for item in place.seen["addresses"] if ipaddress.ip_address(item["address"]) in subnet}

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence
 
 from . import _hostview, _pods
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 try:
     import jinja2
@@ -29,7 +32,7 @@ class RenderError(Exception):
     """A template asks for something that the view doesn't have, or can't be read."""
 
 
-def render_host(plan: Mapping[str, Any], host: str, templates_dir: str,
+def render_host(plan: Plan, host: str, templates_dir: str,
                 roles: Sequence[str] = _hostview.ROLES) -> List[Dict[str, Any]]:
     """The entries of `host_files`, each with its `content`; secrets are placeholders in it.
 
@@ -61,7 +64,7 @@ def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
         raise RenderError("%s: %s" % (template, error)) from error
 
 
-def secret_placeholders(plan: Mapping[str, Any], host: str,
+def secret_placeholders(plan: Plan, host: str,
                         secrets: Callable[[], Mapping[str, Mapping[str, str]]]) -> Dict[str, str]:
     """{placeholder: secret} for every secret in this host's files; `secrets` is asked only where there is one.
 

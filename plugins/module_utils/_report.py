@@ -8,19 +8,21 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
 
-def plan_text(plan: Mapping[str, t.Any]) -> str:
+
+def plan_text(plan: Plan) -> str:
     """All endpoints of a plan, each as a heading, a few facts and a table of its members."""
     return "\n\n".join(_endpoint(endpoint) for endpoint in plan["endpoints"]) + "\n"
 
 
-def _endpoint(endpoint: Mapping[str, t.Any]) -> str:
+def _endpoint(endpoint: Endpoint) -> str:
     vips = ", ".join("%(address)s/%(prefix)s" % vip for vip in endpoint["vips"])
-    former = endpoint.get("former") or {"vips": [], "ports": []}
+    former = endpoint["former"]
     gone = former["vips"] + ["port %d" % port for port in former["ports"]]
     facts = [
         ("virtual IP", "%s, port %d" % (vips, endpoint["port"])),
@@ -41,7 +43,7 @@ def _endpoint(endpoint: Mapping[str, t.Any]) -> str:
     return "\n".join(lines) + "\n\n" + "\n".join("  " + line for line in members.splitlines())
 
 
-def _failover(endpoint: Mapping[str, t.Any]) -> str:
+def _failover(endpoint: Endpoint) -> str:
     timing = endpoint["timing"]
     lost = timing["advert_interval"] * (timing["down_timer_adverts"] or 3)
     text = "%s timing, a silent holder is replaced after %.1f s" % (timing["profile"], lost)

@@ -11,6 +11,7 @@ named. Every value that gets into a new plan passes the same checks as a user's.
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,11 +25,14 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._addresses import
     unusable_kind,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Findings, listed
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Deployed, join
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, Deployed, join
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._spec import Spec, literal
 from ansible_collections.kubeha.apiserver.plugins.module_utils._values import safe_interface
 from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import FLOOR, Version, parse_version
+
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Member
 
 V = t.TypeVar("V")
 
@@ -185,15 +189,16 @@ def read_stored(findings: Findings, deployed: t.Any) -> Stored:
     return Stored(records, unreadable)
 
 
-def _spoken(deployed: Deployed) -> list[dict[str, t.Any]]:
+def _spoken(deployed: Deployed) -> t.Iterator[Endpoint]:
     """The stored endpoints with the virtual routers that keepalived speaks: HAProxy's turn stores the plan before
     keepalived's, and that may fail."""
     vrids = {(endpoint["name"], instance["family"]): instance["virtual_router_id"]
-             for endpoint in (deployed.keepalived or {}).get("endpoints", ()) for instance in endpoint["instances"]}
-    return [dict(endpoint, instances=[
-        dict(instance, virtual_router_id=vrids.get(
-            (endpoint["name"], instance["family"]), instance["virtual_router_id"]))
-        for instance in endpoint["instances"]]) for endpoint in (deployed.plan or {}).get("endpoints", ())]
+             for endpoint in (deployed.keepalived or NO_PLAN)["endpoints"] for instance in endpoint["instances"]}
+    for endpoint in copy.deepcopy((deployed.plan or NO_PLAN)["endpoints"]):
+        for instance in endpoint["instances"]:
+            key = (endpoint["name"], instance["family"])
+            instance["virtual_router_id"] = vrids.get(key, instance["virtual_router_id"])
+        yield endpoint
 
 
 def _is_about(record: Record, hosts: t.Container[str], vips: set[Address]) -> bool:
@@ -202,13 +207,13 @@ def _is_about(record: Record, hosts: t.Container[str], vips: set[Address]) -> bo
             or any(host in hosts for host, dummy in record.members))
 
 
-def _record(host: str, endpoint: dict[str, t.Any]) -> Record:
+def _record(host: str, endpoint: Endpoint) -> Record:
     """Of an endpoint that `_planfile` has read."""
     return Record(
         host=host,
         name=endpoint["name"],
         mode=endpoint["mode"],
-        ports=list(dict.fromkeys([endpoint["port"], *(endpoint.get("former") or {}).get("ports", ())])),
+        ports=list(dict.fromkeys([endpoint["port"], *endpoint["former"]["ports"]])),
         vips=[_address(vip) for vip in endpoint["vips"]],
         vrids={instance["family"]: instance["virtual_router_id"] for instance in endpoint["instances"]},
         members={(member["host"], instance["family"]): _member(member, instance["family"])
@@ -222,7 +227,7 @@ def _versions(texts: Mapping[str, str]) -> dict[str, Version]:
     return {daemon: version for daemon, version in found.items() if version and version >= FLOOR[daemon]}
 
 
-def _member(member: Mapping[str, t.Any], family: str) -> StoredMember:
+def _member(member: Member, family: str) -> StoredMember:
     if not safe_interface(member["interface"]) or member["prefix"] > BITS[family]:
         raise ValueError("a member's address or interface isn't usable")
     return StoredMember(member["interface"], Located(_address(member), member["prefix"]))

@@ -11,9 +11,11 @@ A host listens for a moment and keeps what concerns its virtual routers (`heard_
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
+
 
 _MOST = 64
 
@@ -106,7 +108,7 @@ def strangers(plan: Plan, host: str, heard: Any, macs: Mapping[str, str]) -> Lis
 
 
 def _strange(
-    endpoint: Plan, instance: Plan, packet: Packet, macs: Mapping[str, str], senders: Set[str]
+    endpoint: Endpoint, instance: Instance, packet: Packet, macs: Mapping[str, str], senders: Set[str]
 ) -> Optional[str]:
     if packet.reason is not None:
         return "packets that are no adverts (%s)" % packet.reason
@@ -136,8 +138,8 @@ def _number(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _memberships(plan: Plan, host: str) -> Iterator[Tuple[Plan, Plan, Plan]]:
-    for endpoint in plan.get("endpoints") or ():
+def _memberships(plan: Plan, host: str) -> Iterator[Tuple[Endpoint, Instance, Member]]:
+    for endpoint in plan["endpoints"]:
         for instance in endpoint["instances"]:
             for member in instance["members"]:
                 if member["host"] == host:

@@ -11,7 +11,20 @@ The same rules serve twice: a host waits until `unmet` is empty, then `judge` lo
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Container,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _certificate,
@@ -20,10 +33,12 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _strangers,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._haproxy import is_up
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of, with_endpoints
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Backend, Endpoint, Plan, Vip
+
 Info = Mapping[str, Any]
 Expected = Dict[str, Dict[str, Optional[bool]]]
 
@@ -317,7 +332,7 @@ def _has_checked(server: Mapping[str, Any]) -> bool:
     return is_up(server["status"]) and status.startswith("L") and "OK" in status
 
 
-def _other_instances(endpoint: Plan, host: str, info: Info) -> List[str]:
+def _other_instances(endpoint: Endpoint, host: str, info: Info) -> List[str]:
     """Where keepalived speaks another virtual router than the planned one, or isn't done starting."""
     found = (info.get("keepalived") or {}).get("instances") or {}
     texts = []
@@ -329,7 +344,7 @@ def _other_instances(endpoint: Plan, host: str, info: Info) -> List[str]:
             texts.append("keepalived has no instance %s" % instance["name"])
         elif state.get("state") == "init":
             texts.append("keepalived is still starting %s" % instance["name"])
-        elif state.get("virtual_router_id") not in (None, instance.get("virtual_router_id")):
+        elif state.get("virtual_router_id") not in (None, instance["virtual_router_id"]):
             texts.append("keepalived speaks virtual router %s" % state["virtual_router_id"])
     return texts
 
@@ -352,23 +367,27 @@ def expected_holders(
     that rank below all others.
     """
     known, maybe, last = set(deployed), set(unknown), set(leaving)
-    expected: Expected = {}
-    for endpoint in plan["endpoints"]:
-        ranked = sorted(members_of(endpoint), key=lambda host: host in last)
-        here = [host for host in ranked if host in known]
-        perhaps = [host for host in ranked if host in maybe and host not in known]
-        expected[endpoint["name"]] = {}
-        for host in here:
-            outranked = any(ranked.index(other) < ranked.index(host) for other in perhaps)
-            if len(here) == 1 and not perhaps:
-                holds: Optional[bool] = True
-            elif not endpoint["failback"]:
-                holds = None
-            elif host != here[0]:
-                holds = False
-            else:
-                holds = None if outranked else True
-            expected[endpoint["name"]][host] = holds
+    return {endpoint["name"]: expected_of(endpoint, known, maybe, last) for endpoint in plan["endpoints"]}
+
+
+def expected_of(
+    endpoint: Endpoint, deployed: Container[str], unknown: Container[str], leaving: Container[str]
+) -> Dict[str, Optional[bool]]:
+    """The same for one endpoint."""
+    ranked = sorted(members_of(endpoint), key=lambda host: host in leaving)
+    here = [host for host in ranked if host in deployed]
+    perhaps = [host for host in ranked if host in unknown and host not in deployed]
+    expected: Dict[str, Optional[bool]] = {}
+    for host in here:
+        outranked = any(ranked.index(other) < ranked.index(host) for other in perhaps)
+        if len(here) == 1 and not perhaps:
+            expected[host] = True
+        elif not endpoint["failback"]:
+            expected[host] = None
+        elif host != here[0]:
+            expected[host] = False
+        else:
+            expected[host] = None if outranked else True
     return expected
 
 
@@ -397,7 +416,7 @@ def undrainable(plan: Plan, observations: Mapping[str, Info], hosts: Sequence[st
     return texts
 
 
-def is_well(endpoint: Plan, host: str, info: Info) -> bool:
+def is_well(endpoint: Endpoint, host: str, info: Info) -> bool:
     """Whether a member could hold the VIP, for all that was seen of it."""
     if _stored_endpoint(endpoint, info) is None or (info.get("drain") or {}).get("drained"):
         return False
@@ -405,7 +424,7 @@ def is_well(endpoint: Plan, host: str, info: Info) -> bool:
     return not any(finding.code in _OWN_FAULTS for finding in findings)
 
 
-def deployed_members(endpoint: Plan, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
+def deployed_members(endpoint: Endpoint, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
     """Members that have this endpoint: this run gave it to them, or their stored plan says so.
 
     Not those that wait for a kubelet to run it.
@@ -419,18 +438,18 @@ def deployed_members(endpoint: Plan, observations: Mapping[str, Info], applied: 
     ]
 
 
-def is_dormant(endpoint: Plan, info: Info) -> bool:
+def is_dormant(endpoint: Endpoint, info: Info) -> bool:
     """Whether static pods lie there, and no kubelet runs that could start them. Before `kubeadm init` that's right."""
     kubelet = info.get("static_pod_kubelet")
     return bool(
-        endpoint.get("mode") == "static_pod"
+        endpoint["mode"] == "static_pod"
         and kubelet
         and not kubelet.get("running")
         and not any(pod.get("active") == "active" for pod in (info.get("pods") or {}).values())
     )
 
 
-def members_of(endpoint: Plan) -> List[str]:
+def members_of(endpoint: Endpoint) -> List[str]:
     """Hosts of all instances, the preferred one first."""
     priorities: Dict[str, int] = {}
     for instance in endpoint["instances"]:
@@ -439,22 +458,22 @@ def members_of(endpoint: Plan) -> List[str]:
     return sorted(priorities, key=lambda host: -priorities[host])
 
 
-def stored_plan(observations: Mapping[str, Info]) -> Dict[str, Any]:
+def stored_plan(observations: Mapping[str, Info]) -> Plan:
     """The plan that hosts have stored: of each endpoint what most of its members have, the first of them at a tie."""
     plans = [deployed_of(info).plan for info in observations.values()]
-    versions: Dict[str, List[Plan]] = {}
+    versions: Dict[str, List[Endpoint]] = {}
     for host, plan in zip(observations, plans):
         # Nobody stores an endpoint that isn't its own.
-        for endpoint in _hostview.endpoints_of(plan or {}, host):
+        for endpoint in _hostview.endpoints_of(plan or NO_PLAN, host):
             versions.setdefault(endpoint["name"], []).append(endpoint)
-    first: Plan = next((plan for plan in plans if plan), {})
-    return dict(first, endpoints=[max(found, key=found.count) for found in versions.values()])
+    first = next((plan for plan in plans if plan), NO_PLAN)
+    return with_endpoints(first, [max(found, key=found.count) for found in versions.values()])
 
 
 def settle_seconds(plan: Plan, host: str) -> float:
     """How long a host's state has to last to be believed: longer than it takes a backup to miss its master."""
     timers = [
-        instance["advert_interval"] * ((instance.get("down_timer_adverts") or 3) + 1)
+        instance["advert_interval"] * ((instance["down_timer_adverts"] or 3) + 1)
         for endpoint in plan["endpoints"]
         if host in members_of(endpoint)
         for instance in endpoint["instances"]
@@ -492,19 +511,19 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
     return findings
 
 
-def _stored_endpoint(endpoint: Plan, info: Info) -> Optional[Plan]:
-    plan = deployed_of(info).plan or {"endpoints": []}
+def _stored_endpoint(endpoint: Endpoint, info: Info) -> Optional[Endpoint]:
+    plan = deployed_of(info).plan or NO_PLAN
     return next((item for item in plan["endpoints"] if item["name"] == endpoint["name"]), None)
 
 
-def _differing_keys(ours: Plan, theirs: Plan) -> List[str]:
+def _differing_keys(ours: Endpoint, theirs: Endpoint) -> List[str]:
     return sorted(key for key in set(ours) | set(theirs) if ours.get(key) != theirs.get(key))
 
 
 # The cluster behind the endpoint
 
 
-def _certificate_findings(endpoint: Plan, info: Info) -> List[Finding]:
+def _certificate_findings(endpoint: Endpoint, info: Info) -> List[Finding]:
     """Of the API servers that this host has asked."""
     findings = []
     for server, names in sorted(((info.get("certificates") or {}).get(endpoint["name"]) or {}).items()):
@@ -568,13 +587,13 @@ def _span(seconds: float) -> str:
     return "%d s" % seconds if seconds < 120 else "%d min" % (seconds / 60)
 
 
-def _stale_vips(mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
+def _stale_vips(mine: Sequence[Endpoint], host: str, info: Info) -> List[Finding]:
     planned = {vip["address"] for endpoint in mine for vip in endpoint["vips"]}
     stale = [address for address in info.get("holds", ()) if address not in planned]
     return [_finding("stale_vip", "it still holds %s, which isn't planned" % address, host) for address in stale]
 
 
-def _daemons(mine: Sequence[Plan], host: str, info: Info, names: Sequence[str] = DAEMONS) -> List[Finding]:
+def _daemons(mine: Sequence[Endpoint], host: str, info: Info, names: Sequence[str] = DAEMONS) -> List[Finding]:
     findings: List[Finding] = []
     pods = mine[0]["mode"] == "static_pod"
     for name in names:
@@ -614,11 +633,11 @@ def _repairs(name: str, pods: bool) -> Dict[str, str]:
     }
 
 
-def _is_active(name: str, mine: Sequence[Plan], info: Info) -> bool:
+def _is_active(name: str, mine: Sequence[Endpoint], info: Info) -> bool:
     return bool((_running(mine[0], info).get(name) or {}).get("active") == "active")
 
 
-def _running(endpoint: Plan, info: Info) -> Mapping[str, Any]:
+def _running(endpoint: Endpoint, info: Info) -> Mapping[str, Any]:
     """HAProxy and keepalived as the endpoint's mode has them: what systemd says, or what pods of ours there are."""
     return info.get("pods" if endpoint["mode"] == "static_pod" else "services") or {}
 
@@ -637,7 +656,7 @@ def _loaded(name: str, host: str, info: Info) -> List[Finding]:
     return [_finding("reload_pending", "%s has loaded another configuration than the one that is there" % name, host)]
 
 
-def _version(name: str, mine: Sequence[Plan], host: str, info: Info) -> List[Finding]:
+def _version(name: str, mine: Sequence[Endpoint], host: str, info: Info) -> List[Finding]:
     pod = ((info.get("pods") or {}).get(name) or {}) if mine[0]["mode"] == "static_pod" else None
     # A pod brings its own, whatever the host has.
     installed = ((info.get("packages") or {}).get(name) or {}).get("installed") if pod is None else pod.get("version")
@@ -665,7 +684,7 @@ def _version_key(version: str) -> Tuple[int, ...]:
 # One host's part of one endpoint
 
 
-def _endpoint_findings(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+def _endpoint_findings(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
     findings = [
         _finding("keepalived_fault", "%s is in FAULT" % name, host, endpoint)
         for name, state in _states(endpoint, info).items()
@@ -676,7 +695,7 @@ def _endpoint_findings(endpoint: Plan, host: str, info: Info) -> List[Finding]:
     return findings if seen is None else findings + _backends(endpoint, host, info)
 
 
-def _connections(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+def _connections(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
     """Whether others can still connect, and whether somebody couldn't."""
     frontend = ((info.get("haproxy") or {}).get("frontends") or {}).get(endpoint["name"]) or {}
     findings = []
@@ -686,12 +705,12 @@ def _connections(endpoint: Plan, host: str, info: Info) -> List[Finding]:
         findings.append(_finding("haproxy_nearly_full", text, host, endpoint))
     if refused:
         text = "HAProxy has refused %d connections of sources that have %s already" % (
-            refused, (endpoint.get("haproxy") or {}).get("maxconn_per_source", "too many"))
+            refused, endpoint["haproxy"].get("maxconn_per_source", "too many"))
         findings.append(_finding("haproxy_source_refused", text, host, endpoint))
     return findings
 
 
-def _states(endpoint: Plan, info: Info) -> Dict[str, Optional[str]]:
+def _states(endpoint: Endpoint, info: Info) -> Dict[str, Optional[str]]:
     """State of each instance, where keepalived was asked."""
     instances = (info.get("keepalived") or {}).get("instances") or {}
     return {
@@ -699,7 +718,7 @@ def _states(endpoint: Plan, info: Info) -> Dict[str, Optional[str]]:
     }
 
 
-def _backends(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+def _backends(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
     servers = _servers(endpoint, info)
     findings = []
     silent = []
@@ -732,12 +751,12 @@ def _backends(endpoint: Plan, host: str, info: Info) -> List[Finding]:
     return findings
 
 
-def _servers(endpoint: Plan, info: Info) -> Dict[str, Mapping[str, Any]]:
+def _servers(endpoint: Endpoint, info: Info) -> Dict[str, Mapping[str, Any]]:
     backends = (info.get("haproxy") or {}).get("backends") or {}
     return {server["name"]: server for server in backends.get(endpoint["name"], ())}
 
 
-def _listens(backend: Plan, server: Mapping[str, Any], info: Info) -> bool:
+def _listens(backend: Backend, server: Mapping[str, Any], info: Info) -> bool:
     """By this host's own attempt, or where it made none, by what HAProxy's check met."""
     tried = (info.get("apiservers") or {}).get(address_port(backend["address"], backend["port"]))
     if tried is None:
@@ -758,7 +777,7 @@ def address_port(address: str, port: int) -> str:
 # All hosts together
 
 
-def _holders(endpoint: Plan, observations: Mapping[str, Info]) -> Dict[str, List[str]]:
+def _holders(endpoint: Endpoint, observations: Mapping[str, Info]) -> Dict[str, List[str]]:
     return {
         vip["address"]: [host for host, info in observations.items() if vip["address"] in info.get("holds", ())]
         for vip in endpoint["vips"]
@@ -766,7 +785,7 @@ def _holders(endpoint: Plan, observations: Mapping[str, Info]) -> Dict[str, List
 
 
 def _holding(
-    endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str], scope: Scope
+    endpoint: Endpoint, observations: Mapping[str, Info], deployed: Sequence[str], scope: Scope
 ) -> List[Finding]:
     if not deployed:
         return []
@@ -784,7 +803,7 @@ def _holding(
     # A plan that can't be read says nothing of whether its host is to hold.
     unreadable = [host for host in members_of(endpoint) if deployed_of(observations.get(host, {})).error]
     unknown = [host for host in (*unseen, *unreadable) if host not in deployed]
-    expected = expected_holders({"endpoints": [endpoint]}, deployed, unknown, leaving(observations))[endpoint["name"]]
+    expected = expected_of(endpoint, deployed, unknown, leaving(observations))
     wanted = next((host for host, holds in expected.items() if holds), None)
     for address, hosts in holders.items():
         if wanted is not None and hosts and wanted not in hosts:
@@ -800,7 +819,7 @@ def _holding(
     return findings
 
 
-def _why_not(endpoint: Plan, info: Info) -> str:
+def _why_not(endpoint: Endpoint, info: Info) -> str:
     """The likeliest reason that a preferred host doesn't hold."""
     daemons = _running(endpoint, info)
     down = [name for name in DAEMONS if daemons.get(name) and daemons[name].get("active") != "active"]
@@ -815,13 +834,13 @@ def _why_not(endpoint: Plan, info: Info) -> str:
     return ""
 
 
-def _failback_left(endpoint: Plan, info: Info) -> float:
+def _failback_left(endpoint: Endpoint, info: Info) -> float:
     """Seconds until a preferred host that is well takes the VIP back."""
     uptime = (info.get("haproxy") or {}).get("uptime_s")
     return 0.0 if uptime is None else max(0.0, endpoint["failback_delay"] + _FAILBACK_GRACE - uptime)
 
 
-def _answers(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
+def _answers(endpoint: Endpoint, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
     if not deployed:
         return []
     findings: List[Finding] = []
@@ -835,29 +854,29 @@ def _answers(endpoint: Plan, observations: Mapping[str, Info], deployed: Sequenc
     return findings
 
 
-def _silent(endpoint: Plan, host: str, info: Info) -> List[Finding]:
+def _silent(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
     """The VIP as seen from this host."""
     findings = []
-    check = (endpoint.get("haproxy") or {}).get("check") or {}
+    check = endpoint["haproxy"]["check"]
     for attempt in _attempts(endpoint, info):
         where = address_port(attempt["address"], attempt["port"])
         if attempt["tcp"] != "ok":
             text = "%s doesn't answer from here: %s" % (where, attempt.get("error") or attempt["tcp"])
             findings.append(_finding("vip_silent", text, host, endpoint))
-        elif check.get("kind") != "tcp" and _api_is_up(endpoint, info):
+        elif check["kind"] != "tcp" and _api_is_up(endpoint, info):
             status = attempt.get("http_status")
-            if status not in (check.get("accept") or [200]):
+            if status not in check["accept"]:
                 said = "HTTP %d" % status if status else attempt.get("error") or "nothing"
                 text = "%s accepts connections, and API servers are up, but the answer is: %s" % (where, said)
                 findings.append(_finding("vip_wrong_answer", text, host, endpoint))
     return findings
 
 
-def _api_is_up(endpoint: Plan, info: Info) -> bool:
+def _api_is_up(endpoint: Endpoint, info: Info) -> bool:
     return any(is_up(server["status"]) for server in _servers(endpoint, info).values())
 
 
-def _attempts(endpoint: Plan, info: Info, address: Optional[str] = None) -> List[Mapping[str, Any]]:
+def _attempts(endpoint: Endpoint, info: Info, address: Optional[str] = None) -> List[Mapping[str, Any]]:
     return [
         attempt
         for attempt in info.get("connect") or ()
@@ -865,7 +884,9 @@ def _attempts(endpoint: Plan, info: Info, address: Optional[str] = None) -> List
     ]
 
 
-def _answering(endpoint: Plan, address: str, observations: Mapping[str, Info]) -> List[Tuple[str, Mapping[str, Any]]]:
+def _answering(
+    endpoint: Endpoint, address: str, observations: Mapping[str, Info]
+) -> List[Tuple[str, Mapping[str, Any]]]:
     return [
         (host, attempt)
         for host, info in observations.items()
@@ -904,7 +925,7 @@ def _stranger_findings(plan: Plan, observations: Mapping[str, Info]) -> List[Fin
     for (name, vrid, sender), hosts in heard_by.items():
         what = "; ".join(sent[name, vrid, sender])
         text = "%s sends to virtual router %d: %s (heard by %s)" % (sender, vrid, what, _listed(list(hosts)))
-        findings.append(_finding("vrrp_stranger", text, None, {"name": name}))
+        findings.append(_finding("vrrp_stranger", text, None, name))
     return findings or _rejecting(plan, observations)
 
 
@@ -917,7 +938,7 @@ def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
                 rejects = ((info.get("keepalived") or {}).get("rejects") or {}).get(instance["name"])
                 if rejects:
                     heard = [packet for packet in _strangers.packets_of(info.get("heard"))
-                             if packet.virtual_router_id == instance.get("virtual_router_id")]  # fmt: skip
+                             if packet.virtual_router_id == instance["virtual_router_id"]]  # fmt: skip
                     text = "keepalived rejects packets of %s (%s); it hears %s" % (
                         instance["name"],
                         ", ".join("%s: %s" % item for item in sorted(rejects.items())),
@@ -931,7 +952,7 @@ def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
 
 
 def _row(
-    endpoint: Plan, host: str, observations: Mapping[str, Info], scope: Scope, findings: Sequence[Finding]
+    endpoint: Endpoint, host: str, observations: Mapping[str, Info], scope: Scope, findings: Sequence[Finding]
 ) -> Dict[str, Any]:
     info = observations.get(host, {})
     member = next(m for i in endpoint["instances"] for m in i["members"] if m["host"] == host)
@@ -957,7 +978,7 @@ def _row(
     }
 
 
-def _observed(endpoint: Plan, host: str, info: Info, scope: Scope) -> str:
+def _observed(endpoint: Endpoint, host: str, info: Info, scope: Scope) -> str:
     if host in scope.unreachable:
         return "unreachable"
     if not info:
@@ -979,7 +1000,7 @@ def _observed(endpoint: Plan, host: str, info: Info, scope: Scope) -> str:
     return "backup"
 
 
-def _haproxy_text(endpoint: Plan, info: Info) -> str:
+def _haproxy_text(endpoint: Endpoint, info: Info) -> str:
     daemon = _running(endpoint, info).get("haproxy") or {}
     haproxy = info.get("haproxy") or {}
     if not info or is_dormant(endpoint, info):
@@ -993,7 +1014,7 @@ def _haproxy_text(endpoint: Plan, info: Info) -> str:
     return haproxy.get("version") or ((info.get("packages") or {}).get("haproxy") or {}).get("installed") or ""
 
 
-def _server_rows(endpoint: Plan, host: str, info: Info) -> List[Dict[str, Any]]:
+def _server_rows(endpoint: Endpoint, host: str, info: Info) -> List[Dict[str, Any]]:
     """What the HAProxy of one host says of each API server."""
     return [
         {
@@ -1008,7 +1029,7 @@ def _server_rows(endpoint: Plan, host: str, info: Info) -> List[Dict[str, Any]]:
     ]
 
 
-def _endpoint_row(endpoint: Plan, vip: Mapping[str, Any], observations: Mapping[str, Info]) -> Dict[str, Any]:
+def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Info]) -> Dict[str, Any]:
     holders = _holders(endpoint, observations)[vip["address"]]
     # From outside counts more than from the holder itself.
     tried = sorted(
@@ -1088,15 +1109,15 @@ def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
 
 
 def _accepted(plan: Plan) -> FrozenSet[str]:
-    return frozenset(code for endpoint in plan["endpoints"] for code in endpoint.get("accept_findings") or ())
+    return frozenset(code for endpoint in plan["endpoints"] for code in endpoint["accept_findings"])
 
 
 def _finding(
-    code: str, message: str, host: Optional[str], endpoint: Optional[Plan] = None,
+    code: str, message: str, host: Optional[str], endpoint: Union[Endpoint, str, None] = None,
     words: Optional[Mapping[str, str]] = None,
 ) -> Finding:
     severity, fix = CODES[code]
-    name = None if endpoint is None else endpoint["name"]
+    name = endpoint if endpoint is None or isinstance(endpoint, str) else endpoint["name"]
     return Finding(code, severity, message, fix.format_map(words or {}), host, name)
 
 

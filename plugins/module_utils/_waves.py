@@ -23,11 +23,15 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _planfile
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, Unreadable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
 from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import members_of
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
 
 NOTHING = "nothing"
 # Codes of what isn't done to an endpoint.
@@ -57,7 +61,7 @@ Host = str
 _Key = Tuple[int, int, int, int]
 
 
-def with_deployed(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken]) -> Dict[str, Any]:
+def with_deployed(plan: Plan, deployed: Mapping[Host, Spoken]) -> Plan:
     """The plan with the VIPs that members have until they change: who holds one that isn't planned any more is the
     holder all the same. Everything here is about this plan."""
     endpoints = []
@@ -65,11 +69,13 @@ def with_deployed(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken]) -> D
         vips = {vip["address"]: vip for host in members_of(endpoint)
                 for vip in _stored(endpoint, deployed.get(host))["vips"]}
         vips.update({vip["address"]: vip for vip in endpoint["vips"]})
-        endpoints.append(dict(endpoint, vips=list(vips.values())))
-    return dict(plan, endpoints=endpoints)
+        both = endpoint.copy()
+        both["vips"] = list(vips.values())
+        endpoints.append(both)
+    return _planfile.with_endpoints(plan, endpoints)
 
 
-def waves(plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> List[List[Host]]:
+def waves(plan: Plan, seen: Mapping[Host, Seen]) -> List[List[Host]]:
     """Each host with work in exactly one wave. Members that weren't seen may be running, for all that is known."""
     order = _Order(plan, seen)
     numbers: Dict[Host, int] = {}
@@ -109,7 +115,7 @@ class Hush:
     crossed: Mapping[str, str] = field(default_factory=dict)
 
 
-def hush(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> Hush:
+def hush(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> Hush:
     choice = _Choice(plan, seen)
     changes: Dict[str, str] = {}
     endpoints = []
@@ -135,8 +141,8 @@ def hush(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], seen: Mapping
                        "could take then" % (changes[name], ", ".join(crossed[name])) for name in crossed})
 
 
-def _choose(plan: Mapping[str, Any], seen: Mapping[Host, Seen],
-            endpoints: Sequence[Mapping[str, Any]]) -> Tuple[_Choice, Dict[str, List[Host]]]:
+def _choose(plan: Plan, seen: Mapping[Host, Seen],
+            endpoints: Sequence[Endpoint]) -> Tuple[_Choice, Dict[str, List[Host]]]:
     """Who speaks, and endpoints for which nobody was left to, with those who hold something. Such an endpoint chooses
     first in another attempt."""
     order = list(endpoints)
@@ -156,11 +162,11 @@ def _choose(plan: Mapping[str, Any], seen: Mapping[Host, Seen],
 class _Choice:
     """Who speaks of members that don't hear each other for a while."""
 
-    def __init__(self, plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> None:
+    def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
         self.seen = seen
         self.silent: Set[Host] = set()
         self._keepers: Set[Host] = set()
-        self._endpoints_of: Dict[Host, List[Mapping[str, Any]]] = {}
+        self._endpoints_of: Dict[Host, List[Endpoint]] = {}
         self._running: Dict[str, List[Host]] = {}
         for endpoint in plan["endpoints"]:
             members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
@@ -168,11 +174,11 @@ class _Choice:
             for host in members:
                 self._endpoints_of.setdefault(host, []).append(endpoint)
 
-    def running(self, endpoint: Mapping[str, Any]) -> List[Host]:
+    def running(self, endpoint: Endpoint) -> List[Host]:
         """Those that were seen, by preference."""
         return self._running[endpoint["name"]]
 
-    def silence(self, endpoint: Mapping[str, Any]) -> bool:
+    def silence(self, endpoint: Endpoint) -> bool:
         """All but one of them, where each VIP that is held can stay with somebody who speaks."""
         members = self.running(endpoint)
         # The holder, and of several the one that has changed already: it can't go back.
@@ -192,7 +198,7 @@ class _Choice:
             any(host not in gone for host in self.running(endpoint))
             for endpoint in affected if self._is_held(endpoint))
 
-    def _is_held(self, endpoint: Mapping[str, Any]) -> bool:
+    def _is_held(self, endpoint: Endpoint) -> bool:
         return any(holds_any(endpoint, self.seen[host]) for host in self.running(endpoint))
 
     def yielding(self) -> List[Host]:
@@ -217,7 +223,7 @@ class _Choice:
         return {vip for host in self._endpoints_of if host not in self.silent for vip in self.seen[host].holds}
 
 
-def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen],
+def alone(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen],
           quiet: Container[Host]) -> Dict[Host, List[str]]:
     """Holders that let go of what nobody else may take: all other members are silent, and what they speak changes. With
     the names of these endpoints."""
@@ -233,7 +239,7 @@ def alone(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], seen: Mappin
     return found
 
 
-def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
+def refusals(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
              moved: Container[Host] = ()) -> List[Tuple[str, str, str]]:
     """Endpoints whose members would stop to hear each other in a way that nobody can order: code, name, and why.
 
@@ -257,7 +263,7 @@ def refusals(plan: Mapping[str, Any], deployed: Mapping[Host, Spoken], rekeyed: 
     return found
 
 
-def _unheard(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken], run: Container[Host],
+def _unheard(endpoint: Endpoint, deployed: Mapping[Host, Spoken], run: Container[Host],
              others: Sequence[Host]) -> Dict[Host, List[Host]]:
     """Hosts of the run that others wouldn't take adverts from, with the names of these others."""
     found: Dict[Host, List[Host]] = {}
@@ -269,7 +275,7 @@ def _unheard(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken], run: 
     return found
 
 
-def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken],
+def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
                   rekeyed: Mapping[Host, bool]) -> List[str]:
     """What of VRRP changes on these members that all of them have to agree on, in words."""
     changes: Dict[str, None] = {}
@@ -278,18 +284,18 @@ def disagreements(endpoint: Mapping[str, Any], deployed: Mapping[Host, Spoken],
             # Nobody knows whether the others would hear it.
             changes["something that %s's stored plan doesn't tell" % host] = None
         changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
-        if other_password and endpoint.get("auth") != "none":
+        if other_password and endpoint["auth"] != "none":
             changes["password"] = None
     return list(changes)
 
 
-def _stored(endpoint: Mapping[str, Any], plan: Spoken) -> Mapping[str, Any]:
+def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
     """What a host's keepalived has of this endpoint; the endpoint itself where it has none, or nobody knows."""
-    endpoints: Sequence[Mapping[str, Any]] = plan["endpoints"] if isinstance(plan, dict) else ()
+    endpoints: Sequence[Endpoint] = plan["endpoints"] if isinstance(plan, dict) else ()
     return next((item for item in endpoints if item["name"] == endpoint["name"]), endpoint)
 
 
-def _misheard(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:
+def _misheard(before: Endpoint, after: Endpoint) -> List[str]:
     """What of it keeps members from taking each other's adverts, in words."""
     old, new = _language(before), _language(after)
     common = set(old) & set(new)
@@ -301,34 +307,34 @@ def _misheard(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:
     return list(dict.fromkeys(words))
 
 
-def _language(endpoint: Mapping[str, Any]) -> Dict[Tuple[str, str], Any]:
+def _language(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
     """What members have to agree on to take each other's adverts, by family and in words."""
     found: Dict[Tuple[str, str], Any] = {}
     for instance in endpoint["instances"]:
-        version = instance.get("vrrp_version")
+        version = instance["vrrp_version"]
         said = {
-            "virtual router ID": instance.get("virtual_router_id"),
+            "virtual router ID": instance["virtual_router_id"],
             "version": version,
-            "authentication": endpoint.get("auth"),
-            "transport": endpoint.get("transport"),
+            "authentication": endpoint["auth"],
+            "transport": endpoint["transport"],
             # Version 3 takes the interval from who holds.
-            "interval": instance.get("advert_interval") if version == 2 else None,
+            "interval": instance["advert_interval"] if version == 2 else None,
             # keepalived drops an advert with other addresses than its own.
-            "VIP": sorted(vip["address"] for vip in instance.get("vips") or ()),
+            "VIP": sorted(vip["address"] for vip in instance["vips"]),
         }
-        found.update({(instance.get("family", ""), word): value for word, value in said.items()})
+        found.update({(instance["family"], word): value for word, value in said.items()})
     return found
 
 
-def _places(endpoint: Mapping[str, Any]) -> Dict[Tuple[str, str], Any]:
+def _places(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
     """Where each member sends from, which is what the others look for."""
     return {
-        (instance.get("family", ""), member["host"]): (member.get("interface"), member.get("address"))
-        for instance in endpoint["instances"] for member in instance.get("members") or ()
+        (instance["family"], member["host"]): (member["interface"], member["address"])
+        for instance in endpoint["instances"] for member in instance["members"]
     }
 
 
-def holds_any(endpoint: Mapping[str, Any], seen: Seen) -> bool:
+def holds_any(endpoint: Endpoint, seen: Seen) -> bool:
     return any(vip["address"] in seen.holds for vip in endpoint["vips"])
 
 
@@ -345,7 +351,7 @@ class _Node:
 class _Order:
     """Hosts and barriers as a graph, walked from what has to wait for nothing."""
 
-    def __init__(self, plan: Mapping[str, Any], seen: Mapping[Host, Seen]) -> None:
+    def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
         self.seen = seen
         self.endpoints_of: Dict[Host, List[str]] = {}
         self.taken: Dict[str, Set[int]] = {}
@@ -376,7 +382,7 @@ class _Order:
             self.endpoints_of[host] = []
         self.endpoints_of[host].append(name)
 
-    def _link(self, endpoint: Mapping[str, Any], members: Sequence[Host]) -> None:
+    def _link(self, endpoint: Endpoint, members: Sequence[Host]) -> None:
         name = endpoint["name"]
         self.taken[name] = set()
         working = [host for host in members if host in self._place]
@@ -461,7 +467,7 @@ class Progress:
         return self.quiet | self.idle
 
 
-def neighbours(plan: Mapping[str, Any], hosts: Mapping[Host, str]) -> Dict[Host, str]:
+def neighbours(plan: Plan, hosts: Mapping[Host, str]) -> Dict[Host, str]:
     """Members of the endpoints that these hosts belong to, themselves included, and which endpoint that is."""
     found: Dict[Host, str] = {}
     for endpoint in plan["endpoints"]:
@@ -472,7 +478,7 @@ def neighbours(plan: Mapping[str, Any], hosts: Mapping[Host, str]) -> Dict[Host,
     return found
 
 
-def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, failures: Mapping[Host, str],
+def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Mapping[Host, str],
          progress: Progress = Progress()) -> Dict[str, Any]:
     """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
 
@@ -513,7 +519,7 @@ def step(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], number: int, 
     return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
 
 
-def _stopped(plan: Mapping[str, Any], order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
+def _stopped(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
              progress: Progress) -> Dict[Host, str]:
     """Hosts that mustn't be touched any more, and which endpoint it is for.
 

@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
-Plan = Mapping[str, Any]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+
 
 
 def wire_task(plan: Plan, host: str) -> Dict[str, Any]:

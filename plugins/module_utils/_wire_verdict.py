@@ -8,10 +8,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-Plan = Mapping[str, Any]
-Results = Mapping[str, Mapping[str, Any]]
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
+
+# What a host said of the network, or a part of it.
+Seen = Mapping[str, Any]
+Results = Mapping[str, Seen]
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 _SEVERITIES = (ERROR, WARNING, INFO)
@@ -130,7 +134,7 @@ class _Wire:
         self.speech: List[Tuple[str, int, int, str]] = [
             (member["host"], instance["virtual_router_id"], instance["vrrp_version"], endpoint["auth"])
             for given in (plan, *(deployed or {}).values())
-            for endpoint in given.get("endpoints", ())
+            for endpoint in given["endpoints"]
             for instance in endpoint["instances"]
             for member in instance["members"]
         ]
@@ -138,21 +142,21 @@ class _Wire:
         self.stored: Set[Tuple[str, int, str]] = {
             (host, instance["virtual_router_id"], vip["address"])
             for host, stored in (deployed or {}).items()
-            for endpoint in stored.get("endpoints", ())
+            for endpoint in stored["endpoints"]
             for instance in endpoint["instances"]
             for vip in instance["vips"]
         }
 
-    def members(self) -> Iterator[Tuple[Plan, Plan, Plan]]:
+    def members(self) -> Iterator[Tuple[Endpoint, Instance, Member]]:
         for endpoint in self.plan["endpoints"]:
             for instance in endpoint["instances"]:
                 for member in instance["members"]:
                     yield endpoint, instance, member
 
-    def who(self, router: Plan) -> Optional[str]:
+    def who(self, router: Seen) -> Optional[str]:
         return self.addresses.get(router["source"]) or self.macs.get(router["mac"])
 
-    def free(self, instance: Plan) -> List[int]:
+    def free(self, instance: Instance) -> List[int]:
         """VRIDs that nobody was heard to use on this segment, those nearest to the planned one first."""
         free = set(range(1, 256)) - self.planned_vrids
         for member in instance["members"]:
@@ -216,7 +220,7 @@ def _router_findings(wire: _Wire) -> List[Finding]:
     ]
 
 
-def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> Optional[_Group]:
+def _judge_router(wire: _Wire, endpoint: Endpoint, instance: Instance, router: Seen) -> Optional[_Group]:
     who = wire.who(router)
     taken = [vip["address"] for vip in instance["vips"] if vip["address"] in router["addresses"]]
     same_vrid = router["virtual_router_id"] == instance["virtual_router_id"]
@@ -240,7 +244,7 @@ def _judge_router(wire: _Wire, endpoint: Plan, instance: Plan, router: Plan) -> 
     return _Group("vip_under_other_vrid", name, text, fix)
 
 
-def _other_speech(wire: _Wire, who: str, router: Plan) -> str:
+def _other_speech(wire: _Wire, who: str, router: Seen) -> str:
     """How adverts in a member's name differ from those that it sends itself; empty where they may be its own."""
     owner = wire.macs.get(router["mac"])
     if owner != who and any(wire.macs.get(mac) == who for mac in wire.senders[router["source"]]):
@@ -252,7 +256,7 @@ def _other_speech(wire: _Wire, who: str, router: Plan) -> str:
     return ""
 
 
-def _is_explained(wire: _Wire, who: str, router: Plan, taken: Sequence[str], same_vrid: bool) -> bool:
+def _is_explained(wire: _Wire, who: str, router: Seen, taken: Sequence[str], same_vrid: bool) -> bool:
     """A member that advertises what it was given, by this plan or by the one that it has stored."""
     vrid, addresses = router["virtual_router_id"], router["addresses"]
     if same_vrid and (taken or not addresses):
@@ -263,11 +267,11 @@ def _is_explained(wire: _Wire, who: str, router: Plan, taken: Sequence[str], sam
     return any((who, vrid, address) in wire.stored for address in addresses)
 
 
-def _is_heard(endpoint: Plan, router: Plan) -> bool:
+def _is_heard(endpoint: Endpoint, router: Seen) -> bool:
     return bool(endpoint["transport"] == "multicast" or router["destination"] == "unicast")
 
 
-def _router_text(router: Plan, who: Optional[str]) -> str:
+def _router_text(router: Seen, who: Optional[str]) -> str:
     addresses = list(router["addresses"])
     shown = _listed(addresses[:_NAMED]) if addresses else "no address"
     return "%s advertises virtual router %d by %s, VRRPv%d%s, priority %s, every %g s, for %s" % (
@@ -282,7 +286,7 @@ def _router_text(router: Plan, who: Optional[str]) -> str:
     )
 
 
-def _router_fix(wire: _Wire, instance: Plan, who: Optional[str]) -> str:
+def _router_fix(wire: _Wire, instance: Instance, who: Optional[str]) -> str:
     free = wire.free(instance)
     choose = "set endpoint_virtual_router_id to a free one, for example %s" % _listed(
         [str(vrid) for vrid in free], "or"
@@ -320,13 +324,13 @@ def _malformed(wire: _Wire) -> List[Finding]:
     return result_
 
 
-def _sender(wire: _Wire, rejected: Plan) -> str:
+def _sender(wire: _Wire, rejected: Seen) -> str:
     """Who sent it, by MAC address: that of the packet's source may be anybody's."""
     named = _named(wire, rejected["mac"])
     return named if rejected["source"] is None else "%s (%s)" % (rejected["source"], named)
 
 
-def _planned_vrid(wire: _Wire, host: str, interface: str, rejected: Plan) -> Optional[int]:
+def _planned_vrid(wire: _Wire, host: str, interface: str, rejected: Seen) -> Optional[int]:
     """The virtual router ID of a packet, if it's one that this host has there."""
     return next(
         (
@@ -396,7 +400,7 @@ _TAKE_OFF = (
 )
 
 
-def _judge_vip(wire: _Wire, endpoint: Plan, hosts: Sequence[str], address: str, holding: _Holding) -> List[Finding]:
+def _judge_vip(wire: _Wire, endpoint: Endpoint, hosts: Sequence[str], address: str, holding: _Holding) -> List[Finding]:
     findings: List[Finding] = []
     name = endpoint["name"]
     others = [who for who in holding.holders if who not in hosts]
@@ -529,7 +533,7 @@ def _judge_direction(wire: _Wire, key: _Direction, source: str, destination: str
     return _Verdict("between") if overlap >= _OVERLAP else _Verdict("untested")
 
 
-def _overlap(sender: Plan, sent: Plan, receiver: Plan, heard: Plan) -> float:
+def _overlap(sender: Seen, sent: Seen, receiver: Seen, heard: Seen) -> float:
     """For how many seconds the one surely sent while the other listened."""
     first, last, listened = sent["sent_from"], sent["sent_until"], heard["listened"]
     if sent["peer_began"] is not None:
@@ -546,7 +550,7 @@ def _overlap(sender: Plan, sent: Plan, receiver: Plan, heard: Plan) -> float:
     return float(ended - max(sender_begun[1] + first, receiver_begun[1]))
 
 
-def _seen_to_begin(one: Plan, other: Plan) -> Optional[float]:
+def _seen_to_begin(one: Seen, other: Seen) -> Optional[float]:
     """When the other began by the one's clock, as its first ARP probe tells; those pass where VRRP doesn't."""
     for seer, seen, sign in ((one, other, 1.0), (other, one, -1.0)):
         probing = _part(seer, "probe").get("probing", {})
@@ -556,7 +560,7 @@ def _seen_to_begin(one: Plan, other: Plan) -> Optional[float]:
     return None
 
 
-def _begun(result: Plan) -> Optional[Tuple[float, float]]:
+def _begun(result: Seen) -> Optional[Tuple[float, float]]:
     """Between when and when a host began to listen, by the controller's clock.
 
     Its task took longer than the listening. At least half of the rest came before: connecting, shipping, starting.
@@ -679,16 +683,16 @@ def _not_tested(verdicts: Mapping[_Direction, _Verdict], endpoint_of: Mapping[_D
 # Reading results
 
 
-def _part(result: Plan, name: str) -> Plan:
+def _part(result: Seen, name: str) -> Seen:
     return result.get(name) or {}
 
 
-def _interface(result: Plan, name: str) -> Optional[Plan]:
-    heard: Optional[Plan] = _part(result, "scan").get("interfaces", {}).get(name)
+def _interface(result: Seen, name: str) -> Optional[Seen]:
+    heard: Optional[Seen] = _part(result, "scan").get("interfaces", {}).get(name)
     return heard
 
 
-def _pair(result: Plan, key: _Direction, address: str, peer: str) -> Optional[Plan]:
+def _pair(result: Seen, key: _Direction, address: str, peer: str) -> Optional[Seen]:
     return next(
         (
             pair

@@ -97,7 +97,7 @@ waited:
 
 import os
 import time
-from typing import Any, Dict, List, Mapping
+from typing import TYPE_CHECKING, Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -108,6 +108,10 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _run_lock_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
 
 PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
 POLL_SECONDS = 0.05
@@ -140,7 +144,7 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     deployed = _deployed_io.read_deployed()
     if deployed.unsure and not params["plan"] and params["state"] == "present":
         module.fail_json(msg="it isn't known what keepalived has here: %s. Run site first." % deployed.error)
-    endpoints = _hostview.endpoints_of(params["plan"] or deployed.keepalived or {}, params["host"])
+    endpoints = _hostview.endpoints_of(params["plan"] or deployed.keepalived or NO_PLAN, params["host"])
     held = held_vips(endpoints)
     result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
     if module.check_mode:
@@ -155,7 +159,7 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     return result
 
 
-def held_vips(endpoints: List[Mapping[str, Any]]) -> List[str]:
+def held_vips(endpoints: List[Endpoint]) -> List[str]:
     here = {address.address for address in _host_io.read_addresses()}
     return [vip["address"] for endpoint in endpoints for vip in endpoint["vips"] if vip["address"] in here]
 
@@ -165,7 +169,7 @@ def is_watched(path: str, mode: str) -> bool:
     return path.encode() in config
 
 
-def wait_for_others(endpoints: List[Mapping[str, Any]], host: str, seconds: float) -> Dict[str, Any]:
+def wait_for_others(endpoints: List[Endpoint], host: str, seconds: float) -> Dict[str, Any]:
     """Until this host has none of the VIPs and others have them; what is left here has nobody else to take it."""
     begun = time.monotonic()
     found: Dict[str, List[str]] = {}

@@ -442,7 +442,7 @@ import sys
 import time
 from functools import partial
 from hashlib import sha256
-from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -456,6 +456,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _keepalived_state,
     _lease_io,
     _ownership,
+    _planfile,
     _pods,
     _podstate,
     _process_io,
@@ -465,6 +466,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _strangers,
     _verdict,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
 
 HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"
@@ -546,8 +550,8 @@ class Observer:
         self.params = params
         self.configs: Dict[str, Optional[bytes]] = {}
         self.deployed = _deployed_io.read_deployed()
-        stored = self.deployed.plan or {}
-        self.plan: Mapping[str, Any] = params["plan"] or stored
+        stored = self.deployed.plan or _planfile.NO_PLAN
+        self.plan: Plan = params["plan"] or stored
         self.mode = "service" if _podstate.manifest_dir(self.plan) is None else "static_pod"
         # Where the kubelet would read their manifests; None without static pods, planned or deployed.
         self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(stored)
@@ -751,7 +755,7 @@ class Observer:
         """What is learnt only by connecting, and by a signal to keepalived."""
         asked = self._connect(info)
         if self.params["gate"]:
-            deployed = (self.deployed.keepalived or {}).get("endpoints") or ()
+            deployed = (self.deployed.keepalived or _planfile.NO_PLAN)["endpoints"]
             asked["claims"] = self._try(
                 "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
         if self.params["keepalived_dump"]:
@@ -832,7 +836,7 @@ class Observer:
 
     # Beside what is expected
 
-    def _mine(self) -> List[Mapping[str, Any]]:
+    def _mine(self) -> List[Endpoint]:
         return _hostview.endpoints_of(self.plan, self.params["host"])
 
     def _unmet(self, info: Mapping[str, Any]) -> List[str]:
@@ -859,7 +863,7 @@ class Observer:
         """A HAProxy that was reloaded moves no VIP."""
         return not self.params["gate"] or "keepalived" in self.params["gate"]["daemons"]
 
-    def _lasting(self, endpoint: Mapping[str, Any], info: Mapping[str, Any]) -> float:
+    def _lasting(self, endpoint: Endpoint, info: Mapping[str, Any]) -> float:
         """For how long an endpoint's VIPs have been here, or not here, with keepalived well.
 
         Seen by ourselves; or told by keepalived; or by the kernel, which notes when an address came, and by the time
@@ -972,11 +976,11 @@ def describe_networks(links: List[Any], addresses: List[Any], vips: Set[str]) ->
     ]
 
 
-def planned_vips(plan: Mapping[str, Any]) -> Set[str]:
+def planned_vips(plan: Plan) -> Set[str]:
     return {vip["address"] for endpoint in plan.get("endpoints", ()) for vip in endpoint.get("vips", ())}
 
 
-def planned_ports(plan: Mapping[str, Any]) -> Set[int]:
+def planned_ports(plan: Plan) -> Set[int]:
     return {
         endpoint[key] for endpoint in plan.get("endpoints", ()) for key in ("port", "apiserver_port") if key in endpoint
     }
@@ -1035,17 +1039,15 @@ def ask_haproxy(path: str) -> Dict[str, Any]:
         return {"hung": False, "error": str(error)}
 
 
-def unseen_backends(endpoint: Mapping[str, Any], info: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+def unseen_backends(endpoint: Endpoint, info: Mapping[str, Any]) -> List[Mapping[str, Any]]:
     """Backends that HAProxy doesn't report as up."""
     servers = (info["haproxy"].get("backends") or {}).get(endpoint["name"], ())
     up = {server["name"] for server in servers if _haproxy.is_up(server["status"])}
     return [backend for backend in endpoint["backends"] if backend["name"] not in up]
 
 
-def connect(endpoint: Mapping[str, Any], address: str, holds: List[str], seconds: float) -> Dict[str, Any]:
-    check = (endpoint.get("haproxy") or {}).get("check") or {}
-    path = None if check.get("kind") == "tcp" else check.get("path", "/readyz")
-    attempt = _host_io.https_get(address, endpoint["port"], path, seconds)
+def connect(endpoint: Endpoint, address: str, holds: List[str], seconds: float) -> Dict[str, Any]:
+    attempt = _host_io.https_get(address, endpoint["port"], endpoint["haproxy"]["check"]["path"], seconds)
     return {
         "endpoint": endpoint["name"],
         "address": address,

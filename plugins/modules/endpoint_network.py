@@ -117,7 +117,7 @@ import json
 import os
 from functools import partial
 from hashlib import sha256
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -130,6 +130,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _run_lock_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Member
 
 STATE_FILE = "/var/lib/kubeha/network.json"
 COMMAND_SECONDS = 30.0
@@ -180,7 +183,7 @@ class Network:
         self.module = module
         self.done = read_state()
         plan = module.params["plan"] if module.params["state"] == "present" else None
-        self.endpoints: List[Mapping[str, Any]] = (plan or {}).get("endpoints") or []
+        self.endpoints: List[Endpoint] = (plan or {}).get("endpoints") or []
         self.indices = {link.name: link.index for link in _host_io.read_links()}
 
     def run(self) -> Dict[str, Any]:
@@ -229,7 +232,7 @@ class Network:
 
     # What is asked for
 
-    def _members(self, wish: str) -> List[Tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    def _members(self, wish: str) -> List[Tuple[Endpoint, Member]]:
         return [
             (endpoint, member)
             for endpoint in self.endpoints

@@ -231,7 +231,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -249,6 +249,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _wire_io,
     _wire_task,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
 
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0
@@ -291,10 +294,10 @@ def main() -> None:
 class Observer:
     """Reads each part by itself, so that what can't be read hides nothing else."""
 
-    def __init__(self, plan: Mapping[str, Any], host: str) -> None:
+    def __init__(self, plan: Plan, host: str) -> None:
         self.errors: Dict[str, str] = {}
         self.host = host
-        self.endpoints: List[Mapping[str, Any]] = plan["endpoints"]
+        self.endpoints: List[Endpoint] = plan["endpoints"]
         self.members = [
             (endpoint, instance, member)
             for endpoint in self.endpoints
@@ -408,14 +411,14 @@ class Observer:
         mine = [endpoint for endpoint, _instance, _member in self.members if endpoint["mode"] == "static_pod"]
         if not mine:
             return None
-        images = mine[0].get("images") or {}
+        images = mine[0]["images"] or {}
         return {
             "kubelet": _process_io.find_kubelet(),
             "foreign_manifests": {
-                role: _process_io.foreign_manifests(mine[0]["manifest_dir"], role) for role in _hostview.ROLES
+                role: _process_io.foreign_manifests(mine[0]["manifest_dir"] or "", role) for role in _hostview.ROLES
             },
             "missing_images": missing_images(
-                {role: image["image"] for role, image in images.items() if image.get("pull_policy") == "Never"}
+                {role: image["image"] for role, image in images.items() if image["pull_policy"] == "Never"}
             ),
         }
 
@@ -495,7 +498,7 @@ class Observer:
 
     @staticmethod
     def _conversations(
-        endpoint: Mapping[str, Any], instance: Mapping[str, Any], member: Mapping[str, Any]
+        endpoint: Endpoint, instance: Instance, member: Member
     ) -> Iterator[Tuple[str, str]]:
         for peer in _filter.sources(endpoint, instance, member):
             yield _netfilter.IN, peer
@@ -511,7 +514,7 @@ class Observer:
             dict.fromkeys(
                 "net/%s/ip_nonlocal_bind" % bind["family"]
                 for endpoint in self.endpoints
-                if (endpoint.get("haproxy") or {}).get("nonlocal_bind")
+                if endpoint["haproxy"]["nonlocal_bind"]
                 for bind in endpoint["haproxy"]["binds"]
             )
         )

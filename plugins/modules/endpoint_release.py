@@ -70,7 +70,7 @@ kept:
   sample: []
 """
 
-from typing import Any, Dict, List, Mapping
+from typing import TYPE_CHECKING, Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
@@ -80,6 +80,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _process_io,
     _run_lock_io,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
 
 COMMAND_SECONDS = 5.0
 
@@ -119,7 +122,7 @@ def release(module: AnsibleModule) -> Dict[str, Any]:
     return {"changed": bool(released), "released": released, "kept": kept}
 
 
-def held_elsewhere(module: AnsibleModule, endpoints: List[Mapping[str, Any]], host: str) -> Any:
+def held_elsewhere(module: AnsibleModule, endpoints: List[Endpoint], host: str) -> Any:
     try:
         claims = _claims_io.claims(endpoints, host)
     except _claims_io.ClaimsError as error:

@@ -11,8 +11,12 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import with_endpoints
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import ASKED, OBSERVED, heard, plain
+
+if t.TYPE_CHECKING:
+    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 OTHERS = "__endpoint_others"
 
@@ -54,7 +58,7 @@ def read_observations(
     return Observed(fresh, earlier, unreachable)
 
 
-def scope_of(plan: Mapping[str, t.Any], observed: Observed, task_vars: Mapping[str, t.Any]) -> _verdict.Scope:
+def scope_of(plan: Plan, observed: Observed, task_vars: Mapping[str, t.Any]) -> _verdict.Scope:
     """Which members this run deploys to, and what is known of the others."""
     members = set(members_of_all(plan))
     applied = members.intersection(_names(task_vars.get("ansible_play_batch")))
@@ -69,7 +73,7 @@ def scope_of(plan: Mapping[str, t.Any], observed: Observed, task_vars: Mapping[s
     )
 
 
-def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.Any]) -> dict[str, bool | None]:
+def expectation(plan: Plan, host: str, task_vars: Mapping[str, t.Any]) -> dict[str, bool | None]:
     """Whether `host` is to hold each endpoint's VIPs once this batch is done."""
     observed = read_observations(task_vars, members_of_all(plan))
     scope = scope_of(plan, observed, task_vars)
@@ -82,13 +86,13 @@ def expectation(plan: Mapping[str, t.Any], host: str, task_vars: Mapping[str, t.
             if not _verdict.is_dormant(endpoint, observed.fresh.get(name, {}))
         ]
         unknown = [name for name in _verdict.members_of(endpoint) if name not in deployed and name not in scope.absent]
-        holds = _verdict.expected_holders({"endpoints": [endpoint]}, deployed, unknown, leaving)[endpoint["name"]]
+        holds = _verdict.expected_of(endpoint, deployed, unknown, leaving)
         if host in holds:
             expected[endpoint["name"]] = holds[host]
     return expected
 
 
-def members_of_all(plan: Mapping[str, t.Any]) -> list[str]:
+def members_of_all(plan: Plan) -> list[str]:
     return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in _verdict.members_of(endpoint)))
 
 
@@ -99,13 +103,13 @@ def arguments_of_host(task: t.Any, task_vars: Mapping[str, t.Any]) -> dict[str, 
     args["host"] = host = str(args.get("host") or task.delegate_to or task_vars["inventory_hostname"])
     plan = args.get("plan")
     if isinstance(plan, Mapping) and isinstance(plan.get("endpoints"), list):
-        args["plan"] = plain(plan_of_host(plan, host))
+        args["plan"] = plain(plan_of_host(t.cast("Plan", plan), host))
     return args
 
 
-def plan_of_host(plan: Mapping[str, t.Any], host: str) -> dict[str, t.Any]:
+def plan_of_host(plan: Plan, host: str) -> Plan:
     """Only the endpoints that `host` is a member of."""
-    return dict(plan, endpoints=_hostview.endpoints_of(plan, host))
+    return with_endpoints(plan, _hostview.endpoints_of(plan, host))
 
 
 def _looped(registered: t.Any) -> dict[str, t.Any]:

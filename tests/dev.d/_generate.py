@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what follows from other files: tables of variables from argument specs, sanity's ignores from shebangs."""
+"""Write what follows from other files: tables of variables from argument specs, of the plan's keys from its types, and
+sanity's ignores from shebangs."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -17,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("endpoint", "haproxy", "keepalived")
 BEGIN = "<!-- variables of {role}: written by `./dev generate` from its argument specs -->"
 END = "<!-- end of variables -->"
+
+MODEL = next(path for path in (ROOT / "plugins").rglob("*.py") if "class Plan(TypedDict)" in path.read_text("utf-8"))
+KEYS_BEGIN, KEYS_END = "<!-- keys: written by `./dev generate` from the plan's types -->", "<!-- end of keys -->"
 
 CORES = range(16, 23)  # ansible-core 2.16 to 2.22, each with a file of its own
 # What ansible-test doesn't know as a way to start a script, and why it's right.
@@ -41,8 +46,10 @@ def main() -> int:
 
 def current_files() -> dict[Path, str]:
     """Every such file, as it should be."""
-    readmes = [ROOT / "README.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
-    files = {path: with_tables(path.read_text(encoding="utf-8")) for path in readmes}
+    documents = [ROOT / "docs" / "variables.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
+    files = {path: with_tables(path.read_text(encoding="utf-8")) for path in documents}
+    plan = ROOT / "docs" / "plan.md"
+    files[plan] = with_keys(plan.read_text(encoding="utf-8"))
     ignored = "".join(ignores())
     files.update({ROOT / "tests" / "sanity" / "ignore-2.{0}.txt".format(core): ignored for core in CORES})
     return files
@@ -66,6 +73,40 @@ def with_tables(text: str) -> str:
         block = "\n".join([begin, *table(options(role)), END])
         text = pattern.sub(lambda match, block=block: block, text)  # type: ignore[misc]
     return text
+
+
+def with_keys(text: str) -> str:
+    """The text with its tables of a plan's keys made anew."""
+    block = "\n".join([KEYS_BEGIN, *keys(MODEL.read_text(encoding="utf-8")), KEYS_END])
+    return re.sub(re.escape(KEYS_BEGIN) + r".*?" + re.escape(KEYS_END), lambda match: block, text, flags=re.DOTALL)
+
+
+def keys(source: str) -> t.Iterator[str]:
+    """A Markdown table for each type, the whole before its parts; what a key means is the comment behind it."""
+    lines, types = source.splitlines(), [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    for node in reversed(types):
+        yield "\n## {0}\n\n{1}\n".format(node.name, ast.get_docstring(node))
+        yield "| key | type | meaning |\n|---|---|---|"
+        for base in node.bases:
+            if isinstance(base, ast.Name) and base.id != "TypedDict":
+                yield "| as [{0}](#{1}) | | |".format(base.id, base.id.lower())
+        for item in node.body:
+            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                yield "| `{0}` | {1} | {2} |".format(
+                    item.target.id, type_words(item.annotation, {other.name for other in types}),
+                    lines[item.lineno - 1].partition("#")[2].strip().replace("|", "\\|"))
+
+
+def type_words(node: ast.expr, types: t.Container[str]) -> str:
+    """A type as people read it."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        inner = [type_words(part, types) for part in parts]
+        return {"Optional": "{0} or null", "NotRequired": "{0}; may be missing", "List": "list of {0}",
+                "Dict": "mapping of {0} to {1}"}[node.value.id].format(*inner)
+    name = ast.unparse(node)
+    words = {"str": "text", "int": "integer", "float": "number", "bool": "boolean"}
+    return "[{0}](#{1})".format(name, name.lower()) if name in types else words[name]
 
 
 def options(role: str) -> dict[str, dict[str, t.Any]]:

@@ -202,6 +202,14 @@ def shrink(cluster: Cluster) -> str:
     )
 
 
+# The kubelet starts it again at once. Of former containers there are no tasks any more.
+END_APISERVER = """
+for id in $(ctr --namespace k8s.io containers list --quiet 'labels."io.kubernetes.container.name"==kube-apiserver'); do
+    ctr --namespace k8s.io tasks kill --signal SIGKILL "$id" || true
+done
+"""
+
+
 def certificate(cluster: Cluster) -> str:
     """An API server's certificate without the VIP is named, and mended as advised"""
     host = cluster.members[-1]
@@ -214,6 +222,8 @@ def certificate(cluster: Cluster) -> str:
     took = until("status.yml names it", lambda: certificate_fix(cluster, host), 90)
     for command in re.findall(r"`([^`]+)`", certificate_fix(cluster, host)):
         cluster.lab.run(host, "sh", "-euc", command.replace("FILE", "/root/planned.yaml"))
+    # Within a minute it would read it by itself.
+    cluster.lab.run(host, "sh", "-euc", END_APISERVER)
     began = time.monotonic()
     agree(cluster)
     return f"named after {took:.0f} s, mended after {time.monotonic() - began:.0f} s"

@@ -27,16 +27,21 @@ exec /usr/sbin/haproxy.real "$@"
 END
 chmod 755 /usr/sbin/haproxy
 """
+# Somebody tries an older VRRP on one member, which sends once a second then.
+OTHER_VRRP = """
+sed -i 's/version 3/version 2/; s/advert_int 0.1/advert_int 1/' /etc/keepalived/keepalived.conf
+systemctl reload keepalived
+"""
 
 
 class Status:
     """One run of the playbook: what it said in words, as JSON and as a page."""
 
-    def __init__(self, user: Looker, folder: Path) -> None:
+    def __init__(self, user: Looker, folder: Path, **variables: object) -> None:
         # Where its advice is taken from.
         page = folder / "status.html"
         self.run: Run = user.playbook(
-            "playbooks/status.yml", endpoint_status_file=str(user.file), endpoint_status_html=str(page)
+            "playbooks/status.yml", endpoint_status_file=str(user.file), endpoint_status_html=str(page), **variables
         )
         self.json = json.loads(user.file.read_text())
         self.page = page.read_text()
@@ -116,15 +121,36 @@ def test_another_version_a_hung_daemon_and_the_wrong_holder(user: Looker, tmp_pa
     wait_for(lambda: user.holders() == ["cp1"], 40)
 
 
-def test_two_holders_and_a_hung_keepalived(user: Looker, tmp_path: Path) -> None:
-    user.sh("cp2", "ip address add %s/32 dev eth0" % user.vip)
+def test_two_holders_other_adverts_and_a_hung_keepalived(user: Looker, tmp_path: Path) -> None:
+    user.sh("cp2", OTHER_VRRP)
     user.sh("cp3", "systemctl kill --signal=STOP keepalived")
-    Status(user, tmp_path).names(("two_holders", None), ("keepalived_hung", "cp3"))
-    user.follow(user.file, "keepalived_hung")
-    user.sh("cp2", "ip address delete %s/32 dev eth0" % user.vip)
-    # cp3's HAProxy tells its version again.
-    user.site().succeeded()
-    assert "keepalived_hung" not in {code for code, _host in Status(user, tmp_path).found()}
+    wait_for(lambda: user.holders() == ["cp1", "cp2"])
+    user.preflight().succeeded()
+    assert {"vip_two_holders", "vrrp_stranger"} <= {code for code, _host in user.found()}
+    before = user.file.rename(tmp_path / "preflight.json")
+    status = Status(user, tmp_path, __endpoint_listen=1.5)
+    status.names(("two_holders", None), ("vrrp_stranger", None), ("keepalived_hung", "cp3"))
+    user.follow(user.file, "keepalived_hung", "vrrp_stranger")
+    assert user.holders() == ["cp1"]
+    user.follow(before, "vip_two_holders")
+    left = {code for code, _host in Status(user, tmp_path).found()}
+    assert not {"keepalived_hung", "two_holders", "vrrp_stranger"} & left
+    user.preflight().succeeded()
+    assert not {"vip_two_holders", "vrrp_stranger"} & {code for code, _host in user.found()}
+
+
+def test_stored_plans_that_are_old_or_gone_or_no_plans(user: Looker, tmp_path: Path) -> None:
+    user.sh("cp1", "sed -i 's/\"failback_delay\": 3/\"failback_delay\": 7/' /etc/kubeha/plan.json")
+    user.sh("cp2", "rm /etc/kubeha/plan.json")
+    status = Status(user, tmp_path)
+    status.names(("not_deployed", "cp2"))
+    assert "plan_differs" in {code for code, _host in status.found()}, status.run.output
+    user.follow(user.file, "not_deployed", "plan_differs")
+    user.sh("cp3", "echo nonsense >/etc/kubeha/plan.json")
+    status = Status(user, tmp_path)
+    assert status.found() == {("bad_stored_plan", "cp3")}, status.run.output
+    user.follow(user.file, "bad_stored_plan")
+    Status(user, tmp_path).nothing()
 
 
 def test_a_drained_host(user: Looker, tmp_path: Path) -> None:

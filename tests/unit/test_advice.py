@@ -19,8 +19,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = ("e2e", "preflight", "rollout", "usage")
 COMMAND = re.compile(r"`([^`]+)`")
-# They show what is wrong, and mend nothing.
-LOOKS = re.compile(r"journalctl |show table$|status$")
+# They show what is wrong, and mend nothing; as in tests/usage/user.py.
+LOOKS = re.compile(r"journalctl |tcpdump |show table$|status$")
 # Code: the test that does as advised in words of its own.
 ELSEWHERE = {
     "certificate_lacks_vip": "tests/e2e/run.py::certificate",
@@ -32,15 +32,10 @@ ELSEWHERE = {
 }
 # Code: why nobody runs it.
 UNTRIED = {
-    "bad_stored_plan": "`site`; no lab provokes it yet",
-    "not_deployed": "`site`; no lab provokes it yet",
-    "plan_differs": "`site`; no lab provokes it yet",
-    "vip_two_holders": "`site`; no lab provokes it yet",
     "clock_breaks_hmac": "all hosts of a lab have one clock, and no NTP",
     "clock_differs": "all hosts of a lab have one clock, and no NTP",
     "not_deployed_yet": "its turn comes later",
     "plan_outdated": "plan_differs, in a run that leaves members out",
-    "vrrp_stranger": "`site` is for a member that sends what it shouldn't, and its packets are file_drifted as well",
 }
 
 

@@ -128,9 +128,45 @@ def test_generated_files_are_current() -> None:
     assert stale == [], "run ./dev generate"
 
 
+def test_each_key_of_the_plan_is_explained() -> None:
+    rows = [row for row in (ROOT / "docs" / "plan.md").read_text("utf-8").splitlines() if row.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == [] and len(rows) > 80
+
+
+def matches(value: t.Any, words: str, tables: dict[str, dict[str, str]]) -> bool:
+    """Whether a value is of a type as the tables word it, with all of its keys and no others."""
+    if value is None or words.endswith(" or null"):
+        return words.endswith(" or null") and (value is None or matches(value, words[: -len(" or null")], tables))
+    if words.startswith("list of "):
+        return isinstance(value, list) and all(matches(item, words[8:], tables) for item in value)
+    if words.startswith("mapping of text to "):
+        return isinstance(value, dict) and all(matches(item, words[19:], tables) for item in value.values())
+    if words.startswith("["):
+        known = tables[words[1:].partition("]")[0]]
+        needed = {name for name, kind in known.items() if not kind.endswith("may be missing")}
+        return needed <= set(value) <= set(known) and all(
+            matches(item, known[name].partition(";")[0], tables) for name, item in value.items())
+    kinds: dict[str, t.Any] = {"text": str, "integer": int, "boolean": bool, "number": (int, float)}
+    return isinstance(value, kinds[words]) and (words == "boolean" or not isinstance(value, bool))
+
+
+@pytest.mark.parametrize("more", [
+    {}, {"mode": "static_pod", "keepalived_image": "keepalived:2.3.3"}, {"health_check": "tcp", "failback": False},
+    {"vip": ["198.51.100.100", "198.51.100.101"]}])
+def test_plans_are_what_their_types_say(more: dict[str, t.Any]) -> None:
+    tables: dict[str, dict[str, str]] = {}
+    for part in (ROOT / "docs" / "plan.md").read_text("utf-8").split("\n## ")[1:]:
+        rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", re.sub(r"\(#\w+\)", "", part), re.M))
+        base = re.search(r"^\| as \[(\w+)\]", part, re.M)
+        tables[part.partition("\n")[0]] = rows if base is None else {"": base[1], **rows}
+    for rows in tables.values():
+        rows.update(tables.get(rows.pop("", ""), {}))
+    assert matches(compute_plan({**INTENT, **more}, HOSTS, {}), "[Plan]", tables)
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_readmes_name_every_variable(role: str) -> None:
-    for path in (ROOT / "README.md", ROOT / "roles" / role / "README.md"):
+def test_documents_name_every_variable(role: str) -> None:
+    for path in (ROOT / "docs" / "variables.md", ROOT / "roles" / role / "README.md"):
         text = path.read_text(encoding="utf-8")
         assert [name for name in options(role) if "| `%s` |" % name not in text] == [], path
 

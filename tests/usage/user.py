@@ -31,9 +31,13 @@ OF_HOSTS = ("drain", "undrain", "remove")
 VARIABLES = {"endpoint_failback_delay": 3}
 
 
+# They show what is wrong, and mend nothing.
+LOOKS = re.compile(r"journalctl |tcpdump |show table$|status$")
+
+
 def commands(advice: str) -> list[str]:
     """The commands in a fix stand between backticks."""
-    return re.findall(r"`([^`]+)`", advice)
+    return [command for command in re.findall(r"`([^`]+)`", advice) if not LOOKS.match(command)]
 
 
 @contextlib.contextmanager

@@ -208,9 +208,9 @@ def test_dual_stack_tracks_in_the_group():
 def test_without_failback_the_holder_has_a_bonus_and_nobody_settles():
     view = hostview.host_view(plan(endpoint(failback=False)), "cp2")["keepalived"]
     assert {"name": "kube-apiserver-holder", "path": "/run/kubeha/keepalived/holder-kube-apiserver-ipv4",
-            "weight": 10} in view["files"]
+            "weight": 25} in view["files"]
     assert not any("settled" in script["name"] for script in view["scripts"])
-    assert "kube-apiserver-holder weight 10" in block(view["instances"][0], "track_file")
+    assert "kube-apiserver-holder weight 25" in block(view["instances"][0], "track_file")
 
 
 def test_every_tracked_thing_is_defined_and_every_state_file_is_made():
@@ -275,7 +275,7 @@ def test_keepalived_is_told_which_addresses_to_wait_for():
 
 
 def test_old_keepalived_gets_what_it_knows():
-    found = instances(hostview.host_view(plan(endpoint(keepalived="2.1.5", adverts=None, advert=0.3)), "cp1"))
+    found = instances(hostview.host_view(plan(endpoint(keepalived="2.1.5", advert=0.3)), "cp1"))
     instance = found["kube-apiserver-ipv4"]
     assert block(instance, "unicast_peer") == ["198.51.100.12", "198.51.100.13"]
     assert not any(option.startswith("down_timer_adverts") for option in instance["options"])

@@ -648,6 +648,9 @@ def test_haproxy_of_ours_that_not_even_root_sees():
     for item in hosts["cp2"]["preflight"]["listeners"]:
         item.update(pid=None, program=None, unit=None, kubernetes=True)
     assert preflight.preflight_findings(the_plan, hosts) == []
+    # The plan that was stored last is gone; keepalived's own is there.
+    hosts["cp2"]["deployed"].update(speaks=hosts["cp2"]["deployed"]["plan"], plan=None)
+    assert preflight.preflight_findings(the_plan, hosts) == []
     hosts["cp2"]["services"]["haproxy"]["active"] = "failed"
     found = preflight.preflight_findings(the_plan, hosts)
     assert codes(found) == [("apiserver_on_port", "error"), ("health_port_taken", "error")]
@@ -665,7 +668,7 @@ def test_a_port_that_only_other_addresses_have_is_free_for_vips():
 
 
 def test_the_two_ways_out_of_the_port_clash():
-    the_plan = plan(endpoint(port=6443, apiserver_port=6443))
+    the_plan = plan(endpoint(port=6443, apiserver_port=7443))
     hosts = observations(the_plan)
     listens(hosts["cp2"], 6443, "::", "kube-apiserver", True)
     hosts["cp2"]["preflight"]["listeners"] = hosts["cp2"]["preflight"]["listeners"][-1:]

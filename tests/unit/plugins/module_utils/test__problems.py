@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import collections
+import copy
 import json
 import os
 import re
@@ -12,7 +14,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PROBLEMS, WARNINGS
+import yaml
+from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PROBLEMS, WARNINGS, Problem
 
 from . import planning
 from .planning import VIP, VIP6, entries, host, hosts, intent, network, offline, plan, pods, stored
@@ -451,7 +454,106 @@ def test_all_are_documented() -> None:
 
 
 def test_problems_of_other_parts_are_documented() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins").glob("*/*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins").rglob("*.py"))
     elsewhere = set(re.findall(r"""\bcode=["']([a-z_]+)["']""", code))
     documented = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
     assert {found for found in elsewhere if "`%s`" % found not in documented} == set()
+
+
+# What a fix tells to do. Without a name it's for the place of the problem.
+ADVISED = tuple(map(re.compile, (
+    r"\bset (?P<name>(?:endpoint|haproxy|keepalived)_\w+)(?: to another port, such as| to|:) "
+    r"(?P<value>(?!the |none and )[^\s,;]+)",
+    r"\bset (?P<name>check_fall) to (?P<value>\d+)",
+    r"\bset (?P<name>endpoint_auth): (?P<value>none) and (?P<and>remove the password)",
+    r"\bset it to (?P<value>true)\b",
+    r"\bwrite (?P<value>\S+?)(?= with\b|,| or |$)",
+    r"(?<!port, )\bsuch as (?P<value>\{.+\}|[^\s{}]+)",
+    r"\bchoose another port, such as (?P<value>\d+)",
+    r"; (?P<value>\d+) is free\b",
+    r"\b(?P<priorities>endpoint_priority) of all balancers closer together, for example to (?P<value>[\d, ]+)",
+    r"(?<!and )\b(?P<remove>remove (?:it|the password))\b",
+    r"\b(?P<prefix>leave the prefix out)\b",
+)))
+# Not at the same place, and no consequence of what was advised: what couldn't be judged before.
+LATER = {
+    "address_invalid": ["address_is_vip"],  # cp2's, with the example
+    "address_not_on_host": ["interface_not_on_host"],
+    "auth_password_unused": ["auth_password_invalid"],  # it's too long for `pass`
+    "choice_unknown": ["image_missing"],
+    "host_data_invalid": ["interface_unknown", "address_duplicate"],
+    "subnet_unknown": ["interface_unknown"],
+    "vip_outside_subnet": ["vip_prefix", "address_unknown"],
+}
+
+
+def advice() -> t.Iterator[tuple[Case, Problem, dict[str, str]]]:
+    for case in CASES:
+        problem, = planning.problems(case.intent, case.hosts, case.deployed)
+        for match in (found for pattern in ADVISED for found in pattern.finditer(problem.fix)):
+            # All hosts are no host.
+            if case.where != "hosts":
+                yield case, problem, collections.defaultdict(str, match.groupdict(""))
+
+
+ADVICE = list(advice())
+
+
+def holding(wanted: t.Any, known: t.Any, where: str) -> tuple[t.Any, t.Any]:
+    """What holds a value, and under which key: `cp2: endpoint_priority`, `endpoint_list[0].hosts.cp3.priority`."""
+    name, _colon, variable = where.rpartition(": ")
+    inside = known[name] if name else wanted
+    path = [int(part) if part.isdigit() else part for part in re.findall(r"\w+", variable.replace("endpoint_", "", 1))]
+    for part in path[:-1]:
+        inside = inside.setdefault(part, {}) if isinstance(inside, dict) else inside[part]
+    return inside, path[-1]
+
+
+def follow(case: Case, problem: Problem, words: dict[str, str]) -> list[Problem]:
+    """What is left once somebody has done it."""
+    wanted, known = copy.deepcopy(case.intent), copy.deepcopy(case.hosts or hosts())
+    value = yaml.safe_load(words["value"] or "null")
+    if words["priorities"]:
+        for name, priority in zip(planning.THREE, words["value"].split(", ")):
+            known[name]["priority"] = int(priority)
+        return planning.problems(wanted, known, case.deployed)
+    if case.where in known:
+        known[case.where] = value
+        return planning.problems(wanted, known, case.deployed)
+    where = words["name"].replace("check_fall", "endpoint_timing.check_fall") or problem.where
+    inside, key = holding(wanted, known, where)
+    written, there = problem.value, inside[key] if isinstance(inside, list) else inside.get(key)
+    if case.code == "key_unknown":
+        # A variable's place is its name; other keys are the value at their place.
+        mapping, wrong = (inside, key) if written is None else (there, written)
+        mapping[value.replace("endpoint_", "", 1)] = mapping.pop(wrong)
+    elif isinstance(there, (list, dict)) and isinstance(written, str) and written in there:
+        if isinstance(there, dict):
+            del there[written]
+        else:
+            there.remove(written)
+            there.append(value)
+    elif words["remove"]:
+        del inside[key]
+    elif words["prefix"]:
+        inside[key] = written.partition("/")[0]
+    elif re.match(r"/\d+$", str(value)):
+        inside[key] = written.partition("/")[0] + value
+    else:
+        inside[key] = value
+    if words["and"]:
+        del wanted["auth_password"]
+    return planning.problems(wanted, known, case.deployed)
+
+
+@pytest.mark.parametrize(
+    "case, problem, words", ADVICE, ids=["%s-%d" % (case.code, index) for index, (case, *_rest) in enumerate(ADVICE)])
+def test_who_does_as_advised_has_that_problem_no_more(case: Case, problem: Problem, words: dict[str, str]) -> None:
+    left = follow(case, problem, words)
+    assert problem.where not in {found.where for found in left if found.code == problem.code}, problem.fix
+    assert {found.code for found in left} <= set(LATER.get(case.code, ())), (problem.fix, left)
+
+
+def test_most_problems_have_advice_that_was_followed() -> None:
+    """A fix in other words isn't left out by accident."""
+    assert len({case.code for case, *_rest in ADVICE}) >= 29

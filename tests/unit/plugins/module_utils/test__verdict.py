@@ -13,45 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 HOSTS = ["cp1", "cp2", "cp3"]
-VIP4, VIP6 = "198.51.100.100", "2001:db8::100"
+VIP4, VIP6 = "198.51.100.100", "2001:db8:1::100"
 NAME = "kube-apiserver"
 SHA = {"haproxy": "a" * 64, "keepalived": "b" * 64}
 
 
 def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME, mode="service"):
-    vips = [{"address": VIP4, "prefix": 24, "family": "ipv4"}]
-    vips += [{"address": VIP6, "prefix": 64, "family": "ipv6"}] if dual else []
-    members = [
-        {"host": host, "state": "MASTER" if failback and n == 0 else "BACKUP", "priority": 150 - n}
-        for n, host in enumerate(hosts)
-    ]
-    return {
-        "endpoints": [
-            {
-                "name": name,
-                "mode": mode,
-                "port": 8443,
-                "vips": vips,
-                "failback": failback,
-                "failback_delay": 30,
-                "versions": {"keepalived": "2.2.7", "haproxy": "2.6.12"},
-                "instances": [
-                    {
-                        "name": "%s-%s" % (name, vip["family"]),
-                        "family": vip["family"],
-                        "advert_interval": 0.1,
-                        "down_timer_adverts": 10,
-                        "members": members,
-                    }
-                    for vip in vips
-                ],
-                "haproxy": {"check": {"kind": "https", "path": "/readyz", "accept": [200, 401]}},
-                "backends": [
-                    {"name": host, "address": "198.51.100.%d" % (11 + n), "port": 6443} for n, host in enumerate(hosts)
-                ],
-            }
-        ]
-    }
+    made = plans.endpoint(name, ("ipv4", "ipv6") if dual else ("ipv4",), hosts, failback=failback)
+    return plans.plan(plans.pods(made) if mode == "static_pod" else made)
 
 
 def server(name, status="UP", check="L7OK", code=200):
@@ -507,7 +476,7 @@ def test_stored_plan_is_what_most_members_have():
     seen["cp1"]["deployed"]["plan"]["endpoints"][0]["port"] = 1
     assert verdict.stored_plan(seen) == plan
     assert codes(verdict.judge(verdict.stored_plan(seen), seen)) == ["plan_differs"]
-    assert verdict.stored_plan({}) == {"endpoints": []}
+    assert verdict.stored_plan({}) == {"schema": 1, "endpoints": []}
 
 
 def test_row_texts():
@@ -606,7 +575,7 @@ def test_settle_is_longer_than_a_takeover():
 
 def test_address_port():
     assert verdict.address_port(VIP4, 1) == "198.51.100.100:1"
-    assert verdict.address_port(VIP6, 1) == "[2001:db8::100]:1"
+    assert verdict.address_port(VIP6, 1) == "[2001:db8:1::100]:1"
 
 
 def with_cluster(plan, host, holder="cp1"):

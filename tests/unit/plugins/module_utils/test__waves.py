@@ -24,17 +24,18 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._waves import (
     waves,
     with_deployed,
 )
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import plan
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 def endpoint(name: str, hosts: Sequence[str]) -> Dict[str, Any]:
-    members = [{"host": host, "priority": 150 - rank} for rank, host in enumerate(hosts)]
-    return {"name": name, "vips": [{"address": name}], "instances": [{"members": members}]}
-
-
-def plan(*endpoints: Dict[str, Any]) -> Dict[str, Any]:
-    return {"endpoints": list(endpoints)}
+    """With a VIP of its own, which has the endpoint's name."""
+    made = plans.endpoint(name, hosts=hosts)
+    for part in (made, *made["instances"]):
+        part["vips"][0]["address"] = name
+    return made
 
 
 def runs(*holds: str, force: str = "reload") -> Seen:

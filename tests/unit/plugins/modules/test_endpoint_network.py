@@ -134,8 +134,9 @@ def fixture_kernel(host, monkeypatch):
 
 def plan_of(*peers, wished=True, vrid=50):
     members = [{"host": "cp1", "interface": "eth0", "peers": list(peers)}]
-    return {"endpoints": [{"vrrp_filter": wished, "manage_firewall": wished, "port": 6443, "instances": [
-        {"family": "ipv4", "virtual_router_id": vrid, "members": members}]}]}
+    return {"endpoints": [{"vrrp_filter": wished, "manage_firewall": wished, "port": 6443,
+                           "former": {"vips": [], "ports": []}, "instances": [
+                               {"family": "ipv4", "virtual_router_id": vrid, "members": members}]}]}
 
 
 def test_the_filter_is_loaded_once_and_goes_when_nobody_asks_for_it(host, kernel):

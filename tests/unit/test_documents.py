@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The README stays short, what documents link to exists, and platforms are claimed once."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SKIPPED = {".ansible", ".git", ".nox", ".hypothesis", "output"}
+DOCUMENTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(ROOT.rglob("*.md"))
+    if not SKIPPED & set(path.relative_to(ROOT).parts)
+}
+# What meta/main.yml calls them, as the README does.
+RELEASES = {
+    "Debian": {"bullseye": "11", "bookworm": "12", "trixie": "13", "sid": "sid"},
+    "Ubuntu": {"jammy": "22.04", "noble": "24.04"},
+    "EL": {"8": "8", "9": "9", "10": "10"},
+}
+
+
+def prose(text: str) -> str:
+    """Without code."""
+    return re.sub(r"^```.*?^```|`[^`\n]*`|^    .*?$", "", text, flags=re.M | re.S)
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them from headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(text: str) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", prose(text)) if "://" not in link]
+
+
+def test_documents_are_found_and_have_links() -> None:
+    assert {"README.md", "docs/variables.md", "CONTRIBUTING.md"} <= set(DOCUMENTS)
+    assert len(links(DOCUMENTS["README.md"])) > 10
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_is_linked_to_exists(name: str) -> None:
+    dead = []
+    for link in links(DOCUMENTS[name]):
+        file, _hash, anchor = link.partition("#")
+        path = (ROOT / name).parent / file if file else ROOT / name
+        if not path.exists() or (anchor and anchor not in anchors(path.read_text(encoding="utf-8"))):
+            dead.append(link)
+    assert dead == []
+
+
+def test_the_readme_is_short_and_leads_to_every_guide() -> None:
+    readme = DOCUMENTS["README.md"]
+    assert len(readme.splitlines()) <= 150
+    guides = [name for name in DOCUMENTS if re.match(r"docs/[^/]+\.md$", name)]
+    assert [name for name in guides if "](%s)" % name not in readme] == []
+
+
+def platforms(role: str) -> dict[str, list[str]]:
+    meta: t.Any = yaml.safe_load((ROOT / "roles" / role / "meta" / "main.yml").read_text(encoding="utf-8"))
+    return {
+        entry["name"]: [RELEASES[entry["name"]][version] for version in entry["versions"]]
+        for entry in meta["galaxy_info"]["platforms"]
+    }
+
+
+@pytest.mark.parametrize("role", ["endpoint", "haproxy", "keepalived"])
+def test_roles_claim_the_platforms_of_the_readme(role: str) -> None:
+    row = next(re.finditer(r"^\| platforms \| (.*) \|$", DOCUMENTS["README.md"], re.M))[1]
+    names = {"Debian": "Debian", "Ubuntu": "Ubuntu", "RHEL family": "EL"}
+    claimed = {}
+    for part in row.split("; "):
+        name = next(name for name in names if part.startswith(name + " "))
+        claimed[names[name]] = re.split(r", | and ", part[len(name) + 1 :])
+    assert claimed == platforms(role)
+
+
+def shape(text: str) -> dict[str, list[t.Any]]:
+    """What a translation leaves as it is."""
+    return {
+        "headings": [
+            len(marks) for marks in re.findall(r"^(#+) ", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+        ],
+        "blocks": re.findall(r"^```[\s\S]*?^```|(?:^    .*\n)+", text, re.M),
+        "cells": [
+            [sorted(re.findall(r"`[^`]+`", cell)) for cell in row.strip("|").split("|")]
+            for row in re.findall(r"^\|.*\|$", text, re.M)
+        ],
+        "links": [link for link in links(text) if not link.startswith("README")],
+    }
+
+
+def test_the_chinese_readme_has_the_same_commands_tables_and_links() -> None:
+    english, chinese = shape(DOCUMENTS["README.md"]), shape(DOCUMENTS["README.zh-CN.md"])
+    assert all(english.values())
+    assert chinese == english
+
+
+def test_each_readme_leads_to_the_other() -> None:
+    assert "](README.zh-CN.md)" in DOCUMENTS["README.md"]
+    assert "](README.md)" in DOCUMENTS["README.zh-CN.md"]
