@@ -55,6 +55,17 @@ DOWN = """
 ip link add lan.2 link eth0 type macvlan mode bridge
 ip address add "$(ip -4 -o address show dev eth0 | awk '{print $4; exit}' | sed 's/[0-9]*[/]/77\\//')" dev lan.2
 """
+# Another HAProxy and another keepalived, as services of somebody else's.
+OTHERS = r"""
+printf '%s\n' 'defaults' ' mode http' ' timeout connect 1s' ' timeout client 1s' ' timeout server 1s' 'frontend edge' \
+    ' bind :9443' ' bind 127.0.0.1:8482' ' http-request return status 204' >/root/edge.cfg
+printf '%s\n' 'vrrp_instance edge {' ' interface eth0' ' virtual_router_id 201' ' priority 90' '}' >/root/edge.conf
+systemd-run --unit=edge-haproxy haproxy -db -f /root/edge.cfg
+systemd-run --unit=edge-keepalived keepalived --dont-fork --use-file=/root/edge.conf --pid=/run/edge.pid \
+    --vrrp_pid=/run/edge-vrrp.pid
+for i in $(seq 50); do ss -lnt | grep -q :9443 && pgrep -f edge.conf >/dev/null && exit; sleep 0.1; done
+exit 1
+"""
 
 
 def test_nothing_is_in_the_way(user: Looker, record_property: Callable[[str, object], None]) -> None:
@@ -168,6 +179,19 @@ def test_a_running_endpoint_gives_no_alarm(user: Looker) -> None:
     assert user.found() == set(), run.output
     assert user.found("info") == {("vrrp_untested", None)}
     assert user.holders() == ["cp1"]
+
+
+def test_services_of_somebody_else_beside_ours_are_named(user: Looker) -> None:
+    """Of the same programs. That ours run on the same host is no excuse for them."""
+    user.sh("cp3", OTHERS)
+    run = user.preflight(endpoint_manage_network=True, endpoint_port=9443, haproxy_health_port=8482).failed()
+    expected = {("port_taken", "cp3"), ("health_port_taken", "cp3"), ("keepalived_other", "cp3")}
+    assert user.found() == expected, run.output
+    assert "edge-haproxy.service) listens on 0.0.0.0:9443" in run.output
+    assert "edge-haproxy.service) listens on 127.0.0.1:8482" in run.output
+    assert "a keepalived of edge-keepalived.service runs here" in run.output
+    # As advised. The next look finds nothing of them.
+    user.sh("cp3", "systemctl stop edge-haproxy edge-keepalived")
 
 
 def test_advice_about_the_kernel_can_be_followed(user: Looker) -> None:

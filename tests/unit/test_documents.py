@@ -108,3 +108,16 @@ def test_the_chinese_readme_has_the_same_commands_tables_and_links() -> None:
 def test_each_readme_leads_to_the_other() -> None:
     assert "](README.zh-CN.md)" in DOCUMENTS["README.md"]
     assert "](README.md)" in DOCUMENTS["README.zh-CN.md"]
+
+
+SCENARIOS = sorted(path.parent for path in (ROOT / "molecule").glob("*/molecule.yml"))
+
+
+def test_plain_molecule_fails_without_hosts() -> None:
+    """Molecule passes where it finds none."""
+    assert SCENARIOS
+    playbook = ROOT / "molecule" / "_lab" / "playbooks" / "no_hosts.yml"
+    assert "ansible.builtin.fail" in yaml.safe_load(playbook.read_text(encoding="utf-8"))[0]["tasks"][0]
+    for scenario in SCENARIOS:
+        (play,) = yaml.safe_load((scenario / "converge.yml").read_text(encoding="utf-8"))
+        assert (scenario / play["ansible.builtin.import_playbook"]).resolve() == playbook
