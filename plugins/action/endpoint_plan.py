@@ -195,8 +195,7 @@ def _unknown(found: Collected) -> list[str]:
 
 
 def _unlisted(found: Collected) -> list[str]:
-    """Balancers that no known stored plan has. They may run the endpoint without hosts of this play, and nobody has told
-    their versions."""
+    """Balancers that no known stored plan has. They may run the endpoint without hosts of this play."""
     stored = _stored_members(found)
     return [name for name in found.lb_hosts
             if name in found.hosts and name not in stored and not found.hosts[name].get("networks")]

@@ -163,8 +163,8 @@ named:
   elements: str
 unlisted:
   description:
-    - Balancers that no known stored plan has. They have to be asked for their versions, and whether they run the endpoint
-      without hosts of this play.
+    - Balancers that no known stored plan has. They have to be asked for their versions, and whether they run the
+      endpoint without hosts of this play.
   returned: O(gather=members)
   type: list
   elements: str

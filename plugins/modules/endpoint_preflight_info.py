@@ -453,8 +453,8 @@ class Observer:
             for direction, other in self._conversations(endpoint, instance, member):
                 mine = member["address"]
                 # Any address of the prefix stands for it.
-                said = other.partition("/")[0]
-                source, destination = (said, mine) if direction == _netfilter.IN else (mine, other)
+                theirs = other.partition("/")[0]
+                source, destination = (theirs, mine) if direction == _netfilter.IN else (mine, other)
                 if direction == _netfilter.IN and endpoint["transport"] == "multicast":
                     destination = MULTICAST[instance["family"]]
                 verdict = ruleset.judge(

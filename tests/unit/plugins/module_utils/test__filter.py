@@ -26,7 +26,8 @@ def test_a_host_hears_its_peers_by_virtual_router():
 
 def test_by_multicast_of_ipv6_members_speak_from_link_local_addresses():
     spoken = {"transport": "multicast"}
-    plan = [{**endpoint(51, "eth0", ["2001:db8::1"], "ipv6"), **spoken}, {**endpoint(peers=["198.51.100.14"]), **spoken}]
+    plan = [{**item, **spoken} for item in (endpoint(51, "eth0", ["2001:db8::1"], "ipv6"),
+                                            endpoint(peers=["198.51.100.14"]))]
     known = _filter.peers(plan, "cp3")
     assert known == {ETH0: ("198.51.100.14",), SIX: ("2001:db8::1", "fe80::/10")}
     # They do so still when the transport changes.
