@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
 
 
-
 def wire_task(plan: Plan, host: str) -> Dict[str, Any]:
     """interfaces to listen on, vips to ask for, known: where the other members' addresses are, and paths to try.
 
