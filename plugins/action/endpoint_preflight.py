@@ -10,14 +10,12 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _preflight,
-    _verdict,
-    _wire_verdict,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _wire_verdict
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of, with_endpoints
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import asked_of, heard, plain
+
+from ..module_utils import _host_status
 
 if t.TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
@@ -56,7 +54,7 @@ class ActionModule(ActionBase):
         observations = {str(host): heard(info) for host, info in said.items()}
         others = {host: heard(info) for host, info in asked_of(task_vars or {}).items()} if given is None else {}
         findings = _preflight.preflight_findings(
-            plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_verdict.CODES}, others
+            plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_host_status.CODES}, others
         )
         table = _preflight.text(findings, len(observations))
         problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]

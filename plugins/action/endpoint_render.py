@@ -12,9 +12,11 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _render, _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _secrets
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import controller_path, write_whole
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
+
+from ..module_utils import _hostview
 
 if t.TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan

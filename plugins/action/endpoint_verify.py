@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _page
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
@@ -25,6 +25,8 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import 
     read_observations,
     scope_of,
 )
+
+from ..module_utils import _host_status, _verdict
 
 if t.TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
@@ -85,7 +87,7 @@ class ActionModule(ActionBase):
             seen = observed.fresh
         verdict = _verdict.judge(plan, seen, scope)
         table = _verdict.text(verdict)
-        problems = [finding for finding in verdict["findings"] if finding["severity"] == _verdict.ERROR]
+        problems = [finding for finding in verdict["findings"] if finding["severity"] == _host_status.ERROR]
         if args["show"]:
             Display().display(table + "\n")
         if wanted["file"]:

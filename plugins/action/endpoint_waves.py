@@ -11,12 +11,14 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _verdict, _waves
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _waves
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all, read_observations
+
+from ..module_utils import _accessors, _verdict
 
 if t.TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
@@ -150,7 +152,7 @@ def _refused(plan: Plan, deployed: dict[str, Spoken],
     refused += [(_waves.CROSSED, name, why) for name, why in _waves.hush(plan, deployed, seen).crossed.items()]
     for code, name, why in refused:
         if code not in endpoints[name]["accept_findings"]:
-            found.update({host: why for host in _verdict.members_of(endpoints[name]) if host in seen})
+            found.update({host: why for host in _accessors.members_of(endpoints[name]) if host in seen})
     return found
 
 

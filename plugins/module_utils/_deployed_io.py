@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _planfile
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _planfile
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import LARGEST, Deployed, Unreadable
+
+from . import _paths
 
 
 def read_deployed() -> Deployed:
-    paths = (_hostview.PLAN_FILE, _hostview.ROLE_PLAN % "keepalived")
+    paths = (_paths.PLAN_FILE, _paths.ROLE_PLAN % "keepalived")
     return _planfile.join(_content(paths[0]), _content(paths[1]), paths)
 
 

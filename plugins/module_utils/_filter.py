@@ -18,7 +18,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
-from . import _hostview, _sandbox
+from . import _paths, _sandbox
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LINK_LOCAL = "fe80::/10"
 TABLE = "kubeha"
 FILE = "/etc/kubeha/filter.nft"
-UNIT_FILE = _hostview.FILTER_UNIT
+UNIT_FILE = _paths.FILTER_UNIT
 # Reassembly, which connection tracking brings along, has -400, and connection tracking itself -200.
 _PRIORITY = -310
 _ADDRESS_OF = {"ipv4": "ip", "ipv6": "ip6"}
@@ -81,7 +81,7 @@ def noted(known: Peers) -> Dict[str, List[str]]:
 def rules(known: Peers) -> str:
     """What `nft -f` reads. It replaces the whole table in one transaction: no packet sees half of it."""
     lines = [
-        "# " + _hostview.HEADER,
+        "# " + _paths.HEADER,
         "add table inet " + TABLE,
         "delete table inet " + TABLE,
         "table inet %s {" % TABLE,
@@ -103,7 +103,7 @@ def unit(nft: str) -> str:
     """The service that loads it at boot, and again whenever nftables.service has emptied the whole ruleset."""
     load = "%s -f %s" % (nft, FILE)
     return "\n".join([
-        "# " + _hostview.HEADER,
+        "# " + _paths.HEADER,
         "[Unit]",
         "Description=Drop VRRP packets of this host's virtual routers that no member has sent",
         "DefaultDependencies=no",

@@ -16,9 +16,9 @@ import ipaddress
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from . import _pods, _sandbox
+from . import _pod_paths, _pods, _sandbox
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import (
@@ -30,82 +30,39 @@ if TYPE_CHECKING:
         Plan,
         ServerCheck,
     )
+from ._accessors import (
+    endpoints_of,
+    nearly_full,
+)
+from ._paths import (
+    CHECK,
+    DRAINED,
+    DROP_INS,
+    HAPROXY_CONFIG,
+    HEADER,
+    IMAGE_AUTH,
+    KEEPALIVED_CONFIG,
+    LAYOUTS,
+    MOVING,
+    NOTIFY,
+    PLAN_FILE,
+    ROLES,
+    RUN,
+    SERVERS,
+    SYSCTL_FILE,
+    TMPFILES,
+    UNIT_HOOK,
+    Layout,
+)
 
-ROLES = ("haproxy", "keepalived")
 COMMON = "common"
 
-HAPROXY_CONFIG = "/etc/haproxy/haproxy.cfg"
-KEEPALIVED_CONFIG = "/etc/keepalived/keepalived.conf"
-PLAN_FILE = "/etc/kubeha/plan.json"
-CHECK = "/usr/libexec/keepalived/kubeha-check"
-NOTIFY = "/usr/libexec/keepalived/kubeha-notify"
-UNIT_HOOK = "/usr/libexec/kubeha/unit-hook"
-DROP_INS = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name in ROLES}
-SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
-SOCKET = "/var/lib/haproxy/kubeha.sock"
-RUN = "/run/kubeha"
-SERVERS = RUN + "/haproxy/servers"
-STATE = "/var/lib/kubeha"
-# The plan that a role's files were made from: the one that is stored belongs to whoever wrote last.
-ROLE_PLAN = STATE + "/plan-%s.json"
-# Each 0 or 1: somebody wants this host left alone, until told otherwise; a run restarts something here.
-DRAIN = STATE + "/drain"
-DRAINED = DRAIN + "/drained"
-MOVING = DRAIN + "/moving"
-# What starts a keepalived again that a run has stopped, and is there only for as long as the run hasn't ended that.
-LEASE = STATE + "/lease.json"
-LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
-FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
-SCRIPT_USER = "keepalived_script"
-TMPFILES = "/etc/tmpfiles.d/kubeha.conf"
-# The kubelet's own, for registries that want a password; a static pod can't name a secret of the cluster.
-IMAGE_AUTH = "/var/lib/kubelet/config.json"
-
-
-class Layout(NamedTuple):
-    """What differs between HAProxy and keepalived as services and as static pods."""
-
-    config: Dict[str, str]          # by role
-    socket: str
-    check: str                      # commands, as keepalived runs them
-    notify: str
-    script_user: str
-    haproxy_globals: List[str]
-    haproxy_threads: Optional[int]  # at most, where HAProxy can be told so
-
-
-LAYOUTS = {
-    "service": Layout(
-        config={"haproxy": HAPROXY_CONFIG, "keepalived": KEEPALIVED_CONFIG}, socket=SOCKET,
-        check=CHECK, notify=NOTIFY, script_user=SCRIPT_USER,
-        haproxy_globals=[
-            # systemd's journal reads the levels that "short" writes; no syslog socket is needed inside of the chroot.
-            "log stdout format short daemon",
-            "chroot /var/lib/haproxy",
-            "user haproxy",
-            "group haproxy",
-            "stats socket %s user root group root mode 600 level admin" % SOCKET,
-        ],
-        haproxy_threads=None),
-    "static_pod": Layout(
-        config=_pods.CONFIG, socket=_pods.SOCKET,
-        check=_pods.CHECK, notify=_pods.NOTIFY, script_user="root",
-        # The pod has its user and its read-only root from the kubelet.
-        haproxy_globals=[
-            "log stdout format raw daemon",
-            "stats socket %s mode 600 level admin" % _pods.SOCKET,
-        ],
-        # One for each of a large machine's processors would cost memory for nothing.
-        haproxy_threads=4),
-}
 
 _PROGRAM = "/usr/sbin/haproxy -Ws -f " + HAPROXY_CONFIG
 
 # Stands for a checksum of the file that it's in.
 DIGEST = "<<kubeha digest>>"
 
-# The marker by which a deployed file is known as ours; the same words as in _ownership.
-HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next run."
 
 # A file descriptor each for client and server, and some for listeners, checks, logs and the master.
 _FDS_PER_CONNECTION = 2
@@ -116,8 +73,6 @@ _FDS_MOST = 1 << 20
 _HEALTH_MAXCONN = 1000
 _HEALTH_OPTIONS = ["maxconn %d" % _HEALTH_MAXCONN, "backlog 4096", "timeout client 250ms", "timeout http-request 250ms",
                    "option httpclose"]
-# From this share of its connections on an endpoint is nearly full.
-NEARLY_FULL = 0.8
 
 _VERSION = re.compile(r"\d+")
 
@@ -181,17 +136,6 @@ def balancers(plan: Plan) -> List[str]:
                               for instance in endpoint["instances"] for member in instance["members"]))
 
 
-def endpoints_of(plan: Plan, host: str) -> List[Endpoint]:
-    """Those that the host is a member of."""
-    return [endpoint for endpoint in plan.get("endpoints") or ()
-            if any(member["host"] == host for instance in endpoint["instances"] for member in instance["members"])]
-
-
-def ports_of(endpoint: Endpoint) -> List[int]:
-    """The port that clients use, and former ones that some of them may still use."""
-    return [endpoint["port"], *endpoint["former"]["ports"]]
-
-
 def mode_of(plan: Plan, host: str) -> Optional[str]:
     """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
     return next((endpoint["mode"] for endpoint in endpoints_of(plan, host)), None)
@@ -236,25 +180,25 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
                            content=_pods.image_auth(HEADER, {name: image_placeholder(name) for name in registries})))
     if "haproxy" in roles:
         files += _sysctl_files(endpoints) + [
-            _file("haproxy", _pods.RUN["haproxy"], "haproxy/files/pod-run", "pod-script", mode="0755"),
-            _file("haproxy", _pods.CONFIG["haproxy"], "haproxy/templates/haproxy.cfg.j2", "haproxy"),
+            _file("haproxy", _pod_paths.RUN["haproxy"], "haproxy/files/pod-run", "pod-script", mode="0755"),
+            _file("haproxy", _pod_paths.CONFIG["haproxy"], "haproxy/templates/haproxy.cfg.j2", "haproxy"),
         ]
     if "keepalived" in roles:
         files += [
-            _file("keepalived", _pods.RUN["keepalived"], "keepalived/files/pod-run", "pod-script", mode="0755"),
-            _file("keepalived", _pods.START, "keepalived/templates/start.j2", "pod-start"),
-            _file("keepalived", _pods.CHECK, "keepalived/files/kubeha-check", "pod-script", mode="0755",
+            _file("keepalived", _pod_paths.RUN["keepalived"], "keepalived/files/pod-run", "pod-script", mode="0755"),
+            _file("keepalived", _pod_paths.START, "keepalived/templates/start.j2", "pod-start"),
+            _file("keepalived", _pod_paths.CHECK, "keepalived/files/kubeha-check", "pod-script", mode="0755",
                   interpreter="/bin/sh"),
-            _file("keepalived", _pods.NOTIFY, "keepalived/files/kubeha-notify", "pod-script", mode="0755",
+            _file("keepalived", _pod_paths.NOTIFY, "keepalived/files/kubeha-notify", "pod-script", mode="0755",
                   interpreter="/bin/sh"),
-            _file("keepalived", _pods.CONFIG["keepalived"], "keepalived/templates/keepalived.conf.j2", "keepalived",
+            _file("keepalived", _pod_paths.CONFIG["keepalived"], "keepalived/templates/keepalived.conf.j2", "keepalived",
                   mode="0600", secret=_has_secret(endpoints)),
-            _file("keepalived", _pods.RELEASE, "keepalived/files/release", "pod-script", mode="0755"),
+            _file("keepalived", _pod_paths.RELEASE, "keepalived/files/release", "pod-script", mode="0755"),
         ]
         files += [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2],
-                        "release-unit") for path in _pods.RELEASE_UNITS]
+                        "release-unit") for path in _pod_paths.RELEASE_UNITS]
     return files + [
-        _file(role, _pods.manifest_path(endpoints[0]["manifest_dir"] or "", role), "haproxy/templates/pod.yaml.j2",
+        _file(role, _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", role), "haproxy/templates/pod.yaml.j2",
               "manifest", mode="0600")
         for role in ROLES if role in roles]
 
@@ -362,11 +306,6 @@ def _ready_rules(number: int, endpoint: Endpoint) -> List[str]:
 
 def _answer(status: int, text: str, condition: str) -> str:
     return "http-request return status %d content-type text/plain string %s if %s" % (status, text, condition)
-
-
-def nearly_full(maxconn: int) -> int:
-    """How many connections of an endpoint are worth a word."""
-    return math.ceil(maxconn * NEARLY_FULL)
 
 
 def _balancer(endpoint: Endpoint) -> Dict[str, Any]:
@@ -509,8 +448,8 @@ def _globals() -> List[str]:
 def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
     """What takes VIPs away that a killed pod has left, and is never started again."""
     return {
-        "script": _pods.RELEASE,
-        "manifest": _pods.manifest_path(endpoints[0]["manifest_dir"] or "", "keepalived"),
+        "script": _pod_paths.RELEASE,
+        "manifest": _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", "keepalived"),
         "vips": list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
                                    for instance in endpoint["instances"] for vip in instance["vips"])),
         "sandbox": _sandbox.helper(["CAP_NET_ADMIN"], ["AF_NETLINK", "AF_UNIX"]),

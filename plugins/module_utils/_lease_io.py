@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from . import (
     _host_io,
-    _hostview,
     _lease,
     _lease_watch_io,
     _owned_files_io,
-    _pods,
+    _paths,
+    _pod_paths,
     _podstate,
     _run_lock_io,
     _sandbox,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FILE = _lease_watch_io.FILE
 MANIFEST = _lease_watch_io.MANIFEST
 PROGRAM = "/usr/libexec/kubeha/lease.pyz"
-UNIT_FILE = _hostview.LEASE_UNIT
+UNIT_FILE = _paths.LEASE_UNIT
 UNIT = os.path.basename(UNIT_FILE)
 _SECONDS = 60.0
 _PACKAGE = __name__[: __name__.index(".module_utils.")] + ".module_utils"
@@ -46,10 +46,10 @@ _DATE = (2026, 1, 1, 0, 0, 0)
 
 
 def unit(manifest: str, python: str) -> str:
-    writes = [_hostview.STATE, _hostview.RUN, *([os.path.dirname(manifest)] if manifest else [])]
+    writes = [_paths.STATE, _paths.RUN, *([os.path.dirname(manifest)] if manifest else [])]
     sandbox = _sandbox.helper(["CAP_NET_RAW"], ["AF_UNIX", "AF_NETLINK", "AF_PACKET", "AF_INET", "AF_INET6"], writes)
     return "\n".join([
-        "# " + _hostview.HEADER,
+        "# " + _paths.HEADER,
         "[Unit]",
         "Description=Start keepalived again when the run that has stopped it is gone",
         "After=network-online.target",
@@ -61,7 +61,7 @@ def unit(manifest: str, python: str) -> str:
         "Restart=on-failure",
         "RestartSec=10s",
         # After a restart of the host nobody else may have made it yet.
-        "RuntimeDirectory=" + os.path.basename(_hostview.RUN),
+        "RuntimeDirectory=" + os.path.basename(_paths.RUN),
         "RuntimeDirectoryPreserve=yes",
         *sandbox,
         "",
@@ -95,7 +95,7 @@ def archive() -> bytes:
 def take(plan: Plan, owner: Mapping[str, Any], life: float, silent: bool) -> bool:
     """Take or renew it. False where keepalived is to be `silent` and runs: then nothing is done."""
     folder = _podstate.manifest_dir(plan)
-    manifest = _pods.manifest_path(folder, "keepalived") if folder else ""
+    manifest = _pod_paths.manifest_path(folder, "keepalived") if folder else ""
     with _run_lock_io.guarded():
         # What the host's program does it does in here, too: it can't start anything in between.
         lease = _lease.begun(_lease_watch_io.read(), _run_lock_io.clock(), owner, life,

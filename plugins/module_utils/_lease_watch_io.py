@@ -17,11 +17,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Set,
 from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
 from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import Part, run, vrrp_receiver
 
-from . import _host_io, _hostview, _lease, _owned_files_io, _packets, _pods, _run_lock, _run_lock_io, _vrrp
+from . import _host_io, _lease, _owned_files_io, _packets, _paths, _pod_paths, _run_lock, _run_lock_io, _vrrp
 
-FILE = _hostview.LEASE
+FILE = _paths.LEASE
 # What the kubelet gets back.
-MANIFEST = _hostview.STATE + "/lease.manifest"
+MANIFEST = _paths.STATE + "/lease.manifest"
 UNIT = "keepalived.service"
 _RUNNING = ("active", "reloading", "activating")
 _SECONDS = 60.0
@@ -83,7 +83,7 @@ def _others(lease: _lease.Lease) -> bool:
 
 
 def config_of(lease: _lease.Lease) -> str:
-    path = _pods.CONFIG["keepalived"] if lease["manifest"] else _hostview.KEEPALIVED_CONFIG
+    path = _pod_paths.CONFIG["keepalived"] if lease["manifest"] else _paths.KEEPALIVED_CONFIG
     return (_owned_files_io.read(path) or b"").decode("utf-8", "replace")
 
 

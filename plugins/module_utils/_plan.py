@@ -31,7 +31,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import (
     listed,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils._groups import Groups
-from ansible_collections.kubeha.apiserver.plugins.module_utils._hostview import PLAN_FILE
 from ansible_collections.kubeha.apiserver.plugins.module_utils._placement import (
     Instance,
     Surroundings,
@@ -75,6 +74,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._versions import 
     tag_version,
     version_text,
 )
+
+from ._paths import PLAN_FILE
 
 if t.TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils import _model as model

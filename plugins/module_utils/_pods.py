@@ -13,39 +13,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Image
-
-NAMESPACE = "kube-system"
-NAMES = {"haproxy": "kubeha-haproxy", "keepalived": "kubeha-keepalived"}
-FOLDER = {"haproxy": "/etc/kubeha/haproxy", "keepalived": "/etc/kubeha/keepalived"}
-CONFIG = {"haproxy": FOLDER["haproxy"] + "/haproxy.cfg", "keepalived": FOLDER["keepalived"] + "/keepalived.conf"}
-RUN = {role: FOLDER[role] + "/run" for role in FOLDER}
-CHECK = FOLDER["keepalived"] + "/check"
-# What the start script of keepalived's pod has to know, and no restart of it carries.
-START = FOLDER["keepalived"] + "/start"
-NOTIFY = FOLDER["keepalived"] + "/notify"
-# Run by the host, not in the pod, once keepalived's manifest is gone.
-RELEASE = FOLDER["keepalived"] + "/release"
-RELEASE_UNITS = ["/etc/systemd/system/kubeha-release.%s" % kind for kind in ("service", "path")]
-# HAProxy's user has only "stats", where its socket is, and files that root has made in "haproxy".
-STATE = {name: "/run/kubeha/" + name for name in ("haproxy", "keepalived", "stats", "unit")}
-SOCKET = STATE["stats"] + "/kubeha.sock"
-DRAIN = "/var/lib/kubeha/drain"
-# Which pod spec and which start script a running pod has: what its manifest says, and what it writes when it starts.
-EXECUTION = "kubeha.apiserver/execution"
+from ._pod_paths import (
+    DRAIN,
+    EXECUTION,
+    FOLDER,
+    NAMES,
+    NAMESPACE,
+    RUN,
+    STATE,
+)
 
 # What admission would give system-node-critical; no admission sees a static pod.
 _PRIORITY = 2000001000
-_SECRET = re.compile(
-    r'("(?:auth|username|password|identitytoken|registrytoken)"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
-
-
-def manifest_path(manifest_dir: str, role: str) -> str:
-    return "%s/%s.yaml" % (manifest_dir, NAMES[role])
 
 
 def haproxy(image: Image, endpoints: Sequence[Endpoint], run: str) -> Dict[str, Any]:
@@ -122,11 +105,6 @@ def image_auth(header: str, logins: Mapping[str, str]) -> str:
     """The kubelet's file of users and passwords of registries. Keys that it doesn't know mean nothing to it."""
     content = {"#": header, "auths": {registry: {"auth": login} for registry, login in logins.items()}}
     return json.dumps(content, indent=1) + "\n"
-
-
-def image_auth_masked(text: str, hidden: str) -> str:
-    """The kubelet's file with `hidden` in place of each secret, whoever wrote it."""
-    return _SECRET.sub(lambda match: match.group(1) + '"%s"' % hidden, text)
 
 
 def yaml_lines(value: Any) -> List[str]:

@@ -16,7 +16,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods, _processes
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _processes
+
+from . import _pod_paths
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
@@ -25,17 +27,17 @@ if TYPE_CHECKING:
 NOTHING, RELOAD, WAIT = "none", "reload", "wait"
 
 # What the pods' own scripts note; keepalived's in a folder that no script of keepalived's may write to.
-RUNNING = {"haproxy": _pods.STATE["haproxy"] + "/running", "keepalived": _pods.STATE["unit"] + "/keepalived.running"}
+RUNNING = {"haproxy": _pod_paths.STATE["haproxy"] + "/running", "keepalived": _pod_paths.STATE["unit"] + "/keepalived.running"}
 EXECUTION = {
-    "haproxy": _pods.STATE["haproxy"] + "/execution",
-    "keepalived": _pods.STATE["unit"] + "/keepalived.execution",
+    "haproxy": _pod_paths.STATE["haproxy"] + "/execution",
+    "keepalived": _pod_paths.STATE["unit"] + "/keepalived.execution",
 }
-VERSION = {name: _pods.STATE[name] + "/version" for name in _pods.NAMES}
+VERSION = {name: _pod_paths.STATE[name] + "/version" for name in _pod_paths.NAMES}
 
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 POD_LOGS = "/var/log/pods"
 
-_ANNOTATION = re.compile(re.escape(_pods.EXECUTION) + r'"?\s*:\s*["\']?([^"\'\s,}]+)')
+_ANNOTATION = re.compile(re.escape(_pod_paths.EXECUTION) + r'"?\s*:\s*["\']?([^"\'\s,}]+)')
 _IMAGE = re.compile(r'^\s*(?:-\s+)?"?image"?\s*:\s*["\']?([^"\'\s,}]+)', re.MULTILINE)
 # Of an image's name: what says only how it's built, and what is something else.
 _WORD = re.compile(r"[a-z]+")
@@ -125,7 +127,7 @@ def balancer_of(manifest: str) -> Optional[str]:
     """
     for image in images_of(manifest):
         words = set(_WORD.findall(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]))
-        for daemon, path in _pods.CONFIG.items():
+        for daemon, path in _pod_paths.CONFIG.items():
             configured = path.rsplit("/", 1)[-1] in manifest and not words & _BESIDE
             if daemon in words and (configured or words <= {daemon, *_VARIANTS}):
                 return daemon

@@ -15,15 +15,11 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _certificate,
-    _clocks,
-    _components,
-    _hostview,
-    _waves,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _certificate, _clocks, _components, _waves
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
+
+from . import _accessors
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
@@ -423,7 +419,7 @@ class _Place(NamedTuple):
     def deployed_ports(self) -> List[int]:
         """What the deployed HAProxy listens on, also where the plan that was stored last is gone or can't be read."""
         endpoints = deployed_of(self.info).endpoints
-        balancing = [port for endpoint in endpoints for port in _hostview.ports_of(endpoint)]
+        balancing = [port for endpoint in endpoints for port in _accessors.ports_of(endpoint)]
         return balancing + [endpoint["haproxy"]["health"]["port"] for endpoint in endpoints]
 
 
@@ -542,7 +538,7 @@ class _Judge:
             if _is_ours(item, place):
                 continue
             where = "%s listens on %s" % (_process(item), _socket(item["address"], item["port"]))
-            if item["port"] in _hostview.ports_of(endpoint) and _overlaps(item["address"], binds):
+            if item["port"] in _accessors.ports_of(endpoint) and _overlaps(item["address"], binds):
                 if item["kubernetes"]:
                     text_ = "an API server, %s" % where
                     free, moved = _other_ports(item["port"])

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from . import _components, _host_io, _hostview, _owned_files_io, _ownership, _pods, _podstate, _processes
+from . import _components, _host_io, _owned_files_io, _ownership, _paths, _pod_paths, _podstate, _processes
 from . import _keepalived_state as keepalived
 
 PROC = "/proc"
@@ -53,7 +53,7 @@ def find_service(role: str) -> Optional[_processes.Process]:
 def find_pod(role: str) -> Optional[_processes.Process]:
     """The daemon in our static pod."""
     user = pod_user(role)
-    path = _pods.CONFIG[role]
+    path = _pod_paths.CONFIG[role]
     found = (
         process
         for process in _described(_pod_pids(lambda container: _processes.is_our_pod(container, role)))
@@ -67,7 +67,7 @@ def pod_user(role: str) -> int:
     if role == "keepalived":
         return _SYSTEMS_ROOT
     try:
-        return os.lstat(_pods.STATE[role] + "/down").st_uid
+        return os.lstat(_pod_paths.STATE[role] + "/down").st_uid
     except OSError:
         return -1
 
@@ -181,7 +181,7 @@ class Owners:
         self._groups = containers()
         self._init = cgroup_of(1)
         self._static = set(_pod_pids(lambda container: container.static))
-        self._ours = {role: our_pids(role) for role in _pods.NAMES}
+        self._ours = {role: our_pids(role) for role in _pod_paths.NAMES}
         self._namespace = _users_of(os.getpid())
 
     def owner(self, pid: int) -> Optional[str]:
@@ -281,7 +281,7 @@ def note(path: str) -> Optional[str]:
 
 def _script_user() -> List[int]:
     try:
-        return [pwd.getpwnam(_hostview.SCRIPT_USER).pw_uid]
+        return [pwd.getpwnam(_paths.SCRIPT_USER).pw_uid]
     except KeyError:
         return []
 

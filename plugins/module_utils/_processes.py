@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods
+from . import _pod_paths
 
 # The capability to change addresses, of the host's network or of one's own.
 NET_ADMIN = 12
@@ -183,9 +183,9 @@ def is_our_pod(container: Container, role: str) -> bool:
     """A container of the static pod of one of our manifests. The kubelet appends the node's name to that of the pod."""
     return (
         container.static
-        and container.namespace == _pods.NAMESPACE
+        and container.namespace == _pod_paths.NAMESPACE
         and container.name in ("", role)
-        and container.pod.startswith(_pods.NAMES[role] + "-")
+        and container.pod.startswith(_pod_paths.NAMES[role] + "-")
     )
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 from typing import Iterable
 
-from . import _host_io, _pods
+from . import _host_io, _pod_paths
 
-UNITS = [os.path.basename(path) for path in _pods.RELEASE_UNITS]
+UNITS = [os.path.basename(path) for path in _pod_paths.RELEASE_UNITS]
 WATCHER = next(name for name in UNITS if name.endswith(".path"))
 SECONDS = 30.0
 
 
 def is_among(paths: Iterable[str]) -> bool:
-    return not set(_pods.RELEASE_UNITS).isdisjoint(paths)
+    return not set(_pod_paths.RELEASE_UNITS).isdisjoint(paths)
 
 
 def is_off() -> bool:

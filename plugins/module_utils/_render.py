@@ -15,7 +15,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence
 
-from . import _hostview, _pods
+from . import _hostview, _paths, _pod_paths, _pods
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
@@ -33,7 +33,7 @@ class RenderError(Exception):
 
 
 def render_host(plan: Plan, host: str, templates_dir: str,
-                roles: Sequence[str] = _hostview.ROLES) -> List[Dict[str, Any]]:
+                roles: Sequence[str] = _paths.ROLES) -> List[Dict[str, Any]]:
     """The entries of `host_files`, each with its `content`; secrets are placeholders in it.
 
     `templates_dir` is the collection's roles folder.
@@ -43,7 +43,7 @@ def render_host(plan: Plan, host: str, templates_dir: str,
     for entry in files:
         if entry["kind"] == "manifest":
             run = next(other["content"] for other in files
-                       if other["path"] == _pods.RUN[entry["role"]])
+                       if other["path"] == _pod_paths.RUN[entry["role"]])
             view["pod"] = _pods.yaml_lines(_hostview.pod(plan, host, entry["role"], run))
         if entry["template"] is not None:
             text = render(view, entry["template"], templates_dir)

@@ -16,9 +16,9 @@ import time
 from contextlib import contextmanager
 from typing import Any, Iterator, Mapping, Optional
 
-from . import _hostview, _owned_files_io, _run_lock
+from . import _owned_files_io, _paths, _run_lock
 
-LOCK = _hostview.RUN + "/lock"
+LOCK = _paths.RUN + "/lock"
 # Locked while the lock is looked at; what it says is who was the last to release it.
 GUARD = LOCK + ".guard"
 GUARD_SECONDS = 10.0

@@ -11,12 +11,16 @@ and would take every number with it. So a host gets all secrets as one text that
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping
+
+if TYPE_CHECKING:
+    pass
+
 import base64
 import json
 import re
-from typing import Any, Dict, List, Mapping
 
-from . import _keepalived, _pods
+from . import _keepalived
 
 HIDDEN = "(hidden)"
 
@@ -58,7 +62,7 @@ def stand_ins(secrets: Mapping[str, str]) -> Dict[str, str]:
 
 def masked(text: str) -> str:
     """Any file of a host without its secrets, also without those that this run doesn't know."""
-    return _pods.image_auth_masked(_keepalived.masked(text, HIDDEN), HIDDEN)
+    return image_auth_masked(_keepalived.masked(text, HIDDEN), HIDDEN)
 
 
 def are_in(text: str) -> bool:
@@ -76,3 +80,13 @@ def differences(before: str, after: str) -> List[str]:
 def without_user_info(text: str) -> str:
     """A name of a registry or a URL without the user and password that some write in front of it."""
     return _USER_INFO.sub(HIDDEN + "@", text)
+
+
+
+_SECRET = re.compile(
+    r'("(?:auth|username|password|identitytoken|registrytoken)"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+
+
+def image_auth_masked(text: str, hidden: str) -> str:
+    """The kubelet's file with `hidden` in place of each secret, whoever wrote it."""
+    return _SECRET.sub(lambda match: match.group(1) + '"%s"' % hidden, text)

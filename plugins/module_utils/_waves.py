@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, List, Mapping
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _planfile
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, Unreadable
 from ansible_collections.kubeha.apiserver.plugins.module_utils._table import table
-from ansible_collections.kubeha.apiserver.plugins.module_utils._verdict import members_of
+
+from ._accessors import members_of
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan

@@ -94,7 +94,9 @@ import time
 from typing import Any, Dict, List, Set
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _hostview, _run_lock_io, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _run_lock_io
+
+from ..module_utils import _accessors
 
 LOOPBACK = "lo"
 COMMAND_SECONDS = 5.0
@@ -129,10 +131,10 @@ class Bridge:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         plan, host = module.params["plan"], module.params["host"]
-        self.vips = {vip["address"] for item in _hostview.endpoints_of(plan, host) for vip in item["vips"]}
+        self.vips = {vip["address"] for item in _accessors.endpoints_of(plan, host) for vip in item["vips"]}
         self.wait = module.params["wait"]
         if self.wait is None:
-            self.wait = GRACE_SECONDS + 2 * _verdict.settle_seconds(plan, host)
+            self.wait = GRACE_SECONDS + 2 * _accessors.settle_seconds(plan, host)
 
     def begin(self) -> Dict[str, Any]:
         bridged = sorted(self._on_interfaces())

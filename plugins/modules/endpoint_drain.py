@@ -100,20 +100,16 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _claims_io,
-    _deployed_io,
-    _host_io,
-    _hostview,
-    _run_lock_io,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _deployed_io, _host_io, _run_lock_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN
+
+from ..module_utils import _accessors, _paths
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
 
-PATHS = {"maintenance": _hostview.DRAINED, "run": _hostview.MOVING}
+PATHS = {"maintenance": _paths.DRAINED, "run": _paths.MOVING}
 POLL_SECONDS = 0.05
 
 
@@ -144,7 +140,7 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     deployed = _deployed_io.read_deployed()
     if deployed.unsure and not params["plan"] and params["state"] == "present":
         module.fail_json(msg="it isn't known what keepalived has here: %s. Run site first." % deployed.error)
-    endpoints = _hostview.endpoints_of(params["plan"] or deployed.keepalived or NO_PLAN, params["host"])
+    endpoints = _accessors.endpoints_of(params["plan"] or deployed.keepalived or NO_PLAN, params["host"])
     held = held_vips(endpoints)
     result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
     if module.check_mode:
@@ -165,7 +161,7 @@ def held_vips(endpoints: List[Endpoint]) -> List[str]:
 
 
 def is_watched(path: str, mode: str) -> bool:
-    config = _host_io.read_file(_hostview.LAYOUTS[mode].config["keepalived"]) or b""
+    config = _host_io.read_file(_paths.LAYOUTS[mode].config["keepalived"]) or b""
     return path.encode() in config
 
 

@@ -289,11 +289,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _haproxy,
     _host_io,
     _hostfacts,
-    _hostview,
     _keepalived,
     _ownership,
     _planfile,
-    _pods,
     _podstate,
     _process_io,
     _release_io,
@@ -302,17 +300,19 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
-STATE = _hostview.STATE
+from ..module_utils import _paths, _pod_paths
+
+STATE = _paths.STATE
 STATE_LIST = STATE + "/files-%s.json"
-STATE_PLAN = _hostview.ROLE_PLAN
+STATE_PLAN = _paths.ROLE_PLAN
 PREVIOUS = STATE + "/previous"
 COMMAND_SECONDS = 30.0
 # Somebody else may have them, with or without this collection.
-GUARDED = (_hostview.HAPROXY_CONFIG, _hostview.KEEPALIVED_CONFIG, _hostview.IMAGE_AUTH)
+GUARDED = (_paths.HAPROXY_CONFIG, _paths.KEEPALIVED_CONFIG, _paths.IMAGE_AUTH)
 OWN_FOLDER = _ownership.OWN_FOLDER.rstrip("/")
 RUN_FOLDERS = ("haproxy", "keepalived", "unit")
 # Nobody else puts anything there.
-OURS_ALONE = (_hostview.DRAIN, _hostview.RUN, _hostview.SOCKET)
+OURS_ALONE = (_paths.DRAIN, _paths.RUN, _paths.SOCKET)
 # A pod of somebody else's that we replace may take the time that pods have to end, 30 s.
 LEAVE_SECONDS = 40.0
 SYSCTL_CONF = "/etc/sysctl.conf"
@@ -389,7 +389,7 @@ class Found:
     @property
     def config(self) -> Optional[File]:
         """The daemon's own configuration."""
-        return next((file for file in self.files if file.kind in _hostview.ROLES), None)
+        return next((file for file in self.files if file.kind in _paths.ROLES), None)
 
     @property
     def manifest(self) -> Optional[File]:
@@ -479,7 +479,7 @@ class Deployment:
         self._classify([file for file in files if file.guarded])
         listed = read_list(self.role)
         planned = {file.path for file in files}
-        others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
+        others = {path for role in _paths.ROLES if role != self.role for path in read_list(role)}
         stale = [path for path in listed if path not in planned and path not in others and os.path.lexists(path)
                  and not is_foreign(path)]
         if self.module.params["keep_stale"]:
@@ -495,7 +495,7 @@ class Deployment:
         if found.manifest:
             found.foreign_manifests = _process_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         # What serves goes on doing so until the host's turn comes.
-        found.other_mode = [role for role in _hostview.ROLES if runs_in_other_mode(role, bool(found.manifest))]
+        found.other_mode = [role for role in _paths.ROLES if runs_in_other_mode(role, bool(found.manifest))]
         return found
 
     def _read(self, entry: Mapping[str, Any]) -> File:
@@ -613,8 +613,8 @@ class Deployment:
         content = file.tested
         if file.kind == "keepalived":
             # keepalived misses scripts and folders that aren't there; before the first run none of them are.
-            folders = [os.path.join(_hostview.RUN, name) for name in _hostview.ROLES] + [_hostview.DRAIN]
-            scripts = [_hostview.CHECK, _hostview.NOTIFY]
+            folders = [os.path.join(_paths.RUN, name) for name in _paths.ROLES] + [_paths.DRAIN]
+            scripts = [_paths.CHECK, _paths.NOTIFY]
             for folder in folders:
                 owned.make_folder(staging + folder)
             missing = [path for path in folders + scripts if not os.path.exists(path)]
@@ -631,8 +631,8 @@ class Deployment:
         elif file.kind == "haproxy":
             self._judge(file, found, ["haproxy", "-c", "-f", path], staging, haproxy_findings)
         elif file.kind == "keepalived":
-            if not user_exists(_hostview.SCRIPT_USER):
-                found.not_validated.append("%s: there is no user %s yet" % (file.path, _hostview.SCRIPT_USER))
+            if not user_exists(_paths.SCRIPT_USER):
+                found.not_validated.append("%s: there is no user %s yet" % (file.path, _paths.SCRIPT_USER))
                 return
             binary = _host_io.find_binary("keepalived")
             command = _keepalived.test_command(binary, path) if binary else ["keepalived"]
@@ -709,7 +709,7 @@ class Deployment:
             if not os.path.isdir(folder):
                 owned.make_folder(folder)
             batch.add(file.path, file.content, file.mode, uid(file.owner), gid(file.group), self._label(file.path))
-        plan = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
+        plan = next((file.content for file in found.files if file.path == _paths.PLAN_FILE), None)
         path = STATE_PLAN % self.role
         if plan is not None and _host_io.read_file(path) != plan:
             batch.add(path, plan, 0o644)
@@ -754,7 +754,7 @@ class Deployment:
     def _keep(self) -> Dict[str, Any]:
         """What runs in the other mode, before any file of the new one is there. A run that was killed has done it."""
         listed = read_list(self.role)
-        configs = {layout.config[self.role] for layout in _hostview.LAYOUTS.values()}
+        configs = {layout.config[self.role] for layout in _paths.LAYOUTS.values()}
         changes = len(configs.intersection(listed)) == 1
         if changes and is_whole(self.role, listed) and not self.module.check_mode:
             self._keep_set(listed)
@@ -784,7 +784,7 @@ class Deployment:
             except FileNotFoundError:
                 continue
             content = _host_io.read_file(path) or b""
-            if path == _hostview.PLAN_FILE:
+            if path == _paths.PLAN_FILE:
                 content = _host_io.read_file(STATE_PLAN % self.role) or content
             owned.make_folder(os.path.dirname(fresh + path), 0o700)
             owned.write_new(fresh + path, content, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
@@ -796,7 +796,7 @@ class Deployment:
                       for top, dummy, names in os.walk(folder) for name in names)
         result: Dict[str, Any] = {"previous": bool(kept), "changed": False, "changed_files": [], "removed_files": []}
         files = [self._kept(folder, path) for path in kept]
-        others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
+        others = {path for role in _paths.ROLES if role != self.role for path in read_list(role)}
         if kept:
             result["changed_files"] = [file.path for file in files if file.changed]
             result["removed_files"] = [path for path in read_list(self.role)
@@ -827,7 +827,7 @@ class Deployment:
 
     def _remove(self) -> Dict[str, Any]:
         """What is ours goes; what was there before comes back; what somebody has written since stays."""
-        others = {path for role in _hostview.ROLES if role != self.role for path in read_list(role)}
+        others = {path for role in _paths.ROLES if role != self.role for path in read_list(role)}
         mine = [path for path in read_list(self.role) if path not in others]
         foreign = [path for path in mine if is_foreign(path)]
         originals = {path: kept for path, kept in originals_of(mine).items() if path not in foreign}
@@ -836,7 +836,7 @@ class Deployment:
         copies = [copy for copy in map(copy_of, [*removed, *originals]) if copy]
         state = [path for path in (STATE_LIST % self.role, STATE_PLAN % self.role, os.path.join(PREVIOUS, self.role))
                  if os.path.lexists(path)]
-        left = leftovers(self.role, [*mine, *(layout.config[self.role] for layout in _hostview.LAYOUTS.values())])
+        left = leftovers(self.role, [*mine, *(layout.config[self.role] for layout in _paths.LAYOUTS.values())])
         if not others:
             state += [path for path in OURS_ALONE if os.path.lexists(path)]
         sysctls = released_sysctls(mine, [])
@@ -866,9 +866,9 @@ class Deployment:
             if entry["path"] == path:
                 return str(entry["kind"])
         # What the other mode had isn't planned. Its pods need what tmpfiles.d makes, and their manifests come last.
-        if path == _hostview.TMPFILES:
+        if path == _paths.TMPFILES:
             return "tmpfiles"
-        return "manifest" if path.endswith(_pods.manifest_path("", self.role)) else ""
+        return "manifest" if path.endswith(_pod_paths.manifest_path("", self.role)) else ""
 
     def _kept(self, folder: str, path: str) -> File:
         status = os.lstat(folder + path)
@@ -923,7 +923,7 @@ class Deployment:
     def _daemon(self, found: Found) -> Dict[str, Any]:
         """What the running daemon does, and what it lacks once the planned files are in place."""
         haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" or found.other_mode else {}
-        planned = next((file.content for file in found.files if file.path == _hostview.PLAN_FILE), None)
+        planned = next((file.content for file in found.files if file.path == _paths.PLAN_FILE), None)
         state = self._pod(found, haproxy) if found.manifest else self._service(found, haproxy)
         return dict(
             state,
@@ -931,8 +931,8 @@ class Deployment:
             holds=sorted(vips_of(planned) & {address.address for address in _host_io.read_addresses()}),
             rekeyed=any(rekeyed(running_config(found, file), file.content)
                         for file in found.files if file.kind == "keepalived"),
-            moving=(_host_io.read_file(_hostview.MOVING) or b"").strip() == b"1",
-            leased=self.role == "keepalived" and any(map(os.path.lexists, (_hostview.LEASE, _hostview.LEASE_UNIT))),
+            moving=(_host_io.read_file(_paths.MOVING) or b"").strip() == b"1",
+            leased=self.role == "keepalived" and any(map(os.path.lexists, (_paths.LEASE, _paths.LEASE_UNIT))),
             up=serving_backends(haproxy),
             at=self.at,
         )
@@ -940,7 +940,7 @@ class Deployment:
     @staticmethod
     def _socket(found: Found) -> str:
         pod = bool(found.manifest) != ("haproxy" in found.other_mode)
-        return _pods.SOCKET if pod else _hostview.SOCKET
+        return _pod_paths.SOCKET if pod else _paths.SOCKET
 
     def _pod(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
         """What the running pod lacks once the planned files are in place."""
@@ -961,7 +961,7 @@ class Deployment:
         active = unit.get("ActiveState") in ("active", "reloading")
         contents = {file.path: file.content for file in found.files}
         config = found.config.content if found.config else b""
-        path = _hostview.DROP_INS[self.role]
+        path = _paths.DROP_INS[self.role]
         drop_in = contents.get(path, b"").decode("utf-8")
         # systemd notices by itself that a drop-in has changed, but until 256 not that there is a new one.
         known = (path in unit.get("DropInPaths", "").split()) == bool(drop_in)
@@ -1027,7 +1027,7 @@ def running_config(found: Found, file: File) -> Optional[bytes]:
     if "keepalived" not in found.other_mode:
         return file.present
     return next(filter(None, (_host_io.read_file(layout.config["keepalived"])
-                              for layout in _hostview.LAYOUTS.values()
+                              for layout in _paths.LAYOUTS.values()
                               if layout.config["keepalived"] != file.path)), None)
 
 
@@ -1101,7 +1101,7 @@ def planned_sysctls(files: List[File]) -> Dict[str, str]:
 
 
 def is_sysctl_file(path: str) -> bool:
-    return os.path.basename(path) == os.path.basename(_hostview.SYSCTL_FILE)
+    return os.path.basename(path) == os.path.basename(_paths.SYSCTL_FILE)
 
 
 def current_sysctl(name: str) -> str:
@@ -1131,7 +1131,7 @@ def runs_in_other_mode(role: str, as_pod: bool) -> bool:
     if not as_pod:
         return _process_io.find_pod(role) is not None
     unit = systemd_unit(role)
-    ours = _hostview.DROP_INS[role] in unit.get("DropInPaths", "").split()
+    ours = _paths.DROP_INS[role] in unit.get("DropInPaths", "").split()
     return ours and unit.get("ActiveState") in ("active", "reloading")
 
 
@@ -1177,8 +1177,8 @@ def our_folders(files: List[File]) -> List[_podstate.Volatile]:
     """Folders of ours that others read, and those that nobody else may; as far as they're there with another mode."""
     made_by_pods = {item.path for item in volatile_items(files)}
     shared = {os.path.dirname(file.path) for file in files if is_our_folder(os.path.dirname(file.path))}
-    shared.update([OWN_FOLDER, STATE, _hostview.DRAIN, _hostview.RUN])
-    shared.update(os.path.join(_hostview.RUN, name) for name in RUN_FOLDERS)
+    shared.update([OWN_FOLDER, STATE, _paths.DRAIN, _paths.RUN])
+    shared.update(os.path.join(_paths.RUN, name) for name in RUN_FOLDERS)
     modes = {**dict.fromkeys(shared, 0o755), _copies_io.FOLDER: 0o700, PREVIOUS: 0o700}
     root = str(owned.ROOT)
     return [_podstate.Volatile(path, True, mode, root, root, "") for path, mode in sorted(modes.items())
@@ -1215,12 +1215,12 @@ def copy_of(path: str, original: bool = False) -> Optional[str]:
 
 
 def written(path: str) -> List[str]:
-    return [item for role in _hostview.ROLES for item in read_sums(role).get(path, [])]
+    return [item for role in _paths.ROLES for item in read_sums(role).get(path, [])]
 
 
 def is_whole(role: str, paths: List[str]) -> bool:
     """Whether a pod's manifest is there as well: it isn't while a run has the pod silenced."""
-    name = os.path.basename(_pods.manifest_path("", role))
+    name = os.path.basename(_pod_paths.manifest_path("", role))
     return all(os.path.lexists(path) for path in paths if os.path.basename(path) == name)
 
 

@@ -452,20 +452,19 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _haproxy,
     _host_io,
     _hostfacts,
-    _hostview,
     _keepalived_state,
     _lease_io,
     _ownership,
     _planfile,
-    _pods,
     _podstate,
     _process_io,
     _run_lock_io,
     _scan_io,
     _secrets,
     _strangers,
-    _verdict,
 )
+
+from ..module_utils import _accessors, _host_status, _paths, _pod_paths
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
@@ -474,30 +473,30 @@ HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"
 SELINUX_FOLDER = "/sys/fs/selinux"
 DAEMONS = ("haproxy", "keepalived")
-CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
+CONFIG = {"haproxy": _paths.HAPROXY_CONFIG, "keepalived": _paths.KEEPALIVED_CONFIG}
 OUR_FILES = (
     *CONFIG.values(),
-    *_hostview.DROP_INS.values(),
-    _hostview.CHECK,
-    _hostview.NOTIFY,
-    _hostview.UNIT_HOOK,
-    _hostview.SYSCTL_FILE,
-    _hostview.PLAN_FILE,
-    *_pods.CONFIG.values(),
-    *_pods.RUN.values(),
-    _pods.START,
-    _pods.CHECK,
-    _pods.NOTIFY,
-    _pods.RELEASE,
-    *_pods.RELEASE_UNITS,
-    _hostview.TMPFILES,
+    *_paths.DROP_INS.values(),
+    _paths.CHECK,
+    _paths.NOTIFY,
+    _paths.UNIT_HOOK,
+    _paths.SYSCTL_FILE,
+    _paths.PLAN_FILE,
+    *_pod_paths.CONFIG.values(),
+    *_pod_paths.RUN.values(),
+    _pod_paths.START,
+    _pod_paths.CHECK,
+    _pod_paths.NOTIFY,
+    _pod_paths.RELEASE,
+    *_pod_paths.RELEASE_UNITS,
+    _paths.TMPFILES,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
 PACKAGE_MANAGERS = ("apt-get", "dnf5", "dnf", "yum", "zypper")
 
 HAPROXY_MORE = "/etc/haproxy/conf.d/*.cfg"
-DRAIN = {"drained": _hostview.DRAINED, "moving": _hostview.MOVING}
+DRAIN = {"drained": _paths.DRAINED, "moving": _paths.MOVING}
 
 COMMAND_SECONDS = 5.0
 CANDIDATE_SECONDS = 20.0
@@ -728,7 +727,7 @@ class Observer:
         return {name: _hostfacts.describe_unit(self.units.get(name, {}), now) for name in DAEMONS}
 
     def _manifest(self, name: str) -> str:
-        return _pods.manifest_path(self.manifests or "", name)
+        return _pod_paths.manifest_path(self.manifests or "", name)
 
     def _pods(self) -> Dict[str, Any]:
         return {name: describe_pod(name, self._manifest(name)) for name in DAEMONS} if self.manifests else {}
@@ -742,8 +741,8 @@ class Observer:
         """Whatever the plan has them be."""
         return pods if self.mode == "static_pod" and pods else services
 
-    def _layout(self) -> _hostview.Layout:
-        return _hostview.LAYOUTS[self.mode]
+    def _layout(self) -> _paths.Layout:
+        return _paths.LAYOUTS[self.mode]
 
     def _restart_pending(self, name: str, daemon: Mapping[str, Any]) -> bool:
         if self.mode == "service":
@@ -791,7 +790,7 @@ class Observer:
         for item in self._mine():
             for backend in unseen_backends(item, info):
                 address, port = backend["address"], backend["port"]
-                key = ("apiserver", _verdict.address_port(address, port))
+                key = ("apiserver", _host_status.address_port(address, port))
                 attempts[key] = partial(listens, address, port, min(seconds, PROBE_SECONDS))
         done = _host_io.together(attempts)
         return {
@@ -837,21 +836,21 @@ class Observer:
     # Beside what is expected
 
     def _mine(self) -> List[Endpoint]:
-        return _hostview.endpoints_of(self.plan, self.params["host"])
+        return _accessors.endpoints_of(self.plan, self.params["host"])
 
     def _unmet(self, info: Mapping[str, Any]) -> List[str]:
         host = self.params["host"]
         seen = dict(self.still, **info)
         if self.params["gate"]:
-            gate = _verdict.Gate(claims=info.get("claims"), **self.params["gate"])
-            return _verdict.not_proven(self.plan, host, seen, gate)
+            gate = _host_status.Gate(claims=info.get("claims"), **self.params["gate"])
+            return _host_status.not_proven(self.plan, host, seen, gate)
         expected = {name: {host: holds} for name, holds in (self.params["expect"] or {}).items()}
-        return _verdict.unmet(self.plan, host, seen, expected)
+        return _host_status.unmet(self.plan, host, seen, expected)
 
     def _unsettled(self, info: Mapping[str, Any]) -> List[str]:
         settle = self.params["settle"]
         if settle is None:
-            settle = _verdict.settle_seconds(self.plan, self.params["host"])
+            settle = _accessors.settle_seconds(self.plan, self.params["host"])
         lasting = {endpoint["name"]: self._lasting(endpoint, info) for endpoint in self._mine()}
         return [
             "%s: for only %.1f s as it is, of %.1f s" % (name, seconds, settle)
@@ -1070,7 +1069,7 @@ def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
         return False
     if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
         return True
-    wanted = _hostfacts.parse_execution(_host_io.read_text(_hostview.DROP_INS[name]))
+    wanted = _hostfacts.parse_execution(_host_io.read_text(_paths.DROP_INS[name]))
     started = _process_io.note(_podstate.EXECUTION[name])
     return wanted is not None and started is not None and started != wanted
 

@@ -112,13 +112,9 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _host_io,
-    _hostview,
-    _identity,
-    _run_lock,
-    _run_lock_io,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _identity, _run_lock, _run_lock_io
+
+from ..module_utils import _paths
 
 
 def main() -> None:
@@ -142,7 +138,7 @@ def main() -> None:
                              "then; it calls itself %s. Nothing is done here." % identity["name"], identity=identity)
     said = {"changed": False, "holder": {}, "changer": {}, "held": False, "ago": 0.0, "identity": identity}
     # Nothing is locked on a host from which everything was removed.
-    if module.check_mode or (module.params["state"] == "absent" and not os.path.isdir(_hostview.RUN)):
+    if module.check_mode or (module.params["state"] == "absent" and not os.path.isdir(_paths.RUN)):
         module.exit_json(**said)
     try:
         said.update(change(module.params))

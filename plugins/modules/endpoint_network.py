@@ -124,12 +124,13 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _copies_io,
     _filter,
     _host_io,
-    _hostview,
     _netconfig,
     _ownership,
     _run_lock_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
+
+from ..module_utils import _accessors, _paths
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Member
@@ -256,7 +257,7 @@ class Network:
             others = [name for name in _netconfig.drop_ins_in_order(listings) if name != ours]
             value = _netconfig.keep_configuration([_host_io.read_text(name) for name in [path] + others])
             if not _netconfig.keeps_foreign(value):
-                files[ours] = _netconfig.drop_in(_hostview.HEADER, value)
+                files[ours] = _netconfig.drop_in(_paths.HEADER, value)
                 leased = leased or os.path.exists(_netconfig.LEASE % index)
         return files, leased
 
@@ -274,9 +275,9 @@ class Network:
         for endpoint, member in members:
             if manager == "firewalld":
                 place = zone_of(member["interface"]) + " port"
-                rules += [Rule(manager, place, "%d/tcp" % port) for port in _hostview.ports_of(endpoint)]
+                rules += [Rule(manager, place, "%d/tcp" % port) for port in _accessors.ports_of(endpoint)]
             elif manager == "ufw":
-                rules += [Rule(manager, "", "allow %d/tcp" % port) for port in _hostview.ports_of(endpoint)]
+                rules += [Rule(manager, "", "allow %d/tcp" % port) for port in _accessors.ports_of(endpoint)]
         return list(dict.fromkeys(rules))
 
     def _plan_filter(self) -> None:
@@ -424,7 +425,7 @@ def loaded(nft: str) -> str:
 def spoken_peers(host: str) -> Dict[str, List[str]]:
     """Of the plan that keepalived's files were made from."""
     try:
-        plan = json.loads(_host_io.read_file(_hostview.ROLE_PLAN % "keepalived") or b"{}")
+        plan = json.loads(_host_io.read_file(_paths.ROLE_PLAN % "keepalived") or b"{}")
         return _filter.noted(_filter.peers(plan.get("endpoints") or [], host))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return {}

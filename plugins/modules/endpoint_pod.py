@@ -132,10 +132,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _confined_io,
     _haproxy,
     _host_io,
-    _hostview,
     _keepalived,
     _keepalived_state,
-    _pods,
     _podstate,
     _process_io,
     _processes,
@@ -143,6 +141,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _run_lock_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
+
+from ..module_utils import _paths, _pod_paths
 
 POLL_SECONDS = 0.1
 SOCKET_SECONDS = 0.5
@@ -275,9 +275,9 @@ class Pod:
     secrets: List[str] = []
 
     def __init__(self, folder: str) -> None:
-        self.name = _pods.NAMES[self.role]
-        self.manifest = _pods.manifest_path(folder, self.role)
-        self.config = _pods.CONFIG[self.role]
+        self.name = _pod_paths.NAMES[self.role]
+        self.manifest = _pod_paths.manifest_path(folder, self.role)
+        self.config = _pod_paths.CONFIG[self.role]
         self.running = _podstate.RUNNING[self.role]
         content = _host_io.read_file(self.config) or b""
         self.text = content.decode("utf-8", "replace")
@@ -405,17 +405,17 @@ class HaproxyPod(Pod):
     def _leave(said: str) -> None:
         """To the next worker: which API servers are up. What it isn't told is up, until checks say otherwise."""
         try:
-            status = owned.status(_hostview.SERVERS)
+            status = owned.status(_paths.SERVERS)
             if status is not None:
                 content = said if _haproxy.is_servers_state(said) else _haproxy.NO_SERVERS
-                owned.write(_hostview.SERVERS, content.encode(), 0o644, status.st_uid, status.st_gid)
+                owned.write(_paths.SERVERS, content.encode(), 0o644, status.st_uid, status.st_gid)
         except OSError:
             return  # no folder that only root writes to: then the worker learns it by its checks
 
     @staticmethod
     def _ask(command: bytes) -> str:
         try:
-            return _host_io.ask_unix_socket(_pods.SOCKET, command, SOCKET_SECONDS).decode("utf-8", "replace")
+            return _host_io.ask_unix_socket(_pod_paths.SOCKET, command, SOCKET_SECONDS).decode("utf-8", "replace")
         except (OSError, _host_io.Timeout):
             return ""
 

@@ -240,7 +240,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _filter,
     _host_io,
     _hostfacts,
-    _hostview,
     _netconfig,
     _netfilter,
     _podstate,
@@ -250,12 +249,14 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _wire_task,
 )
 
+from ..module_utils import _accessors, _paths
+
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
 
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0
-CONFIG = {"haproxy": _hostview.HAPROXY_CONFIG, "keepalived": _hostview.KEEPALIVED_CONFIG}
+CONFIG = {"haproxy": _paths.HAPROXY_CONFIG, "keepalived": _paths.KEEPALIVED_CONFIG}
 UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
 MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
 # Where endpoint_network notes what it did.
@@ -363,7 +364,7 @@ class Observer:
     # Ports
 
     def _listeners(self) -> List[Dict[str, Any]]:
-        balancing = {port for endpoint in self.endpoints for port in _hostview.ports_of(endpoint)}
+        balancing = {port for endpoint in self.endpoints for port in _accessors.ports_of(endpoint)}
         health = {endpoint["haproxy"]["health"]["port"] for endpoint in self.endpoints if endpoint.get("haproxy")}
         ports = balancing | health | {endpoint["apiserver_port"] for endpoint in self.endpoints}
         found: List[Tuple[str, int, str]] = []
@@ -415,7 +416,7 @@ class Observer:
         return {
             "kubelet": _process_io.find_kubelet(),
             "foreign_manifests": {
-                role: _process_io.foreign_manifests(mine[0]["manifest_dir"] or "", role) for role in _hostview.ROLES
+                role: _process_io.foreign_manifests(mine[0]["manifest_dir"] or "", role) for role in _paths.ROLES
             },
             "missing_images": missing_images(
                 {role: image["image"] for role, image in images.items() if image["pull_policy"] == "Never"}
@@ -635,7 +636,7 @@ def sysctl(path: str) -> Dict[str, Any]:
 def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
     """Files that are read after ours and set what ours sets."""
     found: Dict[str, List[str]] = {}
-    ours = os.path.basename(_hostview.SYSCTL_FILE)
+    ours = os.path.basename(_paths.SYSCTL_FILE)
     for path in _hostfacts.sysctl_files(list_folder) if names else ():
         if os.path.basename(path) <= ours:
             continue

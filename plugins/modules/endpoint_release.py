@@ -73,13 +73,9 @@ kept:
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _claims_io,
-    _host_io,
-    _hostview,
-    _process_io,
-    _run_lock_io,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _process_io, _run_lock_io
+
+from ..module_utils import _accessors
 
 if TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
@@ -106,7 +102,7 @@ def main() -> None:
 
 def release(module: AnsibleModule) -> Dict[str, Any]:
     host = module.params["host"]
-    endpoints = _hostview.endpoints_of(module.params["plan"], host)
+    endpoints = _accessors.endpoints_of(module.params["plan"], host)
     vips = {vip["address"] for endpoint in endpoints for vip in endpoint["vips"]}
     here = [address for address in _host_io.read_addresses() if address.address in vips]
     if not here or _process_io.keepalived_runs():

@@ -10,10 +10,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _verdict
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import with_endpoints
 from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import ASKED, OBSERVED, heard, plain
+
+from ..module_utils import _accessors, _host_status, _verdict
 
 if t.TYPE_CHECKING:
     from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
@@ -83,9 +84,9 @@ def expectation(plan: Plan, host: str, task_vars: Mapping[str, t.Any]) -> dict[s
         deployed = [
             name
             for name in _verdict.deployed_members(endpoint, observed.earlier, scope.applied)
-            if not _verdict.is_dormant(endpoint, observed.fresh.get(name, {}))
+            if not _host_status.is_dormant(endpoint, observed.fresh.get(name, {}))
         ]
-        unknown = [name for name in _verdict.members_of(endpoint) if name not in deployed and name not in scope.absent]
+        unknown = [name for name in _accessors.members_of(endpoint) if name not in deployed and name not in scope.absent]
         holds = _verdict.expected_of(endpoint, deployed, unknown, leaving)
         if host in holds:
             expected[endpoint["name"]] = holds[host]
@@ -93,7 +94,7 @@ def expectation(plan: Plan, host: str, task_vars: Mapping[str, t.Any]) -> dict[s
 
 
 def members_of_all(plan: Plan) -> list[str]:
-    return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in _verdict.members_of(endpoint)))
+    return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in _accessors.members_of(endpoint)))
 
 
 def arguments_of_host(task: t.Any, task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -109,7 +110,7 @@ def arguments_of_host(task: t.Any, task_vars: Mapping[str, t.Any]) -> dict[str, 
 
 def plan_of_host(plan: Plan, host: str) -> Plan:
     """Only the endpoints that `host` is a member of."""
-    return with_endpoints(plan, _hostview.endpoints_of(plan, host))
+    return with_endpoints(plan, _accessors.endpoints_of(plan, host))
 
 
 def _looped(registered: t.Any) -> dict[str, t.Any]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _page, _verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_status, _page, _verdict
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan
 
 VIPS = ["198.51.100.100", "2001:db8:1::100"]
@@ -29,7 +29,7 @@ def observe(of: dict[str, Any], priority: int, holds: bool = False, down: tuple[
     return {
         "holds": vips if holds else [],
         "deployed": {"plan": of, "error": None},
-        "services": {name: {"exists": True, "active": "active", "enabled": True} for name in _verdict.DAEMONS},
+        "services": {name: {"exists": True, "active": "active", "enabled": True} for name in _host_status.DAEMONS},
         "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
         "haproxy": {"version": "2.6.12", "uptime_s": 5000, "backends": {item["name"]: servers}},
         "keepalived": {

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter, _hostview, _lease_io, _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter, _hostview, _lease_io, _paths, _render
 from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 
@@ -93,8 +93,8 @@ def main() -> int:
                     {"endpoints": [endpoint]})]), encoding="utf-8")
     units = pod_units(keepalived, haproxy)
     lease = _lease_io.unit("/etc/kubernetes/manifests/kubeha-keepalived.yaml", "/bin/sh")
-    units.append({"path": _hostview.LEASE_UNIT, "content": lease})
-    units.append({"path": _hostview.FILTER_UNIT, "content": _filter.unit("/usr/sbin/nft")})
+    units.append({"path": _paths.LEASE_UNIT, "content": lease})
+    units.append({"path": _paths.FILTER_UNIT, "content": _filter.unit("/usr/sbin/nft")})
     (folder / "units.json").write_text(json.dumps(units), encoding="utf-8")
     return 0
 

@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived, _paths
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 # Started for real; the others differ from these in values only.
@@ -122,8 +122,8 @@ def put(files: list[dict]) -> None:
         path.write_text(entry["content"], encoding="utf-8")
         path.chmod(int(entry["mode"], 8))
     for name in ("haproxy", "keepalived"):
-        Path(_hostview.RUN, name).mkdir(parents=True, exist_ok=True)
-    Path(_hostview.DRAIN).mkdir(parents=True, exist_ok=True)
+        Path(_paths.RUN, name).mkdir(parents=True, exist_ok=True)
+    Path(_paths.DRAIN).mkdir(parents=True, exist_ok=True)
 
 
 # The module, on a host that has nothing but the packages
@@ -178,9 +178,9 @@ def deploy_twice(cases: list[Path]) -> None:
                 problems.append("deploying %s: %s isn't as planned" % (role, there))
     wrong = [dict(entry, content=entry["content"].replace("balance leastconn", "balance worst")) for entry in everything
              if entry["role"] in ("haproxy", "common")]
-    before = Path(_hostview.HAPROXY_CONFIG).read_bytes()
+    before = Path(_paths.HAPROXY_CONFIG).read_bytes()
     result = endpoint("haproxy", wrong)
-    if not result.get("failed") or Path(_hostview.HAPROXY_CONFIG).read_bytes() != before:
+    if not result.get("failed") or Path(_paths.HAPROXY_CONFIG).read_bytes() != before:
         problems.append("deploying something that isn't valid: %s" % result)
     left = [str(path) for folder in ("/var/lib", "/etc") for path in Path(folder).rglob(".*kubeha*")]
     if left:
@@ -208,11 +208,11 @@ def expose(units: list[dict]) -> None:
 
 # The binaries' opinion
 
-def haproxy_complains(path: str = _hostview.HAPROXY_CONFIG) -> list[str]:
+def haproxy_complains(path: str = _paths.HAPROXY_CONFIG) -> list[str]:
     found = []
     # As the unit's hook or the pod's script leaves it at a start.
-    Path(_hostview.SERVERS).parent.mkdir(parents=True, exist_ok=True)
-    Path(_hostview.SERVERS).write_text("1\n", encoding="ascii")
+    Path(_paths.SERVERS).parent.mkdir(parents=True, exist_ok=True)
+    Path(_paths.SERVERS).write_text("1\n", encoding="ascii")
     for options in (["-c"], ["-c", "-dW"]):  # -dW: a warning is an error
         done = subprocess.run(["haproxy", *options, "-f", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, check=False)
@@ -222,7 +222,7 @@ def haproxy_complains(path: str = _hostview.HAPROXY_CONFIG) -> list[str]:
     return found
 
 
-def keepalived_complains(path: str = _hostview.KEEPALIVED_CONFIG) -> list[str]:
+def keepalived_complains(path: str = _paths.KEEPALIVED_CONFIG) -> list[str]:
     binary = shutil.which("keepalived") or "keepalived"
     done = subprocess.run(_keepalived.test_command(binary, path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, check=False)
@@ -232,7 +232,7 @@ def keepalived_complains(path: str = _hostview.KEEPALIVED_CONFIG) -> list[str]:
 def validate(name: str) -> None:
     for complaint in haproxy_complains() + keepalived_complains():
         problems.append("%s: %s" % (name, complaint))
-    for path in (_hostview.CHECK, _hostview.NOTIFY, _hostview.UNIT_HOOK):
+    for path in (_paths.CHECK, _paths.NOTIFY, _paths.UNIT_HOOK):
         run("bash", "-n", path)
 
 
@@ -240,7 +240,7 @@ def validate(name: str) -> None:
 
 def start_haproxy(case: Path) -> None:
     names = json.loads((case / "names.json").read_text(encoding="utf-8"))
-    process = subprocess.Popen(["haproxy", "-W", "-f", _hostview.HAPROXY_CONFIG], stdout=subprocess.PIPE,
+    process = subprocess.Popen(["haproxy", "-W", "-f", _paths.HAPROXY_CONFIG], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)
     try:
         if answer("/livez") != 200:
@@ -282,10 +282,10 @@ def answer(path: str) -> int:
 
 
 def start_keepalived(name: str) -> None:
-    subprocess.run([_hostview.UNIT_HOOK, "haproxy", "started"], check=True)
-    state_files = re.search(r"keepalived starting (.*) --", Path(_hostview.DROP_INS["keepalived"]).read_text())
+    subprocess.run([_paths.UNIT_HOOK, "haproxy", "started"], check=True)
+    state_files = re.search(r"keepalived starting (.*) --", Path(_paths.DROP_INS["keepalived"]).read_text())
     assert state_files is not None
-    subprocess.run([_hostview.UNIT_HOOK, "keepalived", "starting", *state_files.group(1).split()], check=True)
+    subprocess.run([_paths.UNIT_HOOK, "keepalived", "starting", *state_files.group(1).split()], check=True)
     # A process group of its own, as under systemd.
     process = subprocess.Popen(["keepalived", "--dont-fork", "--log-console", "--vrrp"], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, start_new_session=True)
@@ -306,8 +306,8 @@ def start_keepalived(name: str) -> None:
 def break_things(files: list[dict], counts: dict[str, int]) -> None:
     put(files)
     for path, faults, complains in (
-        (_hostview.KEEPALIVED_CONFIG, FAULTS_OF_KEEPALIVED, keepalived_complains),
-        (_hostview.HAPROXY_CONFIG, FAULTS_OF_HAPROXY, haproxy_complains),
+        (_paths.KEEPALIVED_CONFIG, FAULTS_OF_KEEPALIVED, keepalived_complains),
+        (_paths.HAPROXY_CONFIG, FAULTS_OF_HAPROXY, haproxy_complains),
     ):
         good = Path(path).read_text(encoding="utf-8")
         for fault, make in faults.items():
@@ -319,7 +319,7 @@ def break_things(files: list[dict], counts: dict[str, int]) -> None:
             else:
                 problems.append("nobody finds %s in %s" % (fault, path))
     # An interface that isn't there yet is no fault.
-    Path("/root/late").write_text(Path(_hostview.KEEPALIVED_CONFIG).read_text(encoding="utf-8").replace("eth0", "eth9"))
+    Path("/root/late").write_text(Path(_paths.KEEPALIVED_CONFIG).read_text(encoding="utf-8").replace("eth0", "eth9"))
     for complaint in keepalived_complains("/root/late"):
         problems.append("an interface that isn't there yet: %s" % complaint)
 

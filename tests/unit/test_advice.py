@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _verdict, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_status, _preflight, _verdict, _wire_verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = ("e2e", "preflight", "rollout", "usage")
@@ -80,7 +80,7 @@ def test_every_place_that_makes_up_a_command_is_known(module: object) -> None:
 def advised() -> set[str]:
     """Codes whose fix has a command that mends something."""
     fixes = {code: rule.fix for code, rule in _preflight.RULES.items()}
-    fixes.update({code: fix for code, (_severity, fix) in _verdict.CODES.items()})
+    fixes.update({code: fix for code, (_severity, fix) in _host_status.CODES.items()})
     found = {code for code, fix in fixes.items() if any(not LOOKS.match(text) for text in COMMAND.findall(fix))}
     return found.union(*(codes for places in TOGETHER.values() for codes in places.values()))
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _hostview, _pods, _render
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _paths, _pod_paths, _render
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from net import Process, Segment
 
@@ -83,7 +83,7 @@ class Balancer:
         if root:
             script += [f"mount --rbind {path} {base}{path}" for path in ("/dev", "/proc")]
         become = f"--userspec={POD_USER}:{POD_USER}" if self.pod else ""
-        command = f"chroot {become} {base or '/'} haproxy -W -f {_hostview.HAPROXY_CONFIG}"
+        command = f"chroot {become} {base or '/'} haproxy -W -f {_paths.HAPROXY_CONFIG}"
         self._log = self.folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -110,7 +110,7 @@ class Balancer:
         intent = {"vip": self.segment.make(100), "lb_hosts": ["lb"], "apiserver_hosts": list(SERVERS), "port": PORT,
                   "keepalived_version": "2.2.7", "haproxy_version": self.version}
         plan = compute_plan({**intent, **self.intent}, hosts, {})
-        config = _pods.CONFIG["haproxy"] if self.pod else _hostview.HAPROXY_CONFIG
+        config = _pod_paths.CONFIG["haproxy"] if self.pod else _paths.HAPROXY_CONFIG
         text = next(entry["content"] for entry in _render.render_host(plan, "lb", ROLES) if entry["path"] == config)
         (self.folder / "etc/haproxy.cfg").write_text(self.edit(text))
 

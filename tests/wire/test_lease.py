@@ -17,7 +17,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _lease,
     _lease_watch_io,
     _owned_files_io,
-    _pods,
+    _pod_paths,
     _run_lock_io,
     _segment_io,
 )
@@ -84,7 +84,7 @@ def watch(folder: str, manifest: str) -> None:
         (_run_lock_io, "GUARD", folder + "/run/lock.guard"),
     ):
         setattr(module, name, value)
-    _pods.CONFIG["keepalived"] = folder + "/keepalived.conf"
+    _pod_paths.CONFIG["keepalived"] = folder + "/keepalived.conf"
     ended = _lease.begun({}, _run_lock_io.clock(), {"name": "a run"}, 0.0, "static_pod", manifest)
     pathlib.Path(folder, "state/lease.json").write_text(json.dumps(ended))
     _lease_watch_io.main()

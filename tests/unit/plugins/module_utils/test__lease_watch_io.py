@@ -13,11 +13,11 @@ import time
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _host_io,
-    _hostview,
     _lease,
     _lease_io,
     _lease_watch_io,
-    _pods,
+    _paths,
+    _pod_paths,
     _run_lock_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
@@ -60,7 +60,7 @@ class Host:
         self.slept = []
         self.fails = ""
         self.state = root / "state"
-        self.manifest = root / "manifests" / os.path.basename(_pods.manifest_path("", "keepalived"))
+        self.manifest = root / "manifests" / os.path.basename(_pod_paths.manifest_path("", "keepalived"))
         self.manifest.parent.mkdir()
         config = root / "keepalived.conf"
         config.write_text(CONFIG)
@@ -73,10 +73,10 @@ class Host:
             (_lease_io, "FILE", "state/lease.json"), (_lease_io, "MANIFEST", "state/lease.manifest"),
             (_lease_io, "PROGRAM", "lib/lease.pyz"), (_lease_io, "UNIT_FILE", "units/kubeha-lease.service"),
             (_run_lock_io, "LOCK", "run/lock"), (_run_lock_io, "GUARD", "run/lock.guard"),
-            (_hostview, "KEEPALIVED_CONFIG", config.name),
+            (_paths, "KEEPALIVED_CONFIG", config.name),
         ):
             monkeypatch.setattr(module, name, str(root / path))
-        monkeypatch.setitem(_pods.CONFIG, "keepalived", str(config))
+        monkeypatch.setitem(_pod_paths.CONFIG, "keepalived", str(config))
         monkeypatch.setattr(_run_lock_io, "clock", lambda: Clock(self.boot, self.now))
         monkeypatch.setattr(_host_io, "run", self.run)
         monkeypatch.setattr(_host_io, "read_addresses", list)

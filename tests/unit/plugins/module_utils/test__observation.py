@@ -13,6 +13,8 @@ import random
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+    _accessors,
+    _host_status,
     _observation,
     _page,
     _preflight,
@@ -24,8 +26,9 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import Pl
 from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import heard
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import test__host_status
 
-from . import planning, test__preflight, test__verdict, test__wire_verdict
+from . import planning, test__preflight, test__wire_verdict
 
 HOSTS = ("cp1", "cp2", "cp3")
 PLAN = planning.plan()
@@ -45,7 +48,7 @@ def everything():
             "reason": "checksum", "count": 3, "destination": "multicast"}]
     found = {}
     for host in HOSTS:
-        info = test__verdict.observe(PLAN, host)
+        info = test__host_status.observe(PLAN, host)
         seen = test__preflight.observe(PLAN, host, True)["preflight"]
         info.update(
             networks=planning.hosts()[host]["networks"], at=1.0, waited=2.0, met=True, unmet=[],
@@ -144,8 +147,8 @@ def through_everything(said):
         _verdict.apart(info)
         _verdict.undrainable(plan, info, ["cp1"])
         for host in info:
-            _verdict.unmet(plan, host, info[host], {})
-            _verdict.settle_seconds(plan, host)
+            _host_status.unmet(plan, host, info[host], {})
+            _accessors.settle_seconds(plan, host)
             _preflight.worth_asking(plan, host, info)
         asked_ = {host: found["preflight"]["wire"] for host, found in info.items() if asked(found)}
         stored = {host: {"endpoints": item.endpoints} for host, item in deployed.items()}

@@ -311,7 +311,7 @@ def test_the_same_intent_gives_the_same_plan(fleet: Fleet) -> None:
 
 def test_hashes_decide_nothing() -> None:
     """Python orders sets of texts differently in each process."""
-    code = ("import json,sys; from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan;"
+    code = ("import json,sys; from %s import compute_plan;" % compute_plan.__module__ +
             "print(json.dumps(compute_plan(*json.load(sys.stdin), {})))")
     hosts = fleet_hosts(6)
     names = list(hosts)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview as hostview
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _ownership as ownership
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _paths, _pod_paths, _secrets
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _pods as podsutil
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _podstate as podstate
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _render as render
@@ -34,7 +35,7 @@ def files(the_plan, host="cp1"):
 
 
 def manifests(the_plan=None, host="cp1"):
-    return {role: hostview.pod(the_plan or plan(pods()), host, role, start_script(role)) for role in hostview.ROLES}
+    return {role: hostview.pod(the_plan or plan(pods()), host, role, start_script(role)) for role in _paths.ROLES}
 
 
 def start_script(role):
@@ -54,7 +55,7 @@ def test_whatever_is_in_a_pod_it_stays_one_value(value):
     assert yaml.safe_load("\n".join(podsutil.yaml_lines(value))) == value
 
 
-@pytest.mark.parametrize("role", hostview.ROLES)
+@pytest.mark.parametrize("role", _paths.ROLES)
 def test_pods_on_the_hosts_network_that_are_never_evicted(role):
     pod = manifests()[role]
     assert (pod["apiVersion"], pod["kind"], pod["metadata"]["namespace"]) == ("v1", "Pod", "kube-system")
@@ -82,7 +83,7 @@ def test_no_privilege_beyond_what_each_needs():
         assert rights["allowPrivilegeEscalation"] is rights["privileged"] is False
         assert rights["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostPID", "hostIPC"} & pod["spec"].keys()
-    haproxy, keepalived = (manifests()[role]["spec"]["containers"][0]["securityContext"] for role in hostview.ROLES)
+    haproxy, keepalived = (manifests()[role]["spec"]["containers"][0]["securityContext"] for role in _paths.ROLES)
     assert (haproxy["runAsUser"], haproxy["runAsGroup"], haproxy["runAsNonRoot"]) == (99, 99, True)
     assert keepalived["runAsUser"] == 0, "whatever the image says"
 
@@ -122,14 +123,14 @@ def test_only_a_restart_changes_a_manifest():
 
 def test_the_execution_tells_image_and_start_script():
     def executions(the_plan):
-        return [pod["metadata"]["annotations"][podsutil.EXECUTION] for pod in manifests(the_plan).values()]
+        return [pod["metadata"]["annotations"][_pod_paths.EXECUTION] for pod in manifests(the_plan).values()]
 
     known = executions(plan(pods()))
     other = pods()
     other["images"]["haproxy"]["image"] += "-alpine"
     assert [one != two for one, two in zip(known, executions(plan(other)))] == [True, False]
     view = hostview.pod(plan(pods()), "cp1", "keepalived", start_script("keepalived") + "# changed\n")
-    assert view["metadata"]["annotations"][podsutil.EXECUTION] not in known
+    assert view["metadata"]["annotations"][_pod_paths.EXECUTION] not in known
 
 
 def test_haproxy_is_down_until_it_says_otherwise():
@@ -143,7 +144,7 @@ def test_haproxys_user_has_no_folder_that_keepalived_or_root_writes_in():
     """Nor one that keepalived reads in: it could put a pipe in place of a file there."""
     lines = podsutil.tmpfiles(pods()["images"])
     theirs = {line.split()[1] for line in lines if line.split()[0] == "d" and " 99 " in line}
-    assert theirs == {podsutil.STATE["stats"]} and podsutil.SOCKET.startswith(podsutil.STATE["stats"])
+    assert theirs == {_pod_paths.STATE["stats"]} and _pod_paths.SOCKET.startswith(_pod_paths.STATE["stats"])
     volumes = manifests()["keepalived"]["spec"]["volumes"]
     mounted = [volume["hostPath"]["path"] for volume in volumes if "hostPath" in volume]
     assert mounted and not theirs.intersection(mounted)
@@ -196,10 +197,10 @@ def test_passwords_of_registries_are_for_the_kubelet_alone():
 
 def test_passwords_of_registries_do_not_show():
     content = json.dumps({"auths": {"r.example.org": {"auth": "c2VjcmV0", "username": "pull", "password": 'a"b'}}})
-    shown = podsutil.image_auth_masked(content, "(hidden)")
+    shown = _secrets.image_auth_masked(content, "(hidden)")
     assert json.loads(shown)["auths"]["r.example.org"] == dict.fromkeys(("auth", "username", "password"), "(hidden)")
     text = podsutil.image_auth("header", {"r.example.org": "c2VjcmV0"})
-    assert podsutil.image_auth_masked(text, "(hidden)") == text.replace("c2VjcmV0", "(hidden)")
+    assert _secrets.image_auth_masked(text, "(hidden)") == text.replace("c2VjcmV0", "(hidden)")
 
 
 def test_somebody_elses_passwords_are_not_ours():

@@ -14,7 +14,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _pods, _podstate
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _pod_paths, _podstate
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _process_io as process_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import CannotDump, DumpError
 from ansible_collections.kubeha.apiserver.plugins.module_utils._processes import Process
@@ -54,7 +54,7 @@ class Host:
         monkeypatch.setattr(process_io, "_SYSTEMS_ROOT", ROOT)
         monkeypatch.setattr(process_io, "_READ_SECONDS", 5.0)
         monkeypatch.setattr(_host_io, "run", self.run)
-        monkeypatch.setitem(_pods.STATE, "haproxy", str(root / "state"))
+        monkeypatch.setitem(_pod_paths.STATE, "haproxy", str(root / "state"))
         for name in ("proc", "cgroup", "containers", "pods", "state"):
             (root / name).mkdir()
         (root / "state" / "down").write_text("1\n")

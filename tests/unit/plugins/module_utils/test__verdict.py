@@ -4,80 +4,21 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_status
 from ansible_collections.kubeha.apiserver.plugins.module_utils import _verdict as verdict
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils import plans
+from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.test__host_status import (
+    HOSTS,
+    NAME,
+    VIP4,
+    VIP6,
+    make_plan,
+    observe,
+    server,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-
-HOSTS = ["cp1", "cp2", "cp3"]
-VIP4, VIP6 = "198.51.100.100", "2001:db8:1::100"
-NAME = "kube-apiserver"
-SHA = {"haproxy": "a" * 64, "keepalived": "b" * 64}
-
-
-def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME, mode="service"):
-    made = plans.endpoint(name, ("ipv4", "ipv6") if dual else ("ipv4",), hosts, failback=failback)
-    return plans.plan(plans.pods(made) if mode == "static_pod" else made)
-
-
-def server(name, status="UP", check="L7OK", code=200):
-    return {
-        "name": name,
-        "address": "",
-        "status": status,
-        "check_status": check,
-        "check_code": code,
-        "last_chk": "",
-        "sessions": 0,
-        "changed_for": 9,
-    }
-
-
-def observe(plan, host, holder="cp1"):
-    """A host that does all that is planned."""
-    vips = [vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]]
-    service = {"exists": True, "active": "active", "sub": "running", "enabled": True}
-    return {
-        "deployed": {"plan": copy.deepcopy(plan), "error": None},
-        "holds": vips if host == holder else [],
-        "services": {"haproxy": dict(service), "keepalived": dict(service)},
-        "pods": {"haproxy": dict(service, version="2.6.12"), "keepalived": dict(service, version="2.2.7")},
-        "static_pod_kubelet": {"installed": True, "running": True},
-        "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
-        "running": dict(SHA),
-        "reload_pending": {"haproxy": False, "keepalived": False},
-        "restart_pending": {"haproxy": False, "keepalived": False},
-        "drifted": [],
-        "haproxy": {
-            "version": "2.6.12",
-            "uptime_s": 999,
-            "hung": False,
-            "error": None,
-            "backends": {
-                endpoint["name"]: [server(backend["name"]) for backend in endpoint["backends"]]
-                for endpoint in plan["endpoints"]
-            },
-        },
-        "keepalived": {"instances": {}},
-        "connect": [
-            {
-                "endpoint": endpoint["name"],
-                "address": vip["address"],
-                "port": endpoint["port"],
-                "local": host == holder,
-                "tcp": "ok",
-                "http_status": 200,
-                "millis": 3.2,
-                "error": None,
-            }
-            for endpoint in plan["endpoints"]
-            for vip in endpoint["vips"]
-        ],
-        "apiservers": {},
-    }
 
 
 def observe_all(plan, hosts=tuple(HOSTS), holder="cp1"):
@@ -339,7 +280,7 @@ def test_a_holder_whose_plan_cannot_be_read_is_no_wrong_holder(error):
 
 
 def test_every_code_has_a_test():
-    assert {data[0] for data in FINDING_DATA} == set(verdict.CODES)
+    assert {data[0] for data in FINDING_DATA} == set(_host_status.CODES)
 
 
 def test_a_stranger_is_named_once_with_all_that_it_sends():
@@ -382,7 +323,7 @@ def test_hosts_that_wait_for_a_kubelet():
     seen = observe_all(PODS)
     dormant("cp1")(seen)
     nobody_answers(seen)
-    assert verdict.unmet(PODS, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
+    assert _host_status.unmet(PODS, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
     # Pods that run on without a kubelet are to work.
     seen = observe_all(PODS)
     put("cp1", "static_pod_kubelet", "running", False)(seen)
@@ -402,8 +343,8 @@ def test_the_plan_says_what_is_accepted_too():
     backend("cp2", 2, "DOWN", "L7STS", 500)(seen)
     result = verdict.judge(accepting, seen)
     assert codes(result, "info") == ["backend_down"] and result["ok"]
-    assert verdict.unmet(accepting, "cp2", seen["cp2"], {}) == []
-    assert verdict.unmet(make_plan(), "cp2", seen["cp2"], {}) != []
+    assert _host_status.unmet(accepting, "cp2", seen["cp2"], {}) == []
+    assert _host_status.unmet(make_plan(), "cp2", seen["cp2"], {}) != []
 
 
 def test_accepted_codes_fail_nothing():
@@ -531,28 +472,6 @@ def test_at_most_one_is_expected_to_hold(deployed, unknown, failback):
         assert min(deployed | unknown) in unknown
 
 
-def test_unmet():
-    plan = make_plan(dual=True)
-    expected = {NAME: {"cp1": True, "cp2": False}}
-    assert verdict.unmet(plan, "cp1", observe(plan, "cp1"), expected) == []
-    assert verdict.unmet(plan, "cp2", observe(plan, "cp2"), expected) == []
-    assert "it should hold" in verdict.unmet(plan, "cp1", observe(plan, "cp1", holder="cp2"), expected)[0]
-    assert "it should not hold" in verdict.unmet(plan, "cp2", observe(plan, "cp2", holder="cp2"), expected)[0]
-    half = dict(observe(plan, "cp3"), holds=[VIP6])
-    assert verdict.unmet(plan, "cp3", half, {}) == ["%s: it holds %s without %s" % (NAME, VIP6, VIP4)]
-    down = observe(plan, "cp3")
-    down["services"]["haproxy"]["active"] = "failed"
-    assert verdict.unmet(plan, "cp3", down, {}) == ["haproxy is failed"]
-
-
-def test_a_host_whose_keepalived_starts_or_is_in_fault_is_not_ready():
-    plan = make_plan()
-    for state, text in (("init", "still starting"), ("fault", "in FAULT")):
-        info = observe(plan, "cp2")
-        info["keepalived"]["instances"] = {NAME + "-ipv4": {"state": state}}
-        assert [text in line for line in verdict.unmet(plan, "cp2", info, {})] == [True]
-
-
 APART_DATA = [
     ([], 0.0),
     ([{"at": 100.0, "waited": 0.1}, {"at": 101.0, "waited": 1.1}], 1.0),
@@ -566,16 +485,6 @@ APART_DATA = [
 @pytest.mark.parametrize("infos, seconds", APART_DATA)
 def test_apart(infos, seconds):
     assert verdict.apart({str(number): info for number, info in enumerate(infos)}) == seconds
-
-
-def test_settle_is_longer_than_a_takeover():
-    assert verdict.settle_seconds(make_plan(), "cp1") == 1.65
-    assert verdict.settle_seconds(make_plan(), "stranger") == 0.0
-
-
-def test_address_port():
-    assert verdict.address_port(VIP4, 1) == "198.51.100.100:1"
-    assert verdict.address_port(VIP6, 1) == "[2001:db8:1::100]:1"
 
 
 def with_cluster(plan, host, holder="cp1"):
@@ -607,7 +516,7 @@ def test_a_certificate_that_clients_refuse():
     assert "for 10.96.0.1, kubernetes, not for %s" % VIP4 in result["findings"][0]["message"]
     assert codes(verdict.judge(plan, seen, verdict.Scope(strict=True)), "error") == ["certificate_lacks_vip"]
     # Nothing to wait for: it will be so until somebody makes another one.
-    assert verdict.unmet(plan, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
+    assert _host_status.unmet(plan, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
 
 
 def test_a_node_that_has_taken_the_vip():
@@ -622,61 +531,6 @@ def test_a_node_that_has_taken_the_vip():
 
 
 # A host that was just changed
-
-
-def gate(daemons=("haproxy", "keepalived"), up=(NAME,), held=(VIP4,), claims=None):
-    return verdict.Gate(daemons, up, held, {VIP4: ["cp1"]} if claims is None else claims)
-
-
-def proven(change, **how):
-    plan = make_plan()
-    info = observe(plan, "cp2")
-    change(info)
-    return verdict.not_proven(plan, "cp2", info, gate(**how))
-
-
-def test_a_host_that_is_well_has_proven_itself():
-    assert proven(lambda info: None) == []
-
-
-@pytest.mark.parametrize(
-    "word, change",
-    [
-        ("keepalived is failed", lambda info: info["services"]["keepalived"].update(active="failed")),
-        ("another configuration", lambda info: info["reload_pending"].update(haproxy=True)),
-        ("doesn't answer", lambda info: info["haproxy"].update(hung=True)),
-        ("in FAULT", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": {"state": "fault"}})),
-        ("still starting", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": {"state": "init"}})),
-        ("no instance", lambda info: info["keepalived"]["instances"].update({"other": {"state": "backup"}})),
-        ("no API server any more", lambda info: [
-            entry.update(status="DOWN") for entry in info["haproxy"]["backends"][NAME]]),
-        # What HAProxy takes for up without having looked proves nothing.
-        ("no API server any more", lambda info: [
-            entry.update(check_status="INI") for entry in info["haproxy"]["backends"][NAME]]),
-        ("has no server cp3", lambda info: info["haproxy"]["backends"][NAME].pop()),
-    ],
-)  # fmt: skip
-def test_what_keeps_a_host_from_having_proven_itself(word, change):
-    assert any(word in text for text in proven(change)), proven(change)
-
-
-def test_a_vip_that_is_held_twice_or_by_nobody():
-    assert proven(lambda info: None, claims={VIP4: ["cp1", "cp3"]}) == ["%s is held by cp1, cp3" % VIP4]
-    assert proven(lambda info: None, claims={VIP4: []}) == ["nobody holds %s" % VIP4]
-    # HAProxy is there before keepalived is.
-    assert proven(lambda info: None, daemons=["haproxy"], held=[], claims={VIP4: []}) == []
-
-
-def test_api_servers_that_were_down_before_hold_nothing_against_a_host():
-    def all_down(info):
-        for entry in info["haproxy"]["backends"][NAME]:
-            entry.update(status="DOWN", check_status="L7STS")
-
-    assert proven(all_down, up=()) == []
-
-
-def test_only_the_daemon_that_was_touched_counts():
-    assert proven(lambda info: info["services"]["keepalived"].update(active="failed"), daemons=["haproxy"]) == []
 
 
 # Drained hosts

@@ -74,8 +74,8 @@ class Host:
         }.items():
             monkeypatch.setattr(endpoint_files, name, self.path(value))
         monkeypatch.setattr(endpoint_files._copies_io, "FOLDER", self.path("/var/lib/kubeha/adopted"))
-        monkeypatch.setattr(endpoint_files._hostview, "RUN", self.path("/run/kubeha"))
-        monkeypatch.setattr(endpoint_files._hostview, "DRAIN", self.path("/var/lib/kubeha/drain"))
+        monkeypatch.setattr(endpoint_files._paths, "RUN", self.path("/run/kubeha"))
+        monkeypatch.setattr(endpoint_files._paths, "DRAIN", self.path("/var/lib/kubeha/drain"))
         # Never this machine's own.
         monkeypatch.setattr(endpoint_files, "OURS_ALONE", tuple(
             self.path(path) for path in ("/var/lib/kubeha/drain", "/run/kubeha", "/var/lib/haproxy/kubeha.sock")))
@@ -85,10 +85,10 @@ class Host:
             "haproxy": str(self.running), "keepalived": str(root / "run/keepalived.running")})
         monkeypatch.setattr(endpoint_files._podstate, "EXECUTION", {
             "haproxy": str(root / "run/haproxy/execution"), "keepalived": str(root / "run/keepalived.execution")})
-        monkeypatch.setattr(endpoint_files._hostview, "DROP_INS", {
+        monkeypatch.setattr(endpoint_files._paths, "DROP_INS", {
             "haproxy": self.drop_in,
             "keepalived": self.path("/etc/systemd/system/keepalived.service.d/kubeha.conf")})
-        monkeypatch.setattr(endpoint_files._hostview, "PLAN_FILE", self.path("/etc/kubeha/plan.json"))
+        monkeypatch.setattr(endpoint_files._paths, "PLAN_FILE", self.path("/etc/kubeha/plan.json"))
         monkeypatch.setattr(endpoint_files, "ask_haproxy", lambda path: self.said)
         self.said = {}
         monkeypatch.setattr(endpoint_files, "systemd_unit", lambda role: self.unit)
@@ -222,12 +222,12 @@ def test_without_the_binary(host):
 
 
 def test_what_keepalived_refers_to_is_found_where_it_was_staged(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files._hostview, "CHECK", host.path("/usr/libexec/keepalived/kubeha-check"))
-    monkeypatch.setattr(endpoint_files._hostview, "RUN", host.path("/run/kubeha"))
-    check = {"path": endpoint_files._hostview.CHECK, "kind": "script", "guarded": False, "owner": USER,
+    monkeypatch.setattr(endpoint_files._paths, "CHECK", host.path("/usr/libexec/keepalived/kubeha-check"))
+    monkeypatch.setattr(endpoint_files._paths, "RUN", host.path("/run/kubeha"))
+    check = {"path": endpoint_files._paths.CHECK, "kind": "script", "guarded": False, "owner": USER,
              "group": GROUP, "mode": "0755", "secret": False, "content": "#!/bin/sh\n"}
     text = OURS + 'script "%s live"\nfile "%s/haproxy/down"\n' % (
-        endpoint_files._hostview.CHECK, endpoint_files._hostview.RUN)
+        endpoint_files._paths.CHECK, endpoint_files._paths.RUN)
     host.binary("keepalived", 'conf=$3; script=$(sed -n \'s/script "\\(.*\\) live"/\\1/p\' "$conf"); '
                               'file=$(sed -n \'s/file "\\(.*\\)"/\\1/p\' "$conf"); '
                               '[ -x "$script" ] && [ -d "${file%/*}" ] || echo missing')
@@ -571,8 +571,8 @@ class PodHost(Host):
     def in_either_mode(self, monkeypatch):
         paths = {"service": self.haproxy, "static_pod": self.config}
         layouts = {mode: layout._replace(config=dict(layout.config, haproxy=paths[mode]))
-                   for mode, layout in endpoint_files._hostview.LAYOUTS.items()}
-        monkeypatch.setattr(endpoint_files._hostview, "LAYOUTS", layouts)
+                   for mode, layout in endpoint_files._paths.LAYOUTS.items()}
+        monkeypatch.setattr(endpoint_files._paths, "LAYOUTS", layouts)
 
     def starts(self, config="one\n", execution="e1"):
         self.process = _processes.Process(7, 1, 5.0, ("haproxy",))
@@ -609,7 +609,7 @@ class WatchedHost(PodHost):
     def __init__(self, root, monkeypatch):
         super().__init__(root, monkeypatch)
         self.units = [self.path("/etc/systemd/system/kubeha-release.%s" % kind) for kind in ("service", "path")]
-        monkeypatch.setattr(_release_io._pods, "RELEASE_UNITS", self.units)
+        monkeypatch.setattr(_release_io._pod_paths, "RELEASE_UNITS", self.units)
         for state in ("enabled", "active"):
             monkeypatch.setenv("KUBEHA_" + state.upper(), str(root / state))
         self.binary("systemctl", """
@@ -771,7 +771,7 @@ def test_a_pod_that_was_silenced_gets_its_manifest_back(node, monkeypatch):
 
 def test_a_host_that_goes_back_to_pods_gets_their_folder_before_their_manifest(node, monkeypatch):
     node.in_either_mode(monkeypatch)
-    monkeypatch.setattr(endpoint_files._hostview, "TMPFILES", node.path("/etc/tmpfiles.d/kubeha.conf"))
+    monkeypatch.setattr(endpoint_files._paths, "TMPFILES", node.path("/etc/tmpfiles.d/kubeha.conf"))
     node.run(node.pod_files())
     node.starts()
     services = node.files(haproxy=OURS + "one\n", drop_in=OURS)
@@ -821,11 +821,11 @@ def test_another_password_is_seen_in_the_other_modes_file(node, monkeypatch, to,
     """Members that don't share it wouldn't hear each other: both changes at once are refused."""
     paths = {"service": node.path("/etc/keepalived/keepalived.conf"),
              "static_pod": node.path("/etc/kubeha/keepalived/keepalived.conf")}
-    monkeypatch.setattr(endpoint_files._hostview, "LAYOUTS", {
+    monkeypatch.setattr(endpoint_files._paths, "LAYOUTS", {
         mode: layout._replace(config=dict(layout.config, keepalived=paths[mode]))
-        for mode, layout in endpoint_files._hostview.LAYOUTS.items()})
+        for mode, layout in endpoint_files._paths.LAYOUTS.items()})
     if to == "static_pod":
-        node.unit.update(ActiveState="active", DropInPaths=endpoint_files._hostview.DROP_INS["keepalived"])
+        node.unit.update(ActiveState="active", DropInPaths=endpoint_files._paths.DROP_INS["keepalived"])
     else:
         node.starts()
     [mode] = set(paths) - {to}

@@ -101,7 +101,7 @@ class Kernel:
         for name, path in paths.items():
             monkeypatch.setattr(endpoint_network._filter, name, str(host.root / path))
         monkeypatch.setattr(endpoint_network, "FILTER", endpoint_network._filter.UNIT_FILE)
-        monkeypatch.setattr(endpoint_network._hostview, "ROLE_PLAN", str(host.root / "plan-%s.json"))
+        monkeypatch.setattr(endpoint_network._paths, "ROLE_PLAN", str(host.root / "plan-%s.json"))
         monkeypatch.setattr(endpoint_network, "find_manager", lambda: None)
         monkeypatch.setattr(endpoint_network._host_io, "find_binary", lambda name: self.program)
         monkeypatch.setattr(endpoint_network._host_io, "run", lambda argv, seconds: self.say(argv))

@@ -14,8 +14,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils import (
     _confined_io,
     _haproxy,
     _host_io,
-    _hostview,
-    _pods,
+    _paths,
+    _pod_paths,
     _podstate,
     _process_io,
     _processes,
@@ -64,7 +64,7 @@ class Node:
         self.looks = 0
         self.on_signal = self.on_look = lambda number: None
         self.said = {}
-        for table, key in ((_pods.CONFIG, "conf"), (_podstate.RUNNING, "running"), (_podstate.EXECUTION, "execution")):
+        for table, key in ((_pod_paths.CONFIG, "conf"), (_podstate.RUNNING, "running"), (_podstate.EXECUTION, "execution")):
             for role in ("haproxy", "keepalived"):
                 monkeypatch.setitem(table, role, self.path("%s-%s" % (role, key)))
         monkeypatch.setattr(_podstate, "POD_LOGS", self.path("logs"))
@@ -172,7 +172,7 @@ def test_haproxys_master_that_lost_a_signal_is_told_again(node, monkeypatch):
 
 
 def test_the_next_worker_is_told_which_servers_are_up_and_whoever_comes_later_is_not(node, monkeypatch):
-    monkeypatch.setattr(_hostview, "SERVERS", node.path("servers"))
+    monkeypatch.setattr(_paths, "SERVERS", node.path("servers"))
     node.write("servers", "1\n")
     node.place("haproxy", NEW, "e1")
     node.start("haproxy", OLD, "e1")

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Where everything of ours lies on a host, as services and as static pods. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
+
+from . import _pod_paths
+
+if TYPE_CHECKING:
+    pass
+
+ROLES = ("haproxy", "keepalived")
+
+HAPROXY_CONFIG = "/etc/haproxy/haproxy.cfg"
+KEEPALIVED_CONFIG = "/etc/keepalived/keepalived.conf"
+PLAN_FILE = "/etc/kubeha/plan.json"
+CHECK = "/usr/libexec/keepalived/kubeha-check"
+NOTIFY = "/usr/libexec/keepalived/kubeha-notify"
+UNIT_HOOK = "/usr/libexec/kubeha/unit-hook"
+DROP_INS = {name: "/etc/systemd/system/%s.service.d/kubeha.conf" % name for name in ROLES}
+SYSCTL_FILE = "/etc/sysctl.d/90-kubeha.conf"
+SOCKET = "/var/lib/haproxy/kubeha.sock"
+RUN = "/run/kubeha"
+SERVERS = RUN + "/haproxy/servers"
+STATE = "/var/lib/kubeha"
+# The plan that a role's files were made from: the one that is stored belongs to whoever wrote last.
+ROLE_PLAN = STATE + "/plan-%s.json"
+# Each 0 or 1: somebody wants this host left alone, until told otherwise; a run restarts something here.
+DRAIN = STATE + "/drain"
+DRAINED = DRAIN + "/drained"
+MOVING = DRAIN + "/moving"
+# What starts a keepalived again that a run has stopped, and is there only for as long as the run hasn't ended that.
+LEASE = STATE + "/lease.json"
+LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
+FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
+SCRIPT_USER = "keepalived_script"
+TMPFILES = "/etc/tmpfiles.d/kubeha.conf"
+# The kubelet's own, for registries that want a password; a static pod can't name a secret of the cluster.
+IMAGE_AUTH = "/var/lib/kubelet/config.json"
+
+
+class Layout(NamedTuple):
+    """What differs between HAProxy and keepalived as services and as static pods."""
+
+    config: Dict[str, str]          # by role
+    socket: str
+    check: str                      # commands, as keepalived runs them
+    notify: str
+    script_user: str
+    haproxy_globals: List[str]
+    haproxy_threads: Optional[int]  # at most, where HAProxy can be told so
+
+
+LAYOUTS = {
+    "service": Layout(
+        config={"haproxy": HAPROXY_CONFIG, "keepalived": KEEPALIVED_CONFIG}, socket=SOCKET,
+        check=CHECK, notify=NOTIFY, script_user=SCRIPT_USER,
+        haproxy_globals=[
+            # systemd's journal reads the levels that "short" writes; no syslog socket is needed inside of the chroot.
+            "log stdout format short daemon",
+            "chroot /var/lib/haproxy",
+            "user haproxy",
+            "group haproxy",
+            "stats socket %s user root group root mode 600 level admin" % SOCKET,
+        ],
+        haproxy_threads=None),
+    "static_pod": Layout(
+        config=_pod_paths.CONFIG, socket=_pod_paths.SOCKET,
+        check=_pod_paths.CHECK, notify=_pod_paths.NOTIFY, script_user="root",
+        # The pod has its user and its read-only root from the kubelet.
+        haproxy_globals=[
+            "log stdout format raw daemon",
+            "stats socket %s mode 600 level admin" % _pod_paths.SOCKET,
+        ],
+        # One for each of a large machine's processors would cost memory for nothing.
+        haproxy_threads=4),
+}
+
+# The marker by which a deployed file is known as ours; the same words as in _ownership.
+HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next run."
