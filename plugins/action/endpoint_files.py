@@ -9,15 +9,17 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _secrets
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import plan_of_host
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._piped import Piped
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._run import owned, token
+
+from ..module_utils.model import _secrets
+from ..module_utils.model._planfile import NO_PLAN
+from ..plugin_utils.files import _render
+from ..plugin_utils.intent._intent import known_secrets, plain
+from ..plugin_utils.judge._observed import plan_of_host
+from ..plugin_utils.task._piped import Piped
+from ..plugin_utils.task._run import owned, token
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+    from ..module_utils.model._model import Plan
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 

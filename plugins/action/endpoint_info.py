@@ -7,11 +7,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host, expectation
+
+from ..plugin_utils.judge._observed import arguments_of_host, expectation
+from ..plugin_utils.task._delegate import reach_delegate
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+    from ..module_utils.model._model import Plan
 
 
 class ActionModule(ActionBase):

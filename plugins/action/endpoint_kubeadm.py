@@ -8,9 +8,10 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _kubeadm
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
+
+from ..plugin_utils.intent._intent import plain
+from ..plugin_utils.plan import _kubeadm
+from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 
 class ActionModule(ActionBase):

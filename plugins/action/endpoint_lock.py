@@ -9,10 +9,11 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils._identity import same
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _run
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._delegate import reach_delegate
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, plain
+
+from ..module_utils.host._identity import same
+from ..plugin_utils.intent._intent import OBSERVED, plain
+from ..plugin_utils.task import _run
+from ..plugin_utils.task._delegate import reach_delegate
 
 
 class ActionModule(ActionBase):

@@ -9,15 +9,16 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _names
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError, Problem, listed
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.module_utils._report import plan_text
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import Collected, collect, plain
+
+from ..plugin_utils.intent import _names
+from ..plugin_utils.intent._errors import PlanError, Problem, listed
+from ..plugin_utils.intent._intent import Collected, collect, plain
+from ..plugin_utils.plan._plan import compute_plan
+from ..plugin_utils.plan._report import plan_text
+from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
+    from ..module_utils.model._model import Endpoint, Plan
 
 # Problems that end when hosts report their addresses.
 ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "inventory_outside_subnet",

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _preflight, _wire_verdict
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of, with_endpoints
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import asked_of, heard, plain
 
-from ..module_utils import _host_status
+from ..module_utils.model._planfile import NO_PLAN, deployed_of, with_endpoints
+from ..module_utils.proof import _host_status
+from ..plugin_utils.intent._intent import asked_of, heard, plain
+from ..plugin_utils.judge import _preflight, _wire_verdict
+from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+    from ..module_utils.model._model import Plan
 
 OBSERVED = "__endpoint_info"
 LOOKED_AT = "__endpoint_preflight"

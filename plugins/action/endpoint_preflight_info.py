@@ -9,13 +9,10 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _clocks
-from ansible_collections.kubeha.apiserver.plugins.module_utils._preflight import worth_asking
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
-    arguments_of_host,
-    members_of_all,
-    read_observations,
-)
+
+from ..plugin_utils.judge import _clocks
+from ..plugin_utils.judge._observed import arguments_of_host, members_of_all, read_observations
+from ..plugin_utils.judge._preflight import worth_asking
 
 
 class ActionModule(ActionBase):

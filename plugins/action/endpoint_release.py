@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._on_host import OnHost
+from ..plugin_utils.task._on_host import OnHost
 
 
 class ActionModule(OnHost):

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _render, _secrets
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import controller_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import known_secrets, plain
 
-from ..module_utils import _hostview
+from ..module_utils.model import _secrets
+from ..plugin_utils.files import _host_files, _render
+from ..plugin_utils.intent._intent import known_secrets, plain
+from ..plugin_utils.task._controller_files import controller_path, write_whole
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+    from ..module_utils.model._model import Plan
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
 # Lists what we wrote: so nothing else is ever removed.
@@ -83,15 +83,15 @@ class ActionModule(ActionBase):
                ) -> list[Rendered]:
         known: dict[str, dict[str, str]] | None = {"passwords": given, "registries": {}} if given else None
         files = []
-        for host in _hostview.balancers(plan):
+        for host in _host_files.balancers(plan):
             marks: dict[str, str] = {}
-            names, registries = _hostview.secret_endpoints(plan, host), _hostview.secret_registries(plan, host)
+            names, registries = _host_files.secret_endpoints(plan, host), _host_files.secret_registries(plan, host)
             if names or registries:
                 if known is None:
                     known = known_secrets(task_vars, self._templar, self._task)
                 passwords, logins = known["passwords"], known["registries"]
-                marks = {_hostview.placeholder(name): passwords[name] for name in names if passwords.get(name)}
-                marks.update((_hostview.image_placeholder(name), logins[name])
+                marks = {_host_files.placeholder(name): passwords[name] for name in names if passwords.get(name)}
+                marks.update((_host_files.image_placeholder(name), logins[name])
                              for name in registries if logins.get(name))
             for entry in _render.render_host(plan, host, TEMPLATES):
                 content = _secrets.filled(entry["content"], marks)

@@ -13,23 +13,17 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _page
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN, deployed_of
-from ansible_collections.kubeha.apiserver.plugins.module_utils._render import RenderError, render_host
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._controller_files import writable_path, write_whole
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OBSERVED, heard, machines_twice, plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import (
-    Observed,
-    members_of_all,
-    plan_of_host,
-    read_observations,
-    scope_of,
-)
 
-from ..module_utils import _host_status, _verdict
+from ..module_utils.model._planfile import NO_PLAN, deployed_of
+from ..module_utils.proof import _host_status
+from ..plugin_utils.files._render import RenderError, render_host
+from ..plugin_utils.intent._intent import OBSERVED, heard, machines_twice, plain
+from ..plugin_utils.judge import _page, _status
+from ..plugin_utils.judge._observed import Observed, members_of_all, plan_of_host, read_observations, scope_of
+from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+    from ..module_utils.model._model import Plan
 
 
 class ActionModule(ActionBase):
@@ -59,7 +53,7 @@ class ActionModule(ActionBase):
         })
         wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         observed = self._observed(args, task_vars)
-        plan: Plan = plain(args["plan"]) if args["plan"] else _verdict.stored_plan(observed.fresh)
+        plan: Plan = plain(args["plan"]) if args["plan"] else _status.stored_plan(observed.fresh)
         if not _is_plan(plan):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
             return result
@@ -71,7 +65,7 @@ class ActionModule(ActionBase):
             result.update(failed=True, problems=[problem.to_dict() for problem in twice],
                           msg="\n".join(str(problem) for problem in twice))
             return result
-        apart = _verdict.apart(observed.fresh)
+        apart = _status.apart(observed.fresh)
         result["judged"] = args["together"] is None or apart <= args["together"]
         if not result["judged"]:
             return result
@@ -85,8 +79,8 @@ class ActionModule(ActionBase):
         except (RenderError, KeyError) as error:  # a stored plan of another version of this collection
             result["warnings"] = ["Can't tell whether files were changed since they were deployed: %s" % error]
             seen = observed.fresh
-        verdict = _verdict.judge(plan, seen, scope)
-        table = _verdict.text(verdict)
+        verdict = _status.judge(plan, seen, scope)
+        table = _status.text(verdict)
         problems = [finding for finding in verdict["findings"] if finding["severity"] == _host_status.ERROR]
         if args["show"]:
             Display().display(table + "\n")

@@ -11,17 +11,18 @@ from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _names, _waves
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import Spoken, deployed_of
-from ansible_collections.kubeha.apiserver.plugins.module_utils._shapes import printable
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _intent
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import plain
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import members_of_all, read_observations
 
-from ..module_utils import _accessors, _verdict
+from ..module_utils.model import _accessors
+from ..module_utils.model._planfile import Spoken, deployed_of
+from ..module_utils.model._shapes import printable
+from ..plugin_utils.intent import _intent, _names
+from ..plugin_utils.intent._intent import plain
+from ..plugin_utils.judge import _status
+from ..plugin_utils.judge._observed import members_of_all, read_observations
+from ..plugin_utils.rollout import _waves
 
 if t.TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Plan
+    from ..module_utils.model._model import Plan
 
 
 class ActionModule(ActionBase):
@@ -71,12 +72,12 @@ class ActionModule(ActionBase):
         hosts, wrong = _names.hosts_named("hosts", plain(args["hosts"]), plain(task_vars.get("groups", {})))
         wrong += _names.outside("hosts", hosts, play, "host_outside_limit")
         observed = read_observations(task_vars, play, args["looks"])
-        plan = _verdict.stored_plan(observed.fresh)
+        plan = _status.stored_plan(observed.fresh)
         wrong += _intent.machines_twice({host: info.get("identity") for host, info in observed.fresh.items()})
         problems = [str(problem) for problem in wrong]
         problems += ["%s can't be reached: %s" % item for item in observed.unreachable.items() if item[0] in hosts]
         if not problems and args["leave_one"]:
-            problems = _verdict.undrainable(plan, observed.fresh, hosts)
+            problems = _status.undrainable(plan, observed.fresh, hosts)
         if problems:
             result.update(failed=True, msg="\n".join(problems))
             return result

@@ -8,7 +8,8 @@ import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._observed import arguments_of_host
+
+from ..plugin_utils.judge._observed import arguments_of_host
 
 
 class ActionModule(ActionBase):

@@ -8,10 +8,11 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _kubeadm
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import kind_of, plain
+
+from ..plugin_utils.intent._errors import PlanError
+from ..plugin_utils.intent._intent import kind_of, plain
+from ..plugin_utils.plan import _kubeadm
+from ..plugin_utils.plan._plan import compute_plan
 
 
 class FilterModule:

@@ -94,9 +94,10 @@ import time
 from typing import Any, Dict, List, Set
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _run_lock_io
 
-from ..module_utils import _accessors
+from ..module_utils.host import _host_io
+from ..module_utils.model import _accessors
+from ..module_utils.run import _run_lock_io
 
 LOOPBACK = "lo"
 COMMAND_SECONDS = 5.0

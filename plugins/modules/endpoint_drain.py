@@ -100,14 +100,16 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _deployed_io, _host_io, _run_lock_io
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
-from ansible_collections.kubeha.apiserver.plugins.module_utils._planfile import NO_PLAN
 
-from ..module_utils import _accessors, _paths
+from ..module_utils.host import _deployed_io, _host_io
+from ..module_utils.host import _owned_files_io as owned
+from ..module_utils.model import _accessors, _paths
+from ..module_utils.model._planfile import NO_PLAN
+from ..module_utils.run import _run_lock_io
+from ..module_utils.segment import _claims_io
 
 if TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
+    from ..module_utils.model._model import Endpoint
 
 PATHS = {"maintenance": _paths.DRAINED, "run": _paths.MOVING}
 POLL_SECONDS = 0.05

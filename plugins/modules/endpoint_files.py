@@ -282,25 +282,12 @@ from hashlib import sha256
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _confined_io,
-    _copies_io,
-    _deployed_io,
-    _haproxy,
-    _host_io,
-    _hostfacts,
-    _keepalived,
-    _ownership,
-    _planfile,
-    _podstate,
-    _process_io,
-    _release_io,
-    _run_lock_io,
-    _secrets,
-)
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
-from ..module_utils import _paths, _pod_paths
+from ..module_utils.daemons import _confined_io, _haproxy, _keepalived, _podstate, _process_io, _release_io
+from ..module_utils.host import _copies_io, _deployed_io, _host_io, _hostfacts, _ownership
+from ..module_utils.host import _owned_files_io as owned
+from ..module_utils.model import _paths, _planfile, _pod_paths, _secrets
+from ..module_utils.run import _run_lock_io
 
 STATE = _paths.STATE
 STATE_LIST = STATE + "/files-%s.json"

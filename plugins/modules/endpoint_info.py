@@ -445,29 +445,17 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _claims_io,
-    _cluster_io,
-    _deployed_io,
-    _haproxy,
-    _host_io,
-    _hostfacts,
-    _keepalived_state,
-    _lease_io,
-    _ownership,
-    _planfile,
-    _podstate,
-    _process_io,
-    _run_lock_io,
-    _scan_io,
-    _secrets,
-    _strangers,
-)
 
-from ..module_utils import _accessors, _host_status, _paths, _pod_paths
+from ..module_utils.cluster import _cluster_io
+from ..module_utils.daemons import _haproxy, _keepalived_state, _podstate, _process_io
+from ..module_utils.host import _deployed_io, _host_io, _hostfacts, _ownership
+from ..module_utils.model import _accessors, _paths, _planfile, _pod_paths, _secrets
+from ..module_utils.proof import _host_status
+from ..module_utils.run import _lease_io, _run_lock_io
+from ..module_utils.segment import _claims_io, _scan_io, _strangers
 
 if TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Plan
+    from ..module_utils.model._model import Endpoint, Plan
 
 HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"

@@ -82,11 +82,8 @@ spoke:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _lease,
-    _lease_io,
-    _run_lock_io,
-)
+
+from ..module_utils.run import _lease, _lease_io, _run_lock_io
 
 
 def main() -> None:

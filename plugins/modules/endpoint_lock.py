@@ -112,9 +112,10 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _identity, _run_lock, _run_lock_io
 
-from ..module_utils import _paths
+from ..module_utils.host import _host_io, _identity
+from ..module_utils.model import _paths
+from ..module_utils.run import _run_lock, _run_lock_io
 
 
 def main() -> None:

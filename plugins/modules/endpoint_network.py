@@ -120,20 +120,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _copies_io,
-    _filter,
-    _host_io,
-    _netconfig,
-    _ownership,
-    _run_lock_io,
-)
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
 
-from ..module_utils import _accessors, _paths
+from ..module_utils.host import _copies_io, _host_io, _ownership
+from ..module_utils.host import _owned_files_io as owned
+from ..module_utils.model import _accessors, _paths
+from ..module_utils.network import _filter, _netconfig
+from ..module_utils.run import _run_lock_io
 
 if TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Member
+    from ..module_utils.model._model import Endpoint, Member
 
 STATE_FILE = "/var/lib/kubeha/network.json"
 COMMAND_SECONDS = 30.0

@@ -48,7 +48,9 @@ import time
 from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _process_io, _processes, _shapes
+
+from ..module_utils.daemons import _process_io, _processes
+from ..module_utils.model import _shapes
 
 # Of dpkg and what uses it, of apt's lists and its downloads, of rpm before version 4.16 and since.
 LOCKS = (

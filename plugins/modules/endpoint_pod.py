@@ -128,21 +128,20 @@ from hashlib import sha256
 from typing import Any, Callable, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+
+from ..module_utils.daemons import (
     _confined_io,
     _haproxy,
-    _host_io,
     _keepalived,
     _keepalived_state,
     _podstate,
     _process_io,
     _processes,
-    _run_lock,
-    _run_lock_io,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
-
-from ..module_utils import _paths, _pod_paths
+from ..module_utils.host import _host_io
+from ..module_utils.host import _owned_files_io as owned
+from ..module_utils.model import _paths, _pod_paths
+from ..module_utils.run import _run_lock, _run_lock_io
 
 POLL_SECONDS = 0.1
 SOCKET_SECONDS = 0.5

@@ -234,25 +234,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _cluster_io,
-    _components,
-    _filter,
-    _host_io,
-    _hostfacts,
-    _netconfig,
-    _netfilter,
-    _podstate,
-    _process_io,
-    _processes,
-    _wire_io,
-    _wire_task,
-)
 
-from ..module_utils import _accessors, _paths
+from ..module_utils.cluster import _cluster_io, _components
+from ..module_utils.daemons import _podstate, _process_io, _processes
+from ..module_utils.host import _host_io, _hostfacts
+from ..module_utils.model import _accessors, _paths
+from ..module_utils.network import _filter, _netconfig, _netfilter
+from ..module_utils.segment import _wire_io, _wire_task
 
 if TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint, Instance, Member, Plan
+    from ..module_utils.model._model import Endpoint, Instance, Member, Plan
 
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0

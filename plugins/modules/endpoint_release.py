@@ -73,12 +73,15 @@ kept:
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _host_io, _process_io, _run_lock_io
 
-from ..module_utils import _accessors
+from ..module_utils.daemons import _process_io
+from ..module_utils.host import _host_io
+from ..module_utils.model import _accessors
+from ..module_utils.run import _run_lock_io
+from ..module_utils.segment import _claims_io
 
 if TYPE_CHECKING:
-    from ansible_collections.kubeha.apiserver.plugins.module_utils._model import Endpoint
+    from ..module_utils.model._model import Endpoint
 
 COMMAND_SECONDS = 5.0
 

@@ -72,7 +72,9 @@ active:
 from typing import Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io, _run_lock_io
+
+from ..module_utils.host import _host_io
+from ..module_utils.run import _run_lock_io
 
 SECONDS = 150.0
 VERBS = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload-or-restart"}

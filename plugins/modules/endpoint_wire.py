@@ -136,8 +136,9 @@ window:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import MAX_SECONDS, SECONDS, ask
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
+
+from ..module_utils.segment._wire_io import MAX_SECONDS, SECONDS, ask
+from ..module_utils.segment._wire_task import wire_task
 
 
 def main() -> None:

@@ -150,9 +150,10 @@ probing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import pack
-from ansible_collections.kubeha.apiserver.plugins.module_utils._probe_io import Probe
-from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
+
+from ..module_utils.segment._packets import pack
+from ..module_utils.segment._probe_io import Probe
+from ..module_utils.segment._segment_io import run
 
 
 def main() -> None:

@@ -153,9 +153,10 @@ pairs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils._packets import pack
-from ansible_collections.kubeha.apiserver.plugins.module_utils._reach_io import SHORTEST_REACH, Reach
-from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
+
+from ..module_utils.segment._packets import pack
+from ..module_utils.segment._reach_io import SHORTEST_REACH, Reach
+from ..module_utils.segment._segment_io import run
 
 
 def main() -> None:

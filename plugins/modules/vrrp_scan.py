@@ -165,8 +165,9 @@ interfaces:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubeha.apiserver.plugins.module_utils._scan_io import Scan
-from ansible_collections.kubeha.apiserver.plugins.module_utils._segment_io import run
+
+from ..module_utils.segment._scan_io import Scan
+from ..module_utils.segment._segment_io import run
 
 
 def main() -> None:

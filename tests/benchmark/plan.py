@@ -22,7 +22,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 
 BALANCERS = 10000
 PER_ENDPOINT = 3

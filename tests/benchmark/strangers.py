@@ -26,7 +26,7 @@ import typing as t
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
 import attack
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter
+from ansible_collections.kubeha.apiserver.plugins.module_utils.network import _filter
 from conftest import roots
 from net import Keepalived, Segment, sweep
 

@@ -28,8 +28,8 @@ import typing as t
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _packets, _vrrp
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_verdict import ERROR, INFO, wire_findings
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._wire_verdict import ERROR, INFO, wire_findings
 from net import Keepalived, Segment, advertise, instance, sweep
 
 VRID, VIP = 50, 100

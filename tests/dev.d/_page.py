@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_status, _page, _verdict
-from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _page, _status
+from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan
 
 VIPS = ["198.51.100.100", "2001:db8:1::100"]
 LONG = "a-balancer-with-a-very-long-name-in-rack-17"
@@ -46,7 +47,7 @@ def observe(of: dict[str, Any], priority: int, holds: bool = False, down: tuple[
 def well() -> str:
     planned = plan(endpoint())
     hosts = {"cp%d" % number: observe(planned, 151 - number, number == 1) for number in (1, 2, 3)}
-    return _page.status_page(planned, _verdict.judge(planned, hosts), "2026-11-22 12:00:00 UTC")
+    return _page.status_page(planned, _status.judge(planned, hosts), "2026-11-22 12:00:00 UTC")
 
 
 def broken() -> str:
@@ -59,8 +60,8 @@ def broken() -> str:
         "lb2": observe(planned, 149, True, ("cp3", "cp5")),
     }
     hosts["lb2"].update(reload_pending={"haproxy": True}, running={"haproxy": "x"})
-    scope = _verdict.Scope(unreachable={LONG: "No route to host <script>alert(1)</script>"})
-    return _page.status_page(planned, _verdict.judge(planned, hosts, scope), "2026-11-22 12:00:00 UTC")
+    scope = _status.Scope(unreachable={LONG: "No route to host <script>alert(1)</script>"})
+    return _page.status_page(planned, _status.judge(planned, hosts, scope), "2026-11-22 12:00:00 UTC")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from typing import Any
 
 from _lab.lab import Lab, down
 from _lab.podman import podman, say
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _render
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 
 ROLES = str(Path(__file__).resolve().parents[2] / "roles")
 HOSTS = ("cp1", "cp2", "cp3")

@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter, _hostview, _lease_io, _paths, _render
-from ansible_collections.kubeha.apiserver.plugins.module_utils._errors import PlanError
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths
+from ansible_collections.kubeha.apiserver.plugins.module_utils.network import _filter
+from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease_io
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files, _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import PlanError
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 
 ROLES = str(Path(__file__).resolve().parents[2] / "roles")
 V4, V6 = "198.51.100.%d", "2001:db8:1::%d"
@@ -89,7 +92,7 @@ def main() -> int:
             (target / "files.json").write_text(json.dumps(files), encoding="utf-8")
             (target / "secrets.json").write_text(json.dumps(marks), encoding="utf-8")
             (target / "names.json").write_text(json.dumps(
-                [endpoint["name"] for endpoint in plan["endpoints"] if host in _hostview.balancers(
+                [endpoint["name"] for endpoint in plan["endpoints"] if host in _host_files.balancers(
                     {"endpoints": [endpoint]})]), encoding="utf-8")
     units = pod_units(keepalived, haproxy)
     lease = _lease_io.unit("/etc/kubernetes/manifests/kubeha-keepalived.yaml", "/bin/sh")

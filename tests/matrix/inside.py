@@ -20,7 +20,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _keepalived, _paths
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _keepalived
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 # Started for real; the others differ from these in values only.

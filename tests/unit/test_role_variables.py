@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import INTENT_KEYS, compute_plan
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils._intent import OTHER_VARIABLES
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._intent import OTHER_VARIABLES
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import INTENT_KEYS, compute_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ["endpoint", "haproxy", "keepalived"]

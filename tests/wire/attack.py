@@ -17,7 +17,9 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview, _keepalived_state, _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _keepalived_state
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
 from net import Keepalived, Segment
 
 VRID = 50
@@ -41,7 +43,7 @@ def version_of(root: str | None) -> str:
 
 def planned_config(plan: t.Any, host: str, password: str = PASSWORD, more: t.Sequence[str] = ()) -> str:
     """keepalived.conf with what the plan makes of the VRRP side; the scripts and files it tracks aren't there."""
-    view = _hostview.host_view(plan, host)["keepalived"]
+    view = _host_files.host_view(plan, host)["keepalived"]
     lines = ["global_defs {", *view["globals"], *more, "}"]
     for instance in view["instances"]:
         lines += [f"vrrp_instance {instance['name']} {{", *instance["options"]]
@@ -49,13 +51,13 @@ def planned_config(plan: t.Any, host: str, password: str = PASSWORD, more: t.Seq
             if not block["name"].startswith("track_"):
                 lines += [f"{block['name']} {{", *block["lines"], "}"]
         lines.append("}")
-    return "\n".join(lines).replace(_hostview.placeholder(plan["endpoints"][0]["name"]), password) + "\n"
+    return "\n".join(lines).replace(_host_files.placeholder(plan["endpoints"][0]["name"]), password) + "\n"
 
 
 def deploy(segment: Segment, plan: t.Any, root: str | None, passwords: t.Mapping[str, str] | None = None,
            more: t.Sequence[str] = ()) -> dict[str, Keepalived]:
     """keepalived on all balancers; returns once the first one holds."""
-    hosts = _hostview.balancers(plan)
+    hosts = _host_files.balancers(plan)
     daemons = {}
     for host in hosts:
         config = planned_config(plan, host, (passwords or {}).get(host, PASSWORD), more)
@@ -231,7 +233,7 @@ class Seen(t.NamedTuple):
 def watch(segment: Segment, plan: t.Any, seconds: float, meanwhile: t.Callable[[], t.Any] | None = None,
           lead: float = 0.6, tail: float = 0.2) -> Seen:
     """Look for `seconds`, from a little after the watchers run."""
-    hosts = _hostview.balancers(plan)
+    hosts = _host_files.balancers(plan)
     vip = plan["endpoints"][0]["vips"][0]["address"]
     total = lead + seconds + tail
     wire = segment.run(segment.switch, adverts, {host: segment.mac(host) for host in hosts}, total)

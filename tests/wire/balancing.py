@@ -19,8 +19,10 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _haproxy, _paths, _pod_paths, _render
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _haproxy
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths, _pod_paths
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 from net import Process, Segment
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[2]

@@ -23,9 +23,9 @@ import time
 import traceback
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_io import SECONDS, ask
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_task import wire_task
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment._wire_io import SECONDS, ask
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment._wire_task import wire_task
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 
 PREFIXES = {"ipv4": 24, "ipv6": 64}
 _CLONE_NEWNET = 0x40000000

@@ -13,14 +13,10 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
-    _lease,
-    _lease_watch_io,
-    _owned_files_io,
-    _pod_paths,
-    _run_lock_io,
-    _segment_io,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _pod_paths
+from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease, _lease_watch_io, _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _segment_io
 from net import Process, Segment, instance
 
 BOTH = ("ipv4", "ipv6")

@@ -15,7 +15,8 @@ import typing as t
 
 import attack
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _filter, _packets, _scan_io, _strangers, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.module_utils.network import _filter
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _packets, _scan_io, _strangers, _vrrp
 from net import Segment
 
 HOSTS = ["cp1", "cp2", "cp3"]

@@ -12,8 +12,8 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _claims_io, _packets, _vrrp
-from ansible_collections.kubeha.apiserver.plugins.module_utils._wire_verdict import wire_findings
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _claims_io, _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._wire_verdict import wire_findings
 from net import Keepalived, Process, Segment, advertise, instance
 
 HOSTS = ["cp1", "cp2", "cp3"]

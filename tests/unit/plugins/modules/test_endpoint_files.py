@@ -18,7 +18,9 @@ import sys
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostfacts, _processes, _release_io, _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _processes, _release_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _hostfacts
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _secrets
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"

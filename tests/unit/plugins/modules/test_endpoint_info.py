@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _hostview as hostview
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_info
-from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.plans import endpoint, plan, pods
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
+from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 
 
 @pytest.mark.parametrize("made", [endpoint(nonlocal_bind=True), pods(endpoint(nonlocal_bind=True))])

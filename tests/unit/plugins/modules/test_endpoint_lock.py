@@ -12,10 +12,10 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _run_lock_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io as owned
+from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _run_lock_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_lock
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils import _run
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.task import _run
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="hosts are Linux")
 ONE = {"controller": "a", "process": 1, "started": "7", "name": "one@a"}

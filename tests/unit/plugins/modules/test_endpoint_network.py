@@ -9,7 +9,7 @@ import os
 import stat
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _host_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _host_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_network
 
 OURS = "# Managed by kubeha.apiserver\n[Network]\nKeepConfiguration=static\n"

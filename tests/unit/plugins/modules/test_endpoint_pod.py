@@ -10,18 +10,17 @@ import stat
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils import (
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import (
     _confined_io,
     _haproxy,
-    _host_io,
-    _paths,
-    _pod_paths,
     _podstate,
     _process_io,
     _processes,
 )
-from ansible_collections.kubeha.apiserver.plugins.module_utils import _owned_files_io as owned
-from ansible_collections.kubeha.apiserver.plugins.module_utils._keepalived_state import CannotDump, DumpError
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons._keepalived_state import CannotDump, DumpError
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _host_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io as owned
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths, _pod_paths
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_pod
 
 OLD, NEW = "global\n    description kubeha:01\n", "global\n    description kubeha:02\n"
@@ -64,7 +63,11 @@ class Node:
         self.looks = 0
         self.on_signal = self.on_look = lambda number: None
         self.said = {}
-        for table, key in ((_pod_paths.CONFIG, "conf"), (_podstate.RUNNING, "running"), (_podstate.EXECUTION, "execution")):
+        for table, key in (
+            (_pod_paths.CONFIG, "conf"),
+            (_podstate.RUNNING, "running"),
+            (_podstate.EXECUTION, "execution"),
+        ):
             for role in ("haproxy", "keepalived"):
                 monkeypatch.setitem(table, role, self.path("%s-%s" % (role, key)))
         monkeypatch.setattr(_podstate, "POD_LOGS", self.path("logs"))

@@ -1,0 +1,550 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What one host does beside what is planned for it. Pure: a plan and an observation in, findings out.
+
+A host waits until `unmet` is empty; `_status` judges all hosts together by the same rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from ..cluster import _certificate
+from ..daemons._haproxy import is_up
+from ..model import _accessors
+from ..model._planfile import NO_PLAN, deployed_of
+
+if TYPE_CHECKING:
+    from ..model._model import Backend, Endpoint, Plan
+from ..model._accessors import members_of
+
+Info = Mapping[str, Any]
+Expected = Dict[str, Dict[str, Optional[bool]]]
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+DAEMONS = ("haproxy", "keepalived")
+
+# code: (severity, fix). Words in braces are filled in for each finding. `site`, `status` and so on are playbooks.
+CODES: Dict[str, Tuple[str, str]] = {
+    "no_holder": (
+        ERROR,
+        "look at `journalctl -u keepalived` on the members: an instance in FAULT has a missing interface or a dead "
+        "HAProxy",
+    ),
+    "two_holders": (
+        ERROR,
+        "the members don't hear each other: let VRRP (IP protocol 112) pass between them, and see that no other "
+        "keepalived of the segment uses this virtual router ID",
+    ),
+    "wrong_holder": (ERROR, "mend what keeps the preferred host from holding, or run `site` again when it's well"),
+    "takeover_pending": (WARNING, "wait; failback_delay lets a host that has come back settle first"),
+    "unsettled": (ERROR, "look at `journalctl -u keepalived -u haproxy` there: something comes and goes"),
+    "vips_split": (ERROR, "reload keepalived on the members: its sync group moves all addresses together"),
+    "vip_silent": (
+        ERROR,
+        "let the port pass the firewalls between these hosts, and see that no other machine uses the address",
+    ),
+    "vip_wrong_answer": (ERROR, "ask the API servers themselves, then see HAProxy's log on the holder"),
+    "vip_untried": (WARNING, "run `status`, which connects to the VIP from every member"),
+    "stale_vip": (ERROR, "restart keepalived there; it drops what it doesn't manage any more"),
+    "host_unreachable": (ERROR, "see that the host runs and that Ansible can log in"),
+    "not_observed": (INFO, "run without --limit to include it"),
+    "not_deployed": (ERROR, "run `site` for this host"),
+    "not_deployed_yet": (INFO, "its turn comes later, or run `site` for it"),
+    "bad_stored_plan": (WARNING, "run `site` for this host; it writes the plan again"),
+    "newer_stored_plan": (
+        ERROR,
+        "use the version of this collection that wrote it, or a later one",
+    ),
+    "odd_answer": (
+        WARNING,
+        "see whether the host is what it should be; what it said besides is believed as far as others don't deny it",
+    ),
+    "plan_differs": (ERROR, "run `site` without --limit"),
+    "plan_outdated": (WARNING, "run `site` without --limit"),
+    "service_down": (
+        ERROR,
+        "run `site`, which starts it; where it ends again, `journalctl -u haproxy -u keepalived` there says why",
+    ),
+    "pod_down": (
+        ERROR,
+        "see /var/log/pods/*kubeha-* and `journalctl -u kubelet` there: perhaps its image can't be had, or it doesn't "
+        "stay up",
+    ),
+    "manifest_missing": (ERROR, "run `site` for this host; `kubeadm reset` empties the folder"),
+    "kubelet_absent": (
+        INFO,
+        "start the kubelet with `kubeadm init` or `join`; it starts the pods, and `status` proves them",
+    ),
+    "service_disabled": (WARNING, "run `site`; a host that boots would not take part"),
+    "reload_pending": (ERROR, "run `site`; it reloads what runs something else than what is there"),
+    "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
+    "restart_pending": (WARNING, "when it suits, backups first: {restart}"),
+    "drained": (WARNING, "run `undrain` for it when it may serve again"),
+    "left_moving": (WARNING, "run `site` again; it takes that back"),
+    "stopped_for_change": (
+        WARNING,
+        "wait until that run is ready; where it's gone, run `site` again, which ends what it began",
+    ),
+    "started_by_itself": (WARNING, "run `site` again; it ends what that run began"),
+    "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
+    "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
+    "haproxy_hung": (ERROR, "{kill}"),
+    "haproxy_silent": (ERROR, "see the journal of haproxy there; the stats socket should answer root"),
+    "haproxy_nearly_full": (
+        WARNING,
+        "find out who has them by `show table` on HAProxy's socket, or raise haproxy_maxconn or endpoint_nodes",
+    ),
+    "haproxy_source_refused": (
+        WARNING,
+        "find out who has that many by `show table` on HAProxy's socket; if they need them, raise "
+        "haproxy_maxconn_per_source",
+    ),
+    "haproxy_files_ignored": (
+        WARNING,
+        "move them away, or run a HAProxy of your own for them: ours loads its own file only",
+    ),
+    "keepalived_hung": (ERROR, "{kill}"),
+    "keepalived_silent": (ERROR, "see the journal of keepalived there; it should write its state when it's asked"),
+    "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
+    "backend_missing": (ERROR, "run `site` for this host"),
+    "backend_unplanned": (ERROR, "run `site` for this host"),
+    "backend_down": (
+        ERROR,
+        "the port is open but the health check fails: ask the API server for its health path, and see that nothing "
+        "(SELinux, a proxy) stands between",
+    ),
+    "backend_silent": (WARNING, "start the API server, or take the host out of endpoint_apiserver_hosts"),
+    "backend_disabled": (WARNING, "somebody disabled it on the stats socket: enable it there, or reload haproxy"),
+    "no_apiserver": (INFO, "start one with kubeadm; the VIP is ready for it"),
+    "certificate_lacks_vip": (
+        WARNING,
+        _certificate.REPAIR.format(wanted="that"),
+    ),
+    "kubelet_took_vip": (ERROR, "give the kubelet its own address by --node-ip there, and restart it"),
+    "kubelet_node_ip_unset": (
+        WARNING,
+        "give the kubelet its own address by --node-ip there; one that chooses for itself can choose the VIP",
+    ),
+    "vrrp_stranger": (
+        WARNING,
+        "stop what sends it: the switch knows the port of its MAC address, and `tcpdump -eni any 'ip proto 112 or ip6 "
+        "proto 112'` shows more; of a member, run `site` for it",
+    ),
+    "anonymous_denied": (
+        WARNING,
+        "the API server answers 401, so it's alive but its readiness is unknown: allow anonymous requests to its "
+        "health paths",
+    ),
+}
+
+# HAProxy's own words for "nothing listens there".
+_UNREACHED = frozenset(["L4CON", "L4TOUT"])
+
+
+@dataclass(frozen=True)
+class Finding:
+    code: str
+    severity: str
+    message: str
+    fix: str
+    host: Optional[str] = None
+    endpoint: Optional[str] = None
+
+    def to_dict(self) -> Dict[str, Any]:
+        return asdict(self)
+
+
+def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
+    """What this host doesn't do yet, in words; it sees nothing but itself."""
+    findings = host_findings(plan, host, info)
+    texts: List[str] = []
+    for endpoint in plan["endpoints"]:
+        if host not in members_of(endpoint) or is_dormant(endpoint, info):
+            continue
+        findings.extend(endpoint_findings(endpoint, host, info))
+        findings.extend(silent_findings(endpoint, host, info))
+        wanted = expected.get(endpoint["name"], {}).get(host)
+        held = [vip["address"] for vip in endpoint["vips"] if vip["address"] in info.get("holds", ())]
+        missing = [vip["address"] for vip in endpoint["vips"] if vip["address"] not in held]
+        if wanted is True and missing:
+            texts.append("%s: it should hold %s" % (endpoint["name"], _listed(missing)))
+        elif wanted is False and held:
+            texts.append("%s: it should not hold %s" % (endpoint["name"], _listed(held)))
+        elif held and missing:
+            texts.append("%s: it holds %s without %s" % (endpoint["name"], _listed(held), _listed(missing)))
+        starting = [name for name, state in states_of(endpoint, info).items() if state == "init"]
+        if starting:
+            texts.append("%s: keepalived is still starting %s" % (endpoint["name"], _listed(starting)))
+    accepted = accepted_codes(plan)
+    errors = [finding for finding in findings if finding.severity == ERROR and finding.code not in accepted]
+    return texts + [finding.message for finding in errors]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What has to be proven of a host before the next one is touched.
+
+    `daemons` were touched. `up` are endpoints of which HAProxy saw an API server before, `held` are VIPs that somebody
+    had; `claims` are the members that have each VIP now, where the network could be asked.
+    """
+
+    daemons: Sequence[str]
+    up: Sequence[str] = ()
+    held: Sequence[str] = ()
+    claims: Optional[Mapping[str, Sequence[str]]] = None
+
+
+# What another host, or an API server, may be to blame for doesn't hold a change against the host that has it.
+OWN_FAULTS = frozenset([
+    "service_down", "reload_pending", "haproxy_hung", "haproxy_silent", "keepalived_hung", "keepalived_silent",
+    "keepalived_fault", "backend_missing", "backend_unplanned",
+])  # fmt: skip
+
+
+def not_proven(plan: Plan, host: str, info: Info, gate: Gate) -> List[str]:
+    """What is wrong with a host that was just changed, in words."""
+    mine = _accessors.endpoints_of(plan, host)
+    findings = daemon_findings(mine, host, info, gate.daemons)
+    texts: List[str] = []
+    for endpoint in mine:
+        if "haproxy" in gate.daemons:
+            findings.extend(endpoint_findings(endpoint, host, dict(info, keepalived={})))
+            if endpoint["name"] in gate.up and not any(map(_has_checked, servers_of(endpoint, info).values())):
+                texts.append("%s: HAProxy sees no API server any more" % endpoint["name"])
+        if "keepalived" in gate.daemons:
+            findings.extend(endpoint_findings(endpoint, host, dict(info, haproxy={})))
+            texts.extend(_other_instances(endpoint, host, info))
+        for vip in endpoint["vips"]:
+            if gate.claims is None:
+                continue
+            holders = gate.claims.get(vip["address"], ())
+            if len(holders) > 1:
+                texts.append("%s is held by %s" % (vip["address"], _listed(holders)))
+            elif not holders and ("keepalived" in gate.daemons or vip["address"] in gate.held):
+                texts.append("nobody holds %s" % vip["address"])
+    return [finding.message for finding in findings if finding.code in OWN_FAULTS] + texts
+
+
+def _has_checked(server: Mapping[str, Any]) -> bool:
+    """Up by a check that this process made: at its start HAProxy takes all servers for up."""
+    status = (server.get("check_status") or "").lstrip("* ")
+    return is_up(server["status"]) and status.startswith("L") and "OK" in status
+
+
+def _other_instances(endpoint: Endpoint, host: str, info: Info) -> List[str]:
+    """Where keepalived speaks another virtual router than the planned one, or isn't done starting."""
+    found = (info.get("keepalived") or {}).get("instances") or {}
+    texts = []
+    for instance in endpoint["instances"]:
+        state = found.get(instance["name"])
+        if not found:
+            continue
+        if state is None:
+            texts.append("keepalived has no instance %s" % instance["name"])
+        elif state.get("state") == "init":
+            texts.append("keepalived is still starting %s" % instance["name"])
+        elif state.get("virtual_router_id") not in (None, instance["virtual_router_id"]):
+            texts.append("keepalived speaks virtual router %s" % state["virtual_router_id"])
+    return texts
+
+
+def is_dormant(endpoint: Endpoint, info: Info) -> bool:
+    """Whether static pods lie there, and no kubelet runs that could start them. Before `kubeadm init` that's right."""
+    kubelet = info.get("static_pod_kubelet")
+    return bool(
+        endpoint["mode"] == "static_pod"
+        and kubelet
+        and not kubelet.get("running")
+        and not any(pod.get("active") == "active" for pod in (info.get("pods") or {}).values())
+    )
+
+
+def stored_endpoint(endpoint: Endpoint, info: Info) -> Optional[Endpoint]:
+    plan = deployed_of(info).plan or NO_PLAN
+    return next((item for item in plan["endpoints"] if item["name"] == endpoint["name"]), None)
+
+
+def host_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
+    mine = _accessors.endpoints_of(plan, host)
+    if not any(stored_endpoint(endpoint, info) for endpoint in mine):
+        return []
+    findings = _stale_vips(mine, host, info)
+    if any(is_dormant(endpoint, info) for endpoint in mine):
+        findings.append(finding_of("kubelet_absent", "not proven: kubelet absent", host))
+    else:
+        findings.extend(daemon_findings(mine, host, info))
+    drain = info.get("drain") or {}
+    if drain.get("drained"):
+        findings.append(finding_of("drained", "it's drained, and ranks below all others", host))
+    if drain.get("moving"):
+        findings.append(finding_of("left_moving", "a run that restarted something has left it below all others", host))
+    ignored = info.get("haproxy_ignored") or ()
+    if ignored and mine[0]["mode"] == "service":
+        findings.append(finding_of("haproxy_files_ignored", "HAProxy doesn't load %s" % _listed(list(ignored)), host))
+    if info.get("lease"):
+        findings.append(_left_stopped(info["lease"], host))
+    for path in info.get("drifted") or ():
+        findings.append(finding_of("file_drifted", "%s isn't what the plan makes of it" % path, host))
+    return findings
+
+
+def _left_stopped(lease: Mapping[str, Any], host: str) -> Finding:
+    begun = "%s has stopped keepalived here for a change, %s ago" % (lease["run"], _span(lease["since"]))
+    if lease["phase"] == "speaking":
+        return finding_of("started_by_itself", begun + ", and hasn't ended that; it has started again by itself", host)
+    if lease["left"] > 0:
+        ends = "it starts again by itself in %s, unless that run goes on" % _span(lease["left"])
+    else:
+        ends = "that run is gone, and it isn't started yet: %s" % (lease["why"] or "who holds is being looked at")
+    return finding_of("stopped_for_change", "%s; %s" % (begun, ends), host)
+
+
+def _span(seconds: float) -> str:
+    return "%d s" % seconds if seconds < 120 else "%d min" % (seconds / 60)
+
+
+def _stale_vips(mine: Sequence[Endpoint], host: str, info: Info) -> List[Finding]:
+    planned = {vip["address"] for endpoint in mine for vip in endpoint["vips"]}
+    stale = [address for address in info.get("holds", ()) if address not in planned]
+    return [finding_of("stale_vip", "it still holds %s, which isn't planned" % address, host) for address in stale]
+
+
+def daemon_findings(mine: Sequence[Endpoint], host: str, info: Info, names: Sequence[str] = DAEMONS) -> List[Finding]:
+    findings: List[Finding] = []
+    pods = mine[0]["mode"] == "static_pod"
+    for name in names:
+        daemon = running_of(mine[0], info).get(name) or {}
+        if pods and daemon.get("exists") is False:
+            findings.append(finding_of("manifest_missing", "the manifest of %s is gone" % name, host))
+        if daemon.get("active") not in ("active", "reloading"):
+            findings.append(_down(name, pods, daemon, host))
+            continue
+        if not pods and not daemon.get("enabled"):
+            findings.append(finding_of("service_disabled", "%s isn't started at boot" % name, host))
+        findings.extend(_loaded(name, host, info))
+        findings.extend(_version(name, mine, host, info))
+    if "haproxy" in names and _is_active("haproxy", mine, info):
+        haproxy = info.get("haproxy") or {}
+        if haproxy.get("hung"):
+            text = "HAProxy doesn't answer: %s" % haproxy.get("error")
+            findings.append(finding_of("haproxy_hung", text, host, words=_repairs("haproxy", pods)))
+        elif haproxy.get("error"):
+            findings.append(finding_of("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
+    keepalived = info.get("keepalived") or {}
+    if keepalived.get("hung"):
+        text = "keepalived doesn't answer: %s" % keepalived.get("error")
+        findings.append(finding_of("keepalived_hung", text, host, words=_repairs("keepalived", pods)))
+    elif keepalived.get("error") and keepalived.get("can_dump", True) and _is_active("keepalived", mine, info):
+        findings.append(finding_of("keepalived_silent", "keepalived's state: %s" % keepalived["error"], host))
+    return findings
+
+
+def _repairs(name: str, pods: bool) -> Dict[str, str]:
+    """Commands for a daemon that runs an old program, and for one that doesn't react, not even to a request to stop."""
+    if pods:
+        return dict.fromkeys(("restart", "kill"), "restart the container of %s there" % name)
+    return {
+        "restart": "`systemctl restart %s` there" % name,
+        "kill": "`systemctl kill --signal=KILL %s; systemctl restart %s` there" % (name, name),
+    }
+
+
+def _is_active(name: str, mine: Sequence[Endpoint], info: Info) -> bool:
+    return bool((running_of(mine[0], info).get(name) or {}).get("active") == "active")
+
+
+def running_of(endpoint: Endpoint, info: Info) -> Mapping[str, Any]:
+    """HAProxy and keepalived as the endpoint's mode has them: what systemd says, or what pods of ours there are."""
+    return info.get("pods" if endpoint["mode"] == "static_pod" else "services") or {}
+
+
+def _down(name: str, pods: bool, daemon: Mapping[str, Any], host: str) -> Finding:
+    if pods:
+        return finding_of("pod_down", "the pod of %s isn't running" % name, host)
+    return finding_of("service_down", "%s is %s" % (name, daemon.get("active") or "not known to systemd"), host)
+
+
+def _loaded(name: str, host: str, info: Info) -> List[Finding]:
+    if not (info.get("reload_pending") or {}).get(name):
+        return []
+    if (info.get("running") or {}).get(name) is None:
+        return [finding_of("running_unknown", "nothing says which configuration %s has loaded" % name, host)]
+    return [finding_of("reload_pending", "%s has loaded another configuration than the one that is there" % name, host)]
+
+
+def _version(name: str, mine: Sequence[Endpoint], host: str, info: Info) -> List[Finding]:
+    pod = ((info.get("pods") or {}).get(name) or {}) if mine[0]["mode"] == "static_pod" else None
+    # A pod brings its own, whatever the host has.
+    installed = ((info.get("packages") or {}).get(name) or {}).get("installed") if pod is None else pod.get("version")
+    planned = max((endpoint["versions"][name] for endpoint in mine), key=_version_key)
+    findings = []
+    if installed and _version_key(installed) < _version_key(planned):
+        verb = "is installed" if pod is None else "runs"
+        text = "%s %s %s, the plan was made for %s" % (name, installed, verb, planned)
+        findings.append(finding_of("version_older", text, host))
+    running = (info.get(name) or {}).get("version")
+    if pod is None and installed and running and running != installed:
+        text = "%s %s runs, %s is installed" % (name, running, installed)
+        findings.append(finding_of("restart_pending", text, host, words=_repairs(name, pod is not None)))
+    elif (info.get("restart_pending") or {}).get(name):
+        what = "its program or its systemd drop-in" if pod is None else "its manifest"
+        text = "%s was started before %s was replaced" % (name, what)
+        findings.append(finding_of("restart_pending", text, host, words=_repairs(name, pod is not None)))
+    return findings
+
+
+def _version_key(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def endpoint_findings(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
+    findings = [
+        finding_of("keepalived_fault", "%s is in FAULT" % name, host, endpoint)
+        for name, state in states_of(endpoint, info).items()
+        if state == "fault"
+    ]
+    findings += _connections(endpoint, host, info)
+    seen = (info.get("haproxy") or {}).get("backends")
+    return findings if seen is None else findings + _backends(endpoint, host, info)
+
+
+def _connections(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
+    """Whether others can still connect, and whether somebody couldn't."""
+    frontend = ((info.get("haproxy") or {}).get("frontends") or {}).get(endpoint["name"]) or {}
+    findings = []
+    sessions, most, refused = (frontend.get(key) or 0 for key in ("sessions", "most", "refused"))
+    if most and sessions >= _accessors.nearly_full(most):
+        text = "HAProxy has %d of %d connections" % (sessions, most)
+        findings.append(finding_of("haproxy_nearly_full", text, host, endpoint))
+    if refused:
+        text = "HAProxy has refused %d connections of sources that have %s already" % (
+            refused, endpoint["haproxy"].get("maxconn_per_source", "too many"))
+        findings.append(finding_of("haproxy_source_refused", text, host, endpoint))
+    return findings
+
+
+def states_of(endpoint: Endpoint, info: Info) -> Dict[str, Optional[str]]:
+    """State of each instance, where keepalived was asked."""
+    instances = (info.get("keepalived") or {}).get("instances") or {}
+    return {
+        instance["name"]: (instances.get(instance["name"]) or {}).get("state") for instance in endpoint["instances"]
+    }
+
+
+def _backends(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
+    servers = servers_of(endpoint, info)
+    findings = []
+    silent = []
+    for backend in endpoint["backends"]:
+        server = servers.pop(backend["name"], None)
+        if server is None:
+            text = "HAProxy has no server %s" % backend["name"]
+            findings.append(finding_of("backend_missing", text, host, endpoint))
+        elif is_up(server["status"]):
+            if server.get("check_code") == 401:
+                text = "%s answers 401 to HAProxy's check" % backend["name"]
+                findings.append(finding_of("anonymous_denied", text, host, endpoint))
+        elif server["status"].startswith(("MAINT", "DRAIN")):
+            text = "HAProxy has %s in %s" % (backend["name"], server["status"])
+            findings.append(finding_of("backend_disabled", text, host, endpoint))
+        elif _listens(backend, server, info):
+            text = "HAProxy finds %s %s: %s" % (backend["name"], server["status"], check_text(server))
+            findings.append(finding_of("backend_down", text, host, endpoint))
+        else:
+            silent.append(backend["name"])
+    for name in sorted(servers):
+        text = "HAProxy has a server %s, which isn't planned" % name
+        findings.append(finding_of("backend_unplanned", text, host, endpoint))
+    if silent and len(silent) == len(endpoint["backends"]):
+        findings.append(finding_of("no_apiserver", "no API server listens yet", host, endpoint))
+    else:
+        for name in silent:
+            text = "nothing listens on API server %s" % name
+            findings.append(finding_of("backend_silent", text, host, endpoint))
+    return findings
+
+
+def servers_of(endpoint: Endpoint, info: Info) -> Dict[str, Mapping[str, Any]]:
+    backends = (info.get("haproxy") or {}).get("backends") or {}
+    return {server["name"]: server for server in backends.get(endpoint["name"], ())}
+
+
+def _listens(backend: Backend, server: Mapping[str, Any], info: Info) -> bool:
+    """By this host's own attempt, or where it made none, by what HAProxy's check met."""
+    tried = (info.get("apiservers") or {}).get(address_port(backend["address"], backend["port"]))
+    if tried is None:
+        return server.get("check_status") not in _UNREACHED
+    return bool(tried)
+
+
+def check_text(server: Mapping[str, Any]) -> str:
+    code = server.get("check_code")
+    parts = [server.get("check_status") or "no check yet", "" if code is None else str(code), server.get("last_chk")]
+    return " ".join(part for part in parts if part)
+
+
+def address_port(address: str, port: int) -> str:
+    return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+
+
+def silent_findings(endpoint: Endpoint, host: str, info: Info) -> List[Finding]:
+    """The VIP as seen from this host."""
+    findings = []
+    check = endpoint["haproxy"]["check"]
+    for attempt in attempts_of(endpoint, info):
+        where = address_port(attempt["address"], attempt["port"])
+        if attempt["tcp"] != "ok":
+            text = "%s doesn't answer from here: %s" % (where, attempt.get("error") or attempt["tcp"])
+            findings.append(finding_of("vip_silent", text, host, endpoint))
+        elif check["kind"] != "tcp" and _api_is_up(endpoint, info):
+            status = attempt.get("http_status")
+            if status not in check["accept"]:
+                said = "HTTP %d" % status if status else attempt.get("error") or "nothing"
+                text = "%s accepts connections, and API servers are up, but the answer is: %s" % (where, said)
+                findings.append(finding_of("vip_wrong_answer", text, host, endpoint))
+    return findings
+
+
+def _api_is_up(endpoint: Endpoint, info: Info) -> bool:
+    return any(is_up(server["status"]) for server in servers_of(endpoint, info).values())
+
+
+def attempts_of(endpoint: Endpoint, info: Info, address: Optional[str] = None) -> List[Mapping[str, Any]]:
+    return [
+        attempt
+        for attempt in info.get("connect") or ()
+        if attempt["endpoint"] == endpoint["name"] and address in (None, attempt["address"])
+    ]
+
+
+def accepted_codes(plan: Plan) -> FrozenSet[str]:
+    return frozenset(code for endpoint in plan["endpoints"] for code in endpoint["accept_findings"])
+
+
+def finding_of(
+    code: str, message: str, host: Optional[str], endpoint: Union[Endpoint, str, None] = None,
+    words: Optional[Mapping[str, str]] = None,
+) -> Finding:
+    severity, fix = CODES[code]
+    name = endpoint if endpoint is None or isinstance(endpoint, str) else endpoint["name"]
+    return Finding(code, severity, message, fix.format_map(words or {}), host, name)
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items)

@@ -1,0 +1,652 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What one host gets of a plan: the list of its files, and the values that their templates print.
+
+Pure. It decides nothing about the cluster: every name, address, weight and timer comes from the plan; here they are
+only picked for one host, given their unit, and put into the words of HAProxy, keepalived and systemd.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from ...module_utils.host import _sandbox
+from ...module_utils.model import _pod_paths
+from . import _pod_manifests
+
+if TYPE_CHECKING:
+    from ...module_utils.model._model import Bind, Check, Endpoint, Instance, Member, Plan, ServerCheck
+from ...module_utils.model._accessors import endpoints_of, nearly_full
+from ...module_utils.model._paths import (
+    CHECK,
+    DRAINED,
+    DROP_INS,
+    HAPROXY_CONFIG,
+    HEADER,
+    IMAGE_AUTH,
+    KEEPALIVED_CONFIG,
+    LAYOUTS,
+    MOVING,
+    NOTIFY,
+    PLAN_FILE,
+    ROLES,
+    RUN,
+    SERVERS,
+    SYSCTL_FILE,
+    TMPFILES,
+    UNIT_HOOK,
+    Layout,
+)
+
+COMMON = "common"
+
+
+_PROGRAM = "/usr/sbin/haproxy -Ws -f " + HAPROXY_CONFIG
+
+# Stands for a checksum of the file that it's in.
+DIGEST = "<<kubeha digest>>"
+
+
+# A file descriptor each for client and server, and some for listeners, checks, logs and the master.
+_FDS_PER_CONNECTION = 2
+_FDS_SPARE = 1024
+# Linux gives one process no more, unless fs.nr_open is raised; HAProxy wouldn't start.
+_FDS_MOST = 1 << 20
+# Who asks says so at once, and the kernel keeps those who don't for a second: so others can't fill this by waiting.
+_HEALTH_MAXCONN = 1000
+_HEALTH_OPTIONS = ["maxconn %d" % _HEALTH_MAXCONN, "backlog 4096", "timeout client 250ms", "timeout http-request 250ms",
+                   "option httpclose"]
+
+_VERSION = re.compile(r"\d+")
+
+
+def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict[str, Any]]:
+    """Every file that `host` has under `plan`, in the order in which they may be put into place.
+
+    `template` is a path below roles/: rendered where it ends in .j2, copied where it doesn't. A file without one
+    carries its `content`. `kind` says how it's validated and what follows from a change. `guarded` files may already
+    exist with somebody else's configuration. `interpreter`, where there is one, takes the place of the first line.
+    """
+    endpoints = endpoints_of(plan, host)
+    if not endpoints:
+        return []
+    stored = {"schema": plan["schema"], "endpoints": endpoints}
+    listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
+    return listing(endpoints, roles) + [
+        _file(COMMON, PLAN_FILE, None, "plan",
+              content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
+
+
+def host_view(plan: Plan, host: str) -> Dict[str, Any]:
+    """The values that the templates of `host` print."""
+    endpoints = endpoints_of(plan, host)
+    mode = endpoints[0]["mode"] if endpoints else "service"
+    layout = LAYOUTS[mode]
+    return {
+        "header": HEADER,
+        "host": host,
+        "hook": UNIT_HOOK,
+        "sysctls": _sysctls(endpoints),
+        "tmpfiles": _pod_manifests.tmpfiles(endpoints[0]["images"] or {}) if mode == "static_pod" else [],
+        "haproxy": _haproxy(endpoints, layout),
+        "keepalived": _keepalived(endpoints, host, layout),
+        "release": _release(endpoints) if mode == "static_pod" else {},
+    }
+
+
+def pod(plan: Plan, host: str, role: str, run: str) -> Dict[str, Any]:
+    """The static pod of `role` on `host`; `run` is the script that it starts with."""
+    endpoints = endpoints_of(plan, host)
+    images = endpoints[0]["images"] or {}
+    if role == "haproxy":
+        return _pod_manifests.haproxy(images["haproxy"], endpoints, run)
+    return _pod_manifests.keepalived(images["keepalived"], run)
+
+
+def placeholder(endpoint_name: str) -> str:
+    """Stands for an endpoint's VRRP password in a rendered file; no name that a plan allows contains these signs."""
+    return "<<kubeha secret of %s>>" % endpoint_name
+
+
+def image_placeholder(registry: str) -> str:
+    """Stands for a registry's user and password in a rendered file."""
+    return "<<kubeha secret of registry %s>>" % registry
+
+
+def balancers(plan: Plan) -> List[str]:
+    """All hosts that get files, in the plan's order."""
+    return list(dict.fromkeys(member["host"] for endpoint in plan["endpoints"]
+                              for instance in endpoint["instances"] for member in instance["members"]))
+
+
+def mode_of(plan: Plan, host: str) -> Optional[str]:
+    """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
+    return next((endpoint["mode"] for endpoint in endpoints_of(plan, host)), None)
+
+
+def secret_endpoints(plan: Plan, host: str) -> List[str]:
+    """Names of the endpoints whose password is in this host's files."""
+    return [endpoint["name"] for endpoint in endpoints_of(plan, host) if endpoint["auth"] != "none"]
+
+
+def secret_registries(plan: Plan, host: str) -> List[str]:
+    """Registries whose user and password are in this host's files."""
+    return list(dict.fromkeys(registry for endpoint in endpoints_of(plan, host)
+                              for registry in endpoint["image_auth"]))
+
+
+def _service_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    files = [_file(COMMON, UNIT_HOOK, "haproxy/files/unit-hook", "script", mode="0755")]
+    if "haproxy" in roles:
+        files += _sysctl_files(endpoints) + [
+            _file("haproxy", DROP_INS["haproxy"], "haproxy/templates/haproxy.service.conf.j2", "unit"),
+            _file("haproxy", HAPROXY_CONFIG, "haproxy/templates/haproxy.cfg.j2", "haproxy", guarded=True),
+        ]
+    if "keepalived" in roles:
+        secret = _has_secret(endpoints)
+        files += [
+            _file("keepalived", CHECK, "keepalived/files/kubeha-check", "script", mode="0755"),
+            _file("keepalived", NOTIFY, "keepalived/files/kubeha-notify", "script", mode="0755"),
+            _file("keepalived", DROP_INS["keepalived"], "keepalived/templates/keepalived.service.conf.j2", "unit"),
+            _file("keepalived", KEEPALIVED_CONFIG, "keepalived/templates/keepalived.conf.j2", "keepalived",
+                  mode="0600" if secret else "0640", guarded=True, secret=secret),
+        ]
+    return files
+
+
+def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """The manifests come last: what they mount is there before the kubelet starts the pod."""
+    files = [_file(COMMON, TMPFILES, "haproxy/templates/tmpfiles.conf.j2", "tmpfiles")]
+    registries = list(dict.fromkeys(name for endpoint in endpoints for name in endpoint["image_auth"]))
+    if registries:
+        files.append(
+            _file(
+                COMMON,
+                IMAGE_AUTH,
+                None,
+                "image-auth",
+                mode="0600",
+                guarded=True,
+                secret=True,
+                content=_pod_manifests.image_auth(HEADER, {name: image_placeholder(name) for name in registries}),
+            )
+        )
+    if "haproxy" in roles:
+        files += _sysctl_files(endpoints) + [
+            _file("haproxy", _pod_paths.RUN["haproxy"], "haproxy/files/pod-run", "pod-script", mode="0755"),
+            _file("haproxy", _pod_paths.CONFIG["haproxy"], "haproxy/templates/haproxy.cfg.j2", "haproxy"),
+        ]
+    if "keepalived" in roles:
+        files += [
+            _file("keepalived", _pod_paths.RUN["keepalived"], "keepalived/files/pod-run", "pod-script", mode="0755"),
+            _file("keepalived", _pod_paths.START, "keepalived/templates/start.j2", "pod-start"),
+            _file(
+                "keepalived",
+                _pod_paths.CHECK,
+                "keepalived/files/kubeha-check",
+                "pod-script",
+                mode="0755",
+                interpreter="/bin/sh",
+            ),
+            _file(
+                "keepalived",
+                _pod_paths.NOTIFY,
+                "keepalived/files/kubeha-notify",
+                "pod-script",
+                mode="0755",
+                interpreter="/bin/sh",
+            ),
+            _file(
+                "keepalived",
+                _pod_paths.CONFIG["keepalived"],
+                "keepalived/templates/keepalived.conf.j2",
+                "keepalived",
+                mode="0600",
+                secret=_has_secret(endpoints),
+            ),
+            _file("keepalived", _pod_paths.RELEASE, "keepalived/files/release", "pod-script", mode="0755"),
+        ]
+        files += [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2],
+                        "release-unit") for path in _pod_paths.RELEASE_UNITS]
+    return files + [
+        _file(role, _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", role), "haproxy/templates/pod.yaml.j2",
+              "manifest", mode="0600")
+        for role in ROLES if role in roles]
+
+
+def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
+    return [_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl")] if _sysctls(endpoints) else []
+
+
+def _has_secret(endpoints: Iterable[Endpoint]) -> bool:
+    return any(endpoint["auth"] != "none" for endpoint in endpoints)
+
+
+def _file(role: str, path: str, template: Optional[str], kind: str, **more: Any) -> Dict[str, Any]:
+    entry: Dict[str, Any] = {
+        "role": role, "path": path, "template": template, "kind": kind, "owner": "root", "group": "root",
+        "mode": "0644", "secret": False, "guarded": False,
+    }
+    entry.update(more)
+    return entry
+
+
+def _sysctls(endpoints: Iterable[Endpoint]) -> List[str]:
+    families = {bind["family"] for endpoint in endpoints if endpoint["haproxy"]["nonlocal_bind"]
+                for bind in endpoint["haproxy"]["binds"]}
+    return ["net.%s.ip_nonlocal_bind = 1" % family for family in ("ipv4", "ipv6") if family in families]
+
+
+# HAProxy
+
+def _haproxy(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
+    # Each endpoint has its own share, so none can starve another, or the health checks.
+    connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
+    connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
+    nofile = _FDS_PER_CONNECTION * connections + _FDS_SPARE
+    execution = [
+        # Exactly what has been validated, without the folders and options that packages and admins add.
+        "ExecStart=",
+        "ExecStart=%s -p /run/haproxy.pid -S /run/haproxy-master.sock" % _PROGRAM,
+        "LimitNOFILE=%d" % nofile,
+        "OOMScoreAdjust=-500",
+    ] + _sandbox.haproxy(bind["port"] for endpoint in endpoints for bind in endpoint["haproxy"]["binds"])
+    return {
+        "globals": layout.haproxy_globals + _thread_limit(endpoints, layout) + [
+            # HAProxy says it on its socket, which proves what it has loaded.
+            "description kubeha:" + DIGEST,
+            "stats timeout 30s",
+            # What a reload leaves to the next worker: which servers are up. Empty at a start.
+            "server-state-file " + SERVERS,
+            "maxconn %d" % connections,
+            "hard-stop-after %ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
+                                                default=60)),
+            "ssl-server-verify none",
+        ],
+        "health": _health(endpoints),
+        "health_options": _HEALTH_OPTIONS,
+        "health_log": layout.haproxy_globals[0] + " notice",
+        "endpoints": [_balancer(endpoint) for endpoint in endpoints],
+        "program": _PROGRAM,
+        "execution": execution,
+        "execution_id": _digest(execution),
+    }
+
+
+def _thread_limit(endpoints: Sequence[Endpoint], layout: Layout) -> List[str]:
+    if layout.haproxy_threads and all(_at_least(endpoint["versions"]["haproxy"], (2, 8)) for endpoint in endpoints):
+        return ["thread-hard-limit %d" % layout.haproxy_threads]
+    return []
+
+
+def _health(endpoints: Iterable[Endpoint]) -> List[Dict[str, Any]]:
+    """One frontend for each local address that answers health checks: normally one for all endpoints."""
+    listeners: Dict[str, Dict[str, Any]] = {}
+    live: Dict[str, List[str]] = {}
+    for number, endpoint in enumerate(endpoints, 1):
+        health = endpoint["haproxy"]["health"]
+        # The kernel shows HAProxy a connection when something has come with it, or after a second.
+        bind = _socket_address(health["address"], health["port"]) + " defer-accept"
+        listener = listeners.setdefault(bind, {"bind": bind, "rules": []})
+        if health["live_path"] not in live.setdefault(bind, []):
+            live[bind].append(health["live_path"])
+            listener["rules"].append(_answer(200, "ok", "{ path %s }" % health["live_path"]))
+        listener["rules"] += _ready_rules(number, endpoint)
+    return list(listeners.values())
+
+
+def _ready_rules(number: int, endpoint: Endpoint) -> List[str]:
+    """Whether an API server is up; and one line in the log when the endpoint begins to be nearly full."""
+    most = endpoint["haproxy"]["maxconn"]
+    asked, full, said = ("%s_%d" % (name, number) for name in ("asked", "full", "said"))
+    text = "%s has %d of %d connections or more: soon nobody else gets one" % (
+        endpoint["name"], nearly_full(most), most)
+    return [
+        "acl %s path %s" % (asked, endpoint["haproxy"]["health"]["ready_path"]),
+        "acl %s fe_conn(%s) ge %d" % (full, endpoint["name"], nearly_full(most)),
+        "acl %s var(proc.kubeha_full_%d) -m int 1" % (said, number),
+        "http-request set-var(txn.kubeha_said) 'str(\"%s\")' if %s %s !%s" % (text, asked, full, said),
+        # All other lines are below the level that this frontend logs.
+        "http-request set-log-level warning if %s %s !%s" % (asked, full, said),
+        "http-request set-var(proc.kubeha_full_%d) int(1) if %s %s" % (number, asked, full),
+        "http-request set-var(proc.kubeha_full_%d) int(0) if %s !%s" % (number, asked, full),
+        _answer(200, "ok", "%s { nbsrv(%s) ge 1 }" % (asked, endpoint["name"])),
+        _answer(503, "unavailable", asked),
+    ]
+
+
+def _answer(status: int, text: str, condition: str) -> str:
+    return "http-request return status %d content-type text/plain string %s if %s" % (status, text, condition)
+
+
+def _balancer(endpoint: Endpoint) -> Dict[str, Any]:
+    haproxy = endpoint["haproxy"]
+    timeouts = [
+        ("connect", haproxy["connect_timeout_ms"]),
+        ("check", haproxy["check_timeout_ms"]),
+        ("queue", haproxy["queue_timeout_ms"]),
+        ("client", haproxy["client_timeout_ms"]),
+        ("client-fin", haproxy["client_fin_ms"]),
+        ("server", haproxy["server_timeout_ms"]),
+        ("server-fin", haproxy["server_fin_ms"]),
+        ("tunnel", haproxy["tunnel_timeout_ms"]),
+    ]
+    server = [
+        "check",
+        "inter %s" % _ms(haproxy["inter_ms"]),
+        "fastinter %s" % _ms(haproxy["fastinter_ms"]),
+        "downinter %s" % _ms(haproxy["downinter_ms"]),
+        "fall %d" % haproxy["fall"],
+        "rise %d" % haproxy["rise"],
+    ]
+    if haproxy["slowstart_ms"]:
+        server.append("slowstart %s" % _ms(haproxy["slowstart_ms"]))
+    server += [
+        # Clients that can't connect have the checks look sooner. They condemn nobody: on a lossy network two of them
+        # fail in a row, and a healthy server would lose all of its watches.
+        "observe layer4", "error-limit 2", "on-error fastinter",
+        # What is left of a dead or hung server's connections would only hang.
+        "on-marked-down shutdown-sessions",
+    ]
+    return {
+        "name": endpoint["name"],
+        "maxconn": haproxy["maxconn"],
+        "maxconn_per_source": haproxy["maxconn_per_source"],
+        "binds": [_bind(bind) for bind in haproxy["binds"]],
+        "timeouts": ["%s %s" % (name, _ms(value)) for name, value in timeouts],
+        "keepalive": _keepalive(endpoint["versions"]["haproxy"]),
+        "check": _check(haproxy["check"], endpoint["versions"]["haproxy"]),
+        "server_options": server,
+        "servers": [
+            {"name": backend["name"], "address": _socket_address(backend["address"], backend["port"])}
+            for backend in endpoint["backends"]
+        ],
+    }
+
+
+def _bind(bind: Bind) -> str:
+    family = bind["family"]
+    address = "*" if bind["address"] == "*" else _bracketed(bind["address"])
+    only = " v6only" if family == "ipv6" and bind["address"] == "*" else ""
+    return "%s@%s:%d%s" % (family, address, bind["port"], only)
+
+
+def _keepalive(version: str) -> List[str]:
+    """Notice within two minutes that a client is gone: when the VIP moves, nothing tells the old holder's HAProxy."""
+    options = ["option clitcpka", "option srvtcpka"]
+    if _at_least(version, (2, 4)):
+        for side in ("cli", "srv"):
+            options += ["%stcpka-idle 60s" % side, "%stcpka-intvl 15s" % side, "%stcpka-cnt 4" % side]
+    return options
+
+
+def _check(check: ServerCheck, version: str) -> List[str]:
+    if check["kind"] == "tcp":
+        return ["option tcp-check", "tcp-check connect"]
+    # An API server that says it isn't ready (it shuts down, or etcd stalls) is alive: it gets no new connections and
+    # keeps those that it has, where HAProxy knows how to. 2.2 doesn't yet, 2.6 does. Silence still means DOWN.
+    alive = "error-status L7OKC " if _at_least(version, (2, 6)) else ""
+    return [
+        "option httpchk",
+        "http-check connect ssl alpn http/1.1",
+        "http-check send meth GET uri %s ver HTTP/1.1 hdr Host kubernetes hdr User-Agent kubeha" % check["path"],
+        "http-check expect %sstatus %s" % (alive, ",".join(str(code) for code in check["accept"])),
+    ]
+
+
+# keepalived
+
+# Weight 0: anything but 0 in it is FAULT.
+_HAPROXY_DOWN = {"name": "kubeha_haproxy_down", "path": RUN + "/haproxy/down", "weight": 0}
+# A host that is to be left alone ranks below all others whatever else counts: it hands over before it lets go, and
+# holds the VIP only where nobody else can.
+_LEAVING = [{"name": "kubeha_drained", "path": DRAINED, "weight": -253},
+            {"name": "kubeha_moving", "path": MOVING, "weight": -253}]
+
+
+def _keepalived(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[str, Any]:
+    execution = [
+        # No configuration but the one that has been validated: -f among a package's or an admin's options counts more.
+        "EnvironmentFile=",
+        'Environment="DAEMON_ARGS=" "KEEPALIVED_OPTIONS=-D"',
+        # The process that speaks VRRP reports its state too, not only the one that watches it.
+        "NotifyAccess=all",
+        "OOMScoreAdjust=-500",
+    ] + _sandbox.keepalived()
+    restart_ms = max([_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"]],
+                     default=1000)
+    # Each is run once a second: endpoints that ask the same of this host's HAProxy share one.
+    scripts: Dict[str, Dict[str, Any]] = {}
+    bundles = [_bundle(endpoint, host, scripts, layout) for endpoint in endpoints]
+    return {
+        "script_user": layout.script_user,
+        "globals": _globals(),
+        "notify": layout.notify,
+        "scripts": list(scripts.values()),
+        "files": [_HAPROXY_DOWN] + _LEAVING + [entry for bundle in bundles for entry in bundle["files"]],
+        "groups": [group for bundle in bundles for group in bundle["groups"]],
+        "instances": [instance for bundle in bundles for instance in bundle["instances"]],
+        # Written by the script user, and made by root before keepalived starts.
+        "state_files": ["since"] + [name for bundle in bundles for name in bundle["state_files"]],
+        "addresses": _own_addresses(endpoints, host),
+        "restart_ms": restart_ms,
+        "execution": execution,
+        "execution_id": _digest(execution),
+    }
+
+
+def _globals() -> List[str]:
+    return [
+        "vrrp_version 3",
+        # An interface that isn't there yet is waited for, not an error.
+        "dynamic_interfaces",
+        # Whoever still has the old holder's hardware address is corrected within a minute.
+        "vrrp_garp_master_refresh 60",
+        # After two hosts held the VIP, the one that keeps it announces it again.
+        "vrrp_higher_prio_send_advert true",
+        # Otherwise every packet of its virtual router, whoever sent it and though it's rejected, makes a holder wait
+        # for another interval before it sends again: twenty packets a second from a stranger silence it.
+        "vrrp_lower_prio_no_advert true",
+        # On a starved host keepalived makes itself a real-time process as soon as an advert is late, where it may; it
+        # says nothing where it needn't. The limit is for one stretch of work, and a large fleet's takes longer than
+        # the 10 ms that it would be killed for by default.
+        "max_auto_priority 1",
+        "min_auto_priority_delay 250000",
+        "vrrp_rlimit_rttime 500000",
+    ]
+
+
+def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
+    """What takes VIPs away that a killed pod has left, and is never started again."""
+    return {
+        "script": _pod_paths.RELEASE,
+        "manifest": _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", "keepalived"),
+        "vips": list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
+                                   for instance in endpoint["instances"] for vip in instance["vips"])),
+        "sandbox": _sandbox.helper(["CAP_NET_ADMIN"], ["AF_NETLINK", "AF_UNIX"]),
+    }
+
+
+def _own_addresses(endpoints: Iterable[Endpoint], host: str) -> List[str]:
+    """What keepalived sends from, which has to be there before it starts."""
+    return list(dict.fromkeys(
+        _kernel_address(member["address"]) for endpoint in endpoints for instance in endpoint["instances"]
+        for member in instance["members"] if member["host"] == host))
+
+
+def _takeover_ms(instance: Instance) -> int:
+    """How long the other members wait for this one's adverts before one of them takes over, at most.
+
+    A killed keepalived leaves the VIP in place, and removes it when it starts again: earlier than this would be an
+    outage.
+    """
+    interval = instance["advert_interval"] * 1000
+    adverts = instance["down_timer_adverts"] or 3
+    skew = interval if instance["vrrp_version"] == 3 else 1000
+    return int(math.ceil(interval * adverts + skew))
+
+
+def _bundle(endpoint: Endpoint, host: str, known: Dict[str, Dict[str, Any]],
+            layout: Layout) -> Dict[str, Any]:
+    """The instances of one endpoint, which fail over together, and what they track.
+
+    `known` has the scripts of all endpoints so far, by what they do.
+    """
+    group = endpoint["sync_group"]
+    mine = [(instance, _member(instance, host)) for instance in endpoint["instances"]]
+    instances = [(instance, member) for instance, member in mine if member]
+    holder = group or instances[0][0]["name"]
+    scripts = [_script(endpoint, check, holder, layout.check) for check in endpoint["checks"]]
+    files: List[Dict[str, Any]] = []
+    if endpoint["settle_weight"]:
+        scripts.append({
+            "name": "%s-settled" % endpoint["name"],
+            "command": "%s settled %d %s" % (layout.check, math.ceil(endpoint["failback_delay"]), holder),
+            "weight": endpoint["settle_weight"],
+            # It reads two files and asks nobody: if it takes long the host is starved, which is no reason to lose rank.
+            "timing": ["interval 1", "timeout 10", "fall 1", "rise 1"],
+        })
+    if endpoint["holder_bonus"]:
+        files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
+                      "weight": endpoint["holder_bonus"]})
+    scripts = [known.setdefault("%(command)s %(timing)s %(weight)d" % script, script) for script in scripts]
+    tracked = [
+        _block("track_script", ["%s weight %d" % (script["name"], script["weight"]) for script in scripts]),
+        _block("track_file", ["%s weight %d" % (file["name"], file["weight"])
+                              for file in [_HAPROXY_DOWN] + _LEAVING + files]),
+    ]
+    names = [instance["name"] for instance, dummy in instances]
+    # keepalived ignores weights that the members of a sync group track by themselves; the group's own count for all.
+    return {
+        "files": files,
+        "state_files": ["%s-%s" % (kind, name) for kind in ("holder", "order")
+                        for name in names + ([group] if group else [])] + ["ready-%s" % holder],
+        "groups": [{"name": group, "blocks": [_block("group", names)] + tracked}] if group else [],
+        "instances": [_instance(endpoint, instance, member, [] if group else tracked)
+                      for instance, member in instances],
+    }
+
+
+def _script(endpoint: Endpoint, check: Check, holder: str, program: str) -> Dict[str, Any]:
+    health = endpoint["haproxy"]["health"]
+    mode, path = ("live", health["live_path"]) if check["kind"] == "local" else ("ready", health["ready_path"])
+    # The script gives up a little before keepalived kills it: then it can say what it saw.
+    limit = _number(round(check["timeout"] * 0.8, 3))
+    command = "%s %s %s %d %s %s" % (program, mode, health["address"], health["port"], path, limit)
+    if mode == "ready":
+        command += " %d %s" % (_patience(endpoint, check), holder)
+    elif check.get("hangs", 1) > 1:
+        command += " %d" % check["hangs"]
+    # Where one failure is enough, the script itself counts what hangs. On a starved host it may not even have begun
+    # within its time; keepalived ending it then would be FAULT at once, of several hosts at the same time.
+    timing = check.copy()
+    if check["fall"] == 1:
+        timing["timeout"] *= check.get("hangs", 1) + 1
+    return {
+        "name": check["name"],
+        "command": command,
+        "weight": check["weight"],
+        "timing": ["interval %s" % _number(timing["interval"]), "timeout %s" % _number(timing["timeout"]),
+                   "fall %d" % timing["fall"], "rise %d" % timing["rise"]],
+    }
+
+
+def _patience(endpoint: Endpoint, check: Check) -> int:
+    """Seconds by which hosts may differ in when they notice that all API servers are gone, or back.
+
+    The holder says that they're gone this much later than the others, and the others say so much later that they're
+    back: so the VIP stays where it is.
+    """
+    takeover = max(_takeover_ms(instance) for instance in endpoint["instances"]) / 1000
+    return int(math.ceil(takeover + check["interval"] + endpoint["haproxy"]["inter_ms"] / 1000))
+
+
+def _instance(endpoint: Endpoint, instance: Instance, member: Member,
+              tracked: List[Dict[str, Any]]) -> Dict[str, Any]:
+    version = endpoint["versions"]["keepalived"]
+    unicast = endpoint["transport"] == "unicast"
+    options = [
+        "state %s" % member["state"],
+        "interface %s" % member["interface"],
+        "virtual_router_id %d" % instance["virtual_router_id"],
+        "priority %d" % member["priority"],
+        "version %d" % instance["vrrp_version"],
+        "advert_int %s" % _number(instance["advert_interval"]),
+    ]
+    if instance["down_timer_adverts"]:
+        options.append("down_timer_adverts %d" % instance["down_timer_adverts"])
+    if unicast:
+        options.append("unicast_src_ip %s" % member["address"])
+    elif instance["family"] == "ipv4":
+        options.append("mcast_src_ip %s" % member["address"])
+    if unicast:
+        # keepalived sends IPv6 with the system's hop limit unless told, and the others want to see 255.
+        options += ["unicast_ttl 255", "check_unicast_src"]
+    ttl = " min_ttl 255 max_ttl 255" if _at_least(version, (2, 2)) else ""
+    blocks = [_AUTH[endpoint["auth"]](placeholder(endpoint["name"]))] if endpoint["auth"] in _AUTH else []
+    if unicast:
+        blocks.append(_block("unicast_peer", [peer + ttl for peer in member["peers"]]))
+    blocks.append(_block("virtual_ipaddress", [_host_address(vip["address"]) for vip in instance["vips"]]))
+    return {"name": instance["name"], "options": options, "blocks": blocks + tracked}
+
+
+def _block(name: str, lines: List[str]) -> Dict[str, Any]:
+    return {"name": name, "lines": lines}
+
+
+_AUTH: Dict[str, Callable[[str], Dict[str, Any]]] = {
+    "pass": lambda secret: _block("authentication", ["auth_type PASS", "auth_pass %s" % secret]),
+    "hmac": lambda secret: _block("auth_hmac", ["key 1 %s" % secret, "active_key 1", "mode enforce"]),
+}
+
+
+def _member(instance: Instance, host: str) -> Optional[Member]:
+    return next((member for member in instance["members"] if member["host"] == host), None)
+
+
+def _host_address(address: str) -> str:
+    """A VIP is added as a single address, whatever its subnet: so it never becomes the source of the host's own
+    connections, and never takes the subnet's route with it. (keepalived marks an IPv6 /128 as deprecated itself.)"""
+    return address + ("/128" if ":" in address else "/32")
+
+
+# Words and units
+
+def _socket_address(address: str, port: int) -> str:
+    return "%s:%d" % (_bracketed(address), port)
+
+
+def _bracketed(address: str) -> str:
+    return "[%s]" % address if ":" in address else address
+
+
+def _kernel_address(address: str) -> str:
+    """With the spelling of /proc/net/if_inet6, which a shell can't work out."""
+    if ":" not in address:
+        return address
+    return "%s=%s" % (address, ipaddress.IPv6Address(address).exploded.replace(":", ""))
+
+
+def _ms(value: float) -> str:
+    return "%dms" % value
+
+
+def _number(value: float) -> str:
+    return ("%f" % value).rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _at_least(version: str, wanted: Tuple[int, ...]) -> bool:
+    found = tuple(int(part) for part in _VERSION.findall(version)[:len(wanted)])
+    return found + (0,) * (len(wanted) - len(found)) >= wanted

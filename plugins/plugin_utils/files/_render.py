@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Every file of a host as text, from the plan and the templates in roles/ alone. Runs on the controller.
+
+Plain Jinja2 and not Ansible's: no variable, fact or lookup of the user's is in reach of a template, so two
+controllers render the same plan to the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence
+
+from ...module_utils.model import _paths, _pod_paths
+from . import _host_files, _pod_manifests
+
+if TYPE_CHECKING:
+    from ...module_utils.model._model import Plan
+
+try:
+    import jinja2
+except ImportError:  # reported by whoever renders; targets never do
+    HAS_JINJA2 = False
+else:
+    HAS_JINJA2 = True
+
+
+class RenderError(Exception):
+    """A template asks for something that the view doesn't have, or can't be read."""
+
+
+def render_host(plan: Plan, host: str, templates_dir: str,
+                roles: Sequence[str] = _paths.ROLES) -> List[Dict[str, Any]]:
+    """The entries of `host_files`, each with its `content`; secrets are placeholders in it.
+
+    `templates_dir` is the collection's roles folder.
+    """
+    files = _host_files.host_files(plan, host, roles)
+    view = _host_files.host_view(plan, host)
+    for entry in files:
+        if entry["kind"] == "manifest":
+            run = next(other["content"] for other in files
+                       if other["path"] == _pod_paths.RUN[entry["role"]])
+            view["pod"] = _pod_manifests.yaml_lines(_host_files.pod(plan, host, entry["role"], run))
+        if entry["template"] is not None:
+            text = render(view, entry["template"], templates_dir)
+            entry["content"] = text.replace(_host_files.DIGEST, hashlib.sha256(text.encode()).hexdigest()[:16])
+        if "interpreter" in entry:
+            entry["content"] = "#!%s\n%s" % (entry.pop("interpreter"), entry["content"].partition("\n")[2])
+    return files
+
+
+def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
+    """One template as text; a file that isn't a template is copied as it is."""
+    try:
+        if not template.endswith(".j2"):
+            with open(os.path.join(templates_dir, template), encoding="utf-8") as stream:
+                return stream.read()
+        return str(_environment(templates_dir).get_template(template).render(view))
+    except (OSError, jinja2.TemplateError) as error:
+        raise RenderError("%s: %s" % (template, error)) from error
+
+
+def secret_placeholders(plan: Plan, host: str,
+                        secrets: Callable[[], Mapping[str, Mapping[str, str]]]) -> Dict[str, str]:
+    """{placeholder: secret} for every secret in this host's files; `secrets` is asked only where there is one.
+
+    It gives `passwords` by endpoint and `registries`, which are users and passwords as the kubelet wants them.
+    """
+    names, registries = _host_files.secret_endpoints(plan, host), _host_files.secret_registries(plan, host)
+    if not names and not registries:
+        return {}
+    known = secrets()
+    passwords, logins = known.get("passwords") or {}, known.get("registries") or {}
+    missing = [name for name in names if not passwords.get(name)]
+    if missing:
+        raise RenderError("endpoint_auth_password is missing for %s" % ", ".join(missing))
+    missing = [name for name in registries if not logins.get(name)]
+    if missing:
+        raise RenderError("endpoint_image_auth is missing for %s" % ", ".join(missing))
+    marks = {_host_files.placeholder(name): passwords[name] for name in names}
+    marks.update((_host_files.image_placeholder(name), logins[name]) for name in registries)
+    return marks
+
+
+def _environment(templates_dir: str) -> Any:
+    if templates_dir not in _ENVIRONMENTS:
+        _ENVIRONMENTS[templates_dir] = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(templates_dir),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # nosec: configuration files, not HTML
+        )
+    return _ENVIRONMENTS[templates_dir]
+
+
+# Compiled templates are worth keeping: a render of a fleet asks for the same few thousands of times.
+_ENVIRONMENTS: Dict[str, Any] = {}

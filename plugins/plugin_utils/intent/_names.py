@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Names of hosts as a user writes them: the hosts of the inventory that they mean, or what is wrong with each.
+
+Ansible's patterns are no names here: an empty one means all hosts, and a typo in one means others than intended.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Collection, Mapping, Sequence
+
+from ...module_utils.model._shapes import printable
+from ._errors import Problem, listed, show
+from ._values import closest, describe
+
+_PATTERN = frozenset("*?[]!&:~;<>|^$(){}\\")
+_EVERYBODY = frozenset({"all", "ungrouped"})
+# So many suggestions; each costs a look at all hosts.
+_SUGGESTIONS = 20
+
+
+class Named(t.NamedTuple):
+    """Hosts, each once, in the order written; with a problem, none should be used."""
+
+    hosts: list[str]
+    problems: list[Problem]
+
+
+def from_json(value: t.Any) -> t.Any:
+    """The list or mapping that a text is in JSON, as ``-e name='["a", "b"]'`` gives it; anything else as it is."""
+    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return value
+        return found if isinstance(found, (list, dict)) else value
+    return value
+
+
+def pieces(value: t.Any) -> t.Any:
+    """The items of a list of names, however it's written; what is no list comes back as it is."""
+    value = from_json(value)
+    if isinstance(value, str):
+        return [part.strip() for part in str.__str__(value).split(",")]
+    if isinstance(value, (list, tuple)):
+        return [str.__str__(item).strip() if isinstance(item, str) else item for item in value]
+    return value
+
+
+def is_pattern(name: str) -> bool:
+    """Whether Ansible would take this for a pattern of hosts, of a name that no host and no group has."""
+    return not _PATTERN.isdisjoint(name)
+
+
+def hosts_named(where: str, value: t.Any, groups: Mapping[str, Sequence[str]], missing: bool = False) -> Named:
+    """The hosts that the variable ``where`` names: hosts or groups of the inventory, or problems."""
+    known = list(groups.get("all", ()))
+    items = pieces(value)
+    if missing or items is None or (isinstance(items, list) and all(item == "" for item in items)):
+        return Named([], [Problem(
+            "hosts_unnamed", where, None if missing else show(value), "must name at least one host",
+            "write -e %s=HOST,HOST with hosts or groups of the inventory" % where)])
+    if isinstance(value, str) and value.strip()[:1] in ("[", "{") and from_json(value) is value:
+        return Named([], [Problem(
+            "value_type", where, show(value), "must be names between commas or a list in JSON, and this is neither",
+            "write -e %s=HOST,HOST" % where)])
+    if not isinstance(items, list):
+        return Named([], [Problem(
+            "value_type", where, show(value), "must be a list of hosts; YAML read it as %s" % describe(value),
+            "write -e %s=HOST,HOST" % where)])
+    hosts: list[str] = []
+    problems: list[Problem] = []
+    choices = known + list(groups)
+    for index, item in enumerate(items):
+        place = where if len(items) == 1 else "%s[%d]" % (where, index)
+        if isinstance(item, str) and item in known:
+            hosts.append(item)
+        elif isinstance(item, str) and item not in _EVERYBODY and groups.get(item):
+            hosts.extend(groups[item])
+        else:
+            problems.append(_wrong(place, item, groups, choices if len(problems) < _SUGGESTIONS else []))
+    return Named(list(dict.fromkeys(hosts)), problems)
+
+
+def outside(where: str, hosts: Sequence[str], allowed: Collection[str], code: str) -> list[Problem]:
+    """A problem for every host that a run can't act on, though the inventory has it."""
+    rule, fix = _OUTSIDE[code]
+    few = listed(sorted(allowed))
+    return [Problem(code, where, show(host), rule.format(few=few), fix.format(few=few))
+            for host in hosts if host not in allowed]
+
+
+_OUTSIDE = {
+    "host_not_balancer": ("is none of the endpoint's balancers, which are {few}", "name balancers only"),
+    "host_outside_limit": ("is a host that --limit leaves out of this run",
+                           "leave --limit out; the named hosts are the only ones that are changed"),
+}
+
+
+def _wrong(place: str, item: t.Any, groups: Mapping[str, Sequence[str]], choices: Sequence[str]) -> Problem:
+    if not isinstance(item, str):
+        return Problem("value_type", place, show(item), "must be a host's name; YAML read it as %s" % describe(item),
+                       "put it in quotes, or write a host of the inventory")
+    if not item:
+        return Problem("value_empty", place, "", "must not be empty: between two commas there is a name",
+                       "remove the comma, or write the host that is missing")
+    if item in _EVERYBODY:
+        return Problem("host_pattern", place, show(item), "must be a name, and this means hosts that nobody named",
+                       "write out the names of hosts or groups")
+    if item in groups:
+        return Problem("group_empty", place, show(item), "is a group without hosts", "put hosts into it, or name hosts")
+    if is_pattern(item):
+        return Problem("host_pattern", place, show(item), "must be a name: patterns may mean others than intended",
+                       "write out the names of hosts or groups")
+    near = closest(item, choices)
+    return Problem("host_unknown", place, show(item), "is neither a host nor a group of the inventory",
+                   "write %s" % printable(near, 120) if near else "add it to the inventory")

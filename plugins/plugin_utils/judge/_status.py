@@ -1,0 +1,614 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Planned beside observed. Pure: a plan and what `endpoint_info` returned for each host in, findings and rows out.
+
+The same rules serve twice: a host waits until `unmet` is empty, then `judge` looks at all hosts together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Container,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+from ...module_utils.cluster import _certificate, _components
+from ...module_utils.daemons._haproxy import is_up
+from ...module_utils.model import _accessors
+from ...module_utils.model._planfile import NO_PLAN, deployed_of, with_endpoints
+from ...module_utils.segment import _strangers
+from ._table import table
+
+if TYPE_CHECKING:
+    from ...module_utils.model._model import Endpoint, Plan, Vip
+from ...module_utils.model._accessors import members_of
+from ...module_utils.proof._host_status import (
+    DAEMONS,
+    ERROR,
+    INFO,
+    OWN_FAULTS,
+    WARNING,
+    Expected,
+    Finding,
+    Info,
+    _listed,
+    accepted_codes,
+    address_port,
+    attempts_of,
+    check_text,
+    daemon_findings,
+    endpoint_findings,
+    finding_of,
+    host_findings,
+    is_dormant,
+    running_of,
+    servers_of,
+    silent_findings,
+    states_of,
+    stored_endpoint,
+)
+
+_SEVERITIES = (ERROR, WARNING, INFO)
+
+
+# Where every difference from the plan counts, as in `status`, these count too.
+_STRICT = frozenset(
+    [
+        "takeover_pending",
+        "backend_silent",
+        "file_drifted",
+        "service_disabled",
+        "plan_outdated",
+        "certificate_lacks_vip",
+        "kubelet_absent",
+    ]
+)
+
+# The delay is counted in whole seconds by a check that runs once a second.
+_FAILBACK_GRACE = 3
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the judge can't see from the observations.
+
+    `applied` are hosts that this run has just deployed to. Of members that aren't observed now, those in `elsewhere`
+    are known to have the endpoint, those in `absent` not to have it. `partial` is a run that leaves members out; then
+    those may be behind. `strict` is for those who want every difference to count. `accept` are codes to live with,
+    besides those of the plan.
+    """
+
+    applied: FrozenSet[str] = frozenset()
+    elsewhere: FrozenSet[str] = frozenset()
+    absent: FrozenSet[str] = frozenset()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    partial: bool = False
+    strict: bool = False
+    accept: FrozenSet[str] = frozenset()
+
+
+def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] = None) -> Dict[str, Any]:
+    """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP), holders and servers."""
+    scope = scope or Scope()
+    scope = replace(scope, accept=scope.accept | accepted_codes(plan))
+    findings: List[Finding] = []
+    rows: List[Dict[str, Any]] = []
+    endpoint_rows: List[Dict[str, Any]] = []
+    holders: Dict[str, Dict[str, List[str]]] = {}
+    members = list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in members_of(endpoint)))
+    for host in members:
+        findings.extend(_presence(plan, host, observations, scope))
+        if host in observations:
+            findings.extend(host_findings(plan, host, observations[host]))
+            findings.extend(_node_findings(plan, host, observations[host]))
+    for endpoint in plan["endpoints"]:
+        deployed = deployed_members(endpoint, observations, scope.applied | scope.elsewhere)
+        holders[endpoint["name"]] = _holders(endpoint, observations)
+        for host in deployed:
+            if host in observations:
+                findings.extend(endpoint_findings(endpoint, host, observations[host]))
+                findings.extend(_certificate_findings(endpoint, observations[host]))
+        findings.extend(_holding(endpoint, observations, deployed, scope))
+        findings.extend(_answers(endpoint, observations, deployed))
+    findings.extend(_stranger_findings(plan, observations))
+    findings = _weigh(findings + _unsettled(observations, findings), scope)
+    for endpoint in plan["endpoints"]:
+        rows.extend(_row(endpoint, host, observations, scope, findings) for host in members_of(endpoint))
+        endpoint_rows.extend(_endpoint_row(endpoint, vip, observations) for vip in endpoint["vips"])
+    return {
+        "ok": not any(finding.severity == ERROR for finding in findings),
+        "findings": [finding.to_dict() for finding in findings],
+        "rows": rows,
+        "endpoints": endpoint_rows,
+        "holders": holders,
+        "servers": [
+            row
+            for endpoint in plan["endpoints"]
+            for host in members_of(endpoint)
+            for row in _server_rows(endpoint, host, observations.get(host, {}))
+        ],
+    }
+
+
+def apart(observations: Mapping[str, Info]) -> float:
+    """How many seconds lie between the first observation and the last.
+
+    By the hosts' clocks, which may differ, and by how long each has waited: whatever is more.
+    """
+    spans = [[info[key] for info in observations.values() if info.get(key) is not None] for key in ("at", "waited")]
+    return max([max(span) - min(span) for span in spans if span], default=0.0)
+
+
+def expected_holders(
+    plan: Plan, deployed: Iterable[str], unknown: Iterable[str] = (), leaving: Iterable[str] = ()
+) -> Expected:
+    """{endpoint: {host: it holds the VIP: True, False, or None where either is right}} for deployed members.
+
+    `unknown` are members that may be deployed and running for all that is known, as under --limit; `leaving` are those
+    that rank below all others.
+    """
+    known, maybe, last = set(deployed), set(unknown), set(leaving)
+    return {endpoint["name"]: expected_of(endpoint, known, maybe, last) for endpoint in plan["endpoints"]}
+
+
+def expected_of(
+    endpoint: Endpoint, deployed: Container[str], unknown: Container[str], leaving: Container[str]
+) -> Dict[str, Optional[bool]]:
+    """The same for one endpoint."""
+    ranked = sorted(members_of(endpoint), key=lambda host: host in leaving)
+    here = [host for host in ranked if host in deployed]
+    perhaps = [host for host in ranked if host in unknown and host not in deployed]
+    expected: Dict[str, Optional[bool]] = {}
+    for host in here:
+        outranked = any(ranked.index(other) < ranked.index(host) for other in perhaps)
+        if len(here) == 1 and not perhaps:
+            expected[host] = True
+        elif not endpoint["failback"]:
+            expected[host] = None
+        elif host != here[0]:
+            expected[host] = False
+        else:
+            expected[host] = None if outranked else True
+    return expected
+
+
+def leaving(observations: Mapping[str, Info]) -> List[str]:
+    """Hosts that rank below all others: drained, or being restarted by a run."""
+    return [host for host, info in observations.items() if any((info.get("drain") or {}).values())]
+
+
+def undrainable(plan: Plan, observations: Mapping[str, Info], hosts: Sequence[str]) -> List[str]:
+    """Why these hosts can't all be drained."""
+    texts = []
+    named = set(hosts)
+    known = {host for endpoint in plan["endpoints"] for host in members_of(endpoint)}
+    for host in hosts:
+        if host not in known:
+            texts.append("%s balances nothing: no member has a plan with it" % host)
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if named.isdisjoint(members):
+            continue
+        others = [host for host in members if host not in named]
+        well = [host for host in others if host in observations and is_well(endpoint, host, observations[host])]
+        if not well:
+            said = "%s can't serve either" % _listed(others) if others else "there is no other"
+            texts.append("%s: nobody would be left, since %s" % (endpoint["name"], said))
+    return texts
+
+
+def is_well(endpoint: Endpoint, host: str, info: Info) -> bool:
+    """Whether a member could hold the VIP, for all that was seen of it."""
+    if stored_endpoint(endpoint, info) is None or (info.get("drain") or {}).get("drained"):
+        return False
+    findings = daemon_findings([endpoint], host, info) + endpoint_findings(endpoint, host, dict(info, haproxy={}))
+    return not any(finding.code in OWN_FAULTS for finding in findings)
+
+
+def deployed_members(endpoint: Endpoint, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
+    """Members that have this endpoint: this run gave it to them, or their stored plan says so.
+
+    Not those that wait for a kubelet to run it.
+    """
+    fresh = set(applied)
+    return [
+        host
+        for host in members_of(endpoint)
+        if (host in fresh or stored_endpoint(endpoint, observations.get(host, {})) is not None)
+        and not is_dormant(endpoint, observations.get(host, {}))
+    ]
+
+
+def stored_plan(observations: Mapping[str, Info]) -> Plan:
+    """The plan that hosts have stored: of each endpoint what most of its members have, the first of them at a tie."""
+    plans = [deployed_of(info).plan for info in observations.values()]
+    versions: Dict[str, List[Endpoint]] = {}
+    for host, plan in zip(observations, plans):
+        # Nobody stores an endpoint that isn't its own.
+        for endpoint in _accessors.endpoints_of(plan or NO_PLAN, host):
+            versions.setdefault(endpoint["name"], []).append(endpoint)
+    first = next((plan for plan in plans if plan), NO_PLAN)
+    return with_endpoints(first, [max(found, key=found.count) for found in versions.values()])
+
+
+# Whether a host is there at all
+
+
+def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Scope) -> List[Finding]:
+    if host in scope.unreachable:
+        return [finding_of("host_unreachable", "it can't be reached: %s" % scope.unreachable[host], host)]
+    if host not in observations:
+        return [finding_of("not_observed", "this run has not looked at it", host)]
+    info = observations[host]
+    stored = deployed_of(info)
+    findings = []
+    if stored.error:
+        code = "newer_stored_plan" if stored.newer else "bad_stored_plan"
+        findings.append(finding_of(code, "its stored plan can't be read: %s" % stored.error, host))
+    if info.get("oddities"):
+        findings.append(finding_of("odd_answer", "it said what can't be: %s" % "; ".join(info["oddities"]), host))
+    for endpoint in plan["endpoints"]:
+        if host not in members_of(endpoint):
+            continue
+        theirs = stored_endpoint(endpoint, info)
+        if theirs is None and not stored.error:
+            code = "not_deployed_yet" if scope.partial and host not in scope.applied else "not_deployed"
+            findings.append(finding_of(code, "it doesn't have this endpoint", host, endpoint))
+        elif theirs is not None and theirs != endpoint:
+            code = "plan_outdated" if scope.partial and host not in scope.applied else "plan_differs"
+            text = "its stored plan differs in %s" % _listed(_differing_keys(endpoint, theirs))
+            findings.append(finding_of(code, text, host, endpoint))
+    return findings
+
+
+def _differing_keys(ours: Endpoint, theirs: Endpoint) -> List[str]:
+    return sorted(key for key in set(ours) | set(theirs) if ours.get(key) != theirs.get(key))
+
+
+# The cluster behind the endpoint
+
+
+def _certificate_findings(endpoint: Endpoint, info: Info) -> List[Finding]:
+    """Of the API servers that this host has asked."""
+    findings = []
+    for server, names in sorted(((info.get("certificates") or {}).get(endpoint["name"]) or {}).items()):
+        missing = _certificate.lacking(names, endpoint)
+        if missing:
+            text = "its API server's certificate is for %s, not for %s" % (_certificate.listed(names), _listed(missing))
+            findings.append(finding_of("certificate_lacks_vip", text, server, endpoint))
+    return findings
+
+
+def _node_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
+    kubelet = info.get("kubelet") or {}
+    if not kubelet:
+        return []
+    vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
+    trouble = _components.node_ip_trouble(
+        kubelet["name"], kubelet["options"], kubelet["running"], info.get("node") or {}, vips
+    )
+    return [finding_of(trouble[0], trouble[1], host)] if trouble else []
+
+
+# One host by itself
+
+
+# One host's part of one endpoint
+
+
+# All hosts together
+
+
+def _holders(endpoint: Endpoint, observations: Mapping[str, Info]) -> Dict[str, List[str]]:
+    return {
+        vip["address"]: [host for host, info in observations.items() if vip["address"] in info.get("holds", ())]
+        for vip in endpoint["vips"]
+    }
+
+
+def _holding(
+    endpoint: Endpoint, observations: Mapping[str, Info], deployed: Sequence[str], scope: Scope
+) -> List[Finding]:
+    if not deployed:
+        return []
+    findings: List[Finding] = []
+    holders = _holders(endpoint, observations)
+    unseen = [host for host in members_of(endpoint) if host not in observations and host not in scope.absent]
+    for address, hosts in holders.items():
+        if len(hosts) > 1:
+            findings.append(finding_of("two_holders", "%s is held by %s" % (address, _listed(hosts)), None, endpoint))
+        elif not hosts and not (unseen and _answering(endpoint, address, observations)):
+            findings.append(finding_of("no_holder", "nobody holds %s" % address, None, endpoint))
+    if len({tuple(hosts) for hosts in holders.values()}) > 1 and all(holders.values()):
+        text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
+        findings.append(finding_of("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
+    # A plan that can't be read says nothing of whether its host is to hold.
+    unreadable = [host for host in members_of(endpoint) if deployed_of(observations.get(host, {})).error]
+    unknown = [host for host in (*unseen, *unreadable) if host not in deployed]
+    expected = expected_of(endpoint, deployed, unknown, leaving(observations))
+    wanted = next((host for host, holds in expected.items() if holds), None)
+    for address, hosts in holders.items():
+        if wanted is not None and hosts and wanted not in hosts:
+            text = "%s is held by %s instead of %s" % (address, _listed(hosts), wanted)
+            info = observations.get(wanted, {})
+            reason = _why_not(endpoint, info)
+            left = 0.0 if reason else _failback_left(endpoint, info)
+            if left > 0:
+                text += ", which takes it back in %d s" % left
+                findings.append(finding_of("takeover_pending", text, wanted, endpoint))
+            else:
+                findings.append(finding_of("wrong_holder", text + (": " + reason if reason else ""), wanted, endpoint))
+    return findings
+
+
+def _why_not(endpoint: Endpoint, info: Info) -> str:
+    """The likeliest reason that a preferred host doesn't hold."""
+    daemons = running_of(endpoint, info)
+    down = [name for name in DAEMONS if daemons.get(name) and daemons[name].get("active") != "active"]
+    haproxy = info.get("haproxy") or {}
+    if down:
+        return "%s is down there" % _listed(down)
+    if haproxy.get("hung"):
+        return "HAProxy hangs there"
+    servers = servers_of(endpoint, info)
+    if servers and not any(is_up(server["status"]) for server in servers.values()):
+        return "HAProxy there sees no API server"
+    return ""
+
+
+def _failback_left(endpoint: Endpoint, info: Info) -> float:
+    """Seconds until a preferred host that is well takes the VIP back."""
+    uptime = (info.get("haproxy") or {}).get("uptime_s")
+    return 0.0 if uptime is None else max(0.0, endpoint["failback_delay"] + _FAILBACK_GRACE - uptime)
+
+
+def _answers(endpoint: Endpoint, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
+    if not deployed:
+        return []
+    findings: List[Finding] = []
+    for host in members_of(endpoint):
+        if host in observations:
+            findings.extend(silent_findings(endpoint, host, observations[host]))
+    for vip in endpoint["vips"]:
+        if not any(attempts_of(endpoint, info, vip["address"]) for info in observations.values()):
+            text = "nobody has connected to %s" % address_port(vip["address"], endpoint["port"])
+            findings.append(finding_of("vip_untried", text, None, endpoint))
+    return findings
+
+
+def _answering(
+    endpoint: Endpoint, address: str, observations: Mapping[str, Info]
+) -> List[Tuple[str, Mapping[str, Any]]]:
+    return [
+        (host, attempt)
+        for host, info in observations.items()
+        for attempt in attempts_of(endpoint, info, address)
+        if attempt["tcp"] == "ok"
+    ]
+
+
+def _unsettled(observations: Mapping[str, Info], findings: Sequence[Finding]) -> List[Finding]:
+    """Hosts that didn't come to rest, although nothing is wrong with what was seen last."""
+    if any(finding.severity == ERROR or finding.code == "takeover_pending" for finding in findings):
+        return []
+    return [
+        finding_of(
+            "unsettled", "after %g s still: %s" % (info.get("waited") or 0, "; ".join(info.get("unmet") or ())), host
+        )
+        for host, info in observations.items()
+        if info.get("met") is False
+    ]
+
+
+# What else speaks VRRP
+
+
+def _stranger_findings(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
+    """The same sender is one finding, whoever heard it."""
+    macs = {str(link["mac"]): host for host, info in observations.items() for link in info.get("interfaces") or ()
+            if link.get("mac")}  # fmt: skip
+    heard_by: Dict[Tuple[str, int, str], Dict[str, None]] = {}
+    sent: Dict[Tuple[str, int, str], Dict[str, None]] = {}
+    for host, info in observations.items():
+        for found in _strangers.strangers(plan, host, info.get("heard"), macs):
+            key = (found.endpoint, found.virtual_router_id, found.sender)
+            heard_by.setdefault(key, {})[host] = None
+            sent.setdefault(key, {})[found.what] = None
+    findings = []
+    for (name, vrid, sender), hosts in heard_by.items():
+        what = "; ".join(sent[name, vrid, sender])
+        text = "%s sends to virtual router %d: %s (heard by %s)" % (sender, vrid, what, _listed(list(hosts)))
+        findings.append(finding_of("vrrp_stranger", text, None, name))
+    return findings or _rejecting(plan, observations)
+
+
+def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
+    """What keepalived rejects and nobody else can tell from a member's adverts, such as another password."""
+    findings = []
+    for endpoint in plan["endpoints"]:
+        for instance in endpoint["instances"]:
+            for host, info in observations.items():
+                rejects = ((info.get("keepalived") or {}).get("rejects") or {}).get(instance["name"])
+                if rejects:
+                    heard = [packet for packet in _strangers.packets_of(info.get("heard"))
+                             if packet.virtual_router_id == instance["virtual_router_id"]]  # fmt: skip
+                    text = "keepalived rejects packets of %s (%s); it hears %s" % (
+                        instance["name"],
+                        ", ".join("%s: %s" % item for item in sorted(rejects.items())),
+                        _listed(list(dict.fromkeys(packet.sender for packet in heard))) or "nobody",
+                    )
+                    findings.append(finding_of("vrrp_stranger", text, host, endpoint))
+    return findings
+
+
+# What people see
+
+
+def _row(
+    endpoint: Endpoint, host: str, observations: Mapping[str, Info], scope: Scope, findings: Sequence[Finding]
+) -> Dict[str, Any]:
+    info = observations.get(host, {})
+    member = next(m for i in endpoint["instances"] for m in i["members"] if m["host"] == host)
+    states = (info.get("keepalived") or {}).get("instances") or {}
+    priorities = {
+        (states.get(instance["name"]) or {}).get("effective_priority") for instance in endpoint["instances"]
+    }
+    servers = list(servers_of(endpoint, info).values())
+    mine = [f for f in findings if f.host == host and f.endpoint in (None, endpoint["name"])]
+    mine.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
+    return {
+        "endpoint": endpoint["name"],
+        "host": host,
+        "planned": member["state"],
+        "planned_priority": member["priority"],
+        "observed": _observed(endpoint, host, info, scope),
+        "effective_priority": priorities.pop() if len(priorities) == 1 else None,
+        "haproxy": _haproxy_text(endpoint, info),
+        "backends_up": sum(is_up(server["status"]) for server in servers) if servers else None,
+        "backends": len(endpoint["backends"]),
+        "note": mine[0].message if mine else "",
+        "findings": [finding.code for finding in mine],
+    }
+
+
+def _observed(endpoint: Endpoint, host: str, info: Info, scope: Scope) -> str:
+    if host in scope.unreachable:
+        return "unreachable"
+    if not info:
+        return "not observed"
+    vips = [vip["address"] for vip in endpoint["vips"]]
+    held = sum(address in info.get("holds", ()) for address in vips)
+    if held:
+        return "holds" if held == len(vips) else "holds %d of %d" % (held, len(vips))
+    if stored_endpoint(endpoint, info) is None:
+        return "not deployed"
+    if is_dormant(endpoint, info):
+        return "waits for kubelet"
+    if (running_of(endpoint, info).get("keepalived") or {}).get("active") != "active":
+        return "down"
+    if (info.get("drain") or {}).get("drained"):
+        return "drained"
+    if "fault" in states_of(endpoint, info).values() or _haproxy_text(endpoint, info) in ("down", "hung"):
+        return "fault"
+    return "backup"
+
+
+def _haproxy_text(endpoint: Endpoint, info: Info) -> str:
+    daemon = running_of(endpoint, info).get("haproxy") or {}
+    haproxy = info.get("haproxy") or {}
+    if not info or is_dormant(endpoint, info):
+        return ""
+    if daemon.get("exists") and daemon.get("active") not in ("active", "reloading"):
+        return "down"
+    if haproxy.get("hung"):
+        return "hung"
+    if endpoint["mode"] == "static_pod":
+        return haproxy.get("version") or daemon.get("version") or ""
+    return haproxy.get("version") or ((info.get("packages") or {}).get("haproxy") or {}).get("installed") or ""
+
+
+def _server_rows(endpoint: Endpoint, host: str, info: Info) -> List[Dict[str, Any]]:
+    """What the HAProxy of one host says of each API server."""
+    return [
+        {
+            "endpoint": endpoint["name"],
+            "host": host,
+            "server": name,
+            "status": server["status"],
+            "up": is_up(server["status"]),
+            "check": check_text(server),
+        }
+        for name, server in servers_of(endpoint, info).items()
+    ]
+
+
+def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Info]) -> Dict[str, Any]:
+    holders = _holders(endpoint, observations)[vip["address"]]
+    # From outside counts more than from the holder itself.
+    tried = sorted(
+        (bool(attempt.get("local")), attempt["millis"], host, attempt)
+        for host, attempt in _answering(endpoint, vip["address"], observations)
+    )
+    best = tried[0] if tried else None
+    return {
+        "endpoint": endpoint["name"],
+        "address": vip["address"],
+        "port": endpoint["port"],
+        "holders": holders,
+        "answers": best is not None,
+        "answered_to": best[2] if best else None,
+        "millis": best[1] if best else None,
+        "http_status": best[3].get("http_status") if best else None,
+    }
+
+
+def text(verdict: Mapping[str, Any]) -> str:
+    """The whole verdict as people read it."""
+    rows = [
+        (
+            row["endpoint"],
+            row["host"],
+            "%s %d" % (row["planned"], row["planned_priority"]),
+            "%s %d" % (row["observed"], row["effective_priority"])
+            if row["effective_priority"] is not None and row["observed"] in ("holds", "backup")
+            else row["observed"],
+            row["haproxy"],
+            "" if row["backends_up"] is None else "%d of %d" % (row["backends_up"], row["backends"]),
+            row["note"],
+        )
+        for row in verdict["rows"]
+    ]
+    parts = ["\n".join(_endpoint_line(row) for row in verdict["endpoints"])]
+    parts.append(table(("ENDPOINT", "HOST", "PLANNED", "OBSERVED", "HAPROXY", "API SERVERS", "NOTE"), rows))
+    if verdict["findings"]:
+        parts.append(findings_text(verdict["findings"]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def findings_text(findings: Sequence[Mapping[str, Any]]) -> str:
+    """One line for what several hosts have in common, and one for what to do about it."""
+    hosts: Dict[Tuple[str, ...], List[str]] = {}
+    for finding in findings:
+        key = (finding["severity"], finding["code"], finding["endpoint"] or "", finding["message"], finding["fix"])
+        hosts.setdefault(key, []).extend([finding["host"]] if finding["host"] else [])
+    lines = []
+    for (severity, code, endpoint, message, fix), names in hosts.items():
+        where = ", ".join(part for part in (endpoint, *names) if part)
+        lines.append("%s %s: %s%s" % (severity.upper(), code, where + ": " if where else "", message))
+        if severity != INFO:
+            lines.append("    %s" % fix)
+    return "\n".join(lines)
+
+
+def _endpoint_line(row: Mapping[str, Any]) -> str:
+    where = address_port(row["address"], row["port"])
+    holder = "held by %s" % _listed(row["holders"]) if row["holders"] else "held by nobody that was seen"
+    if not row["answers"]:
+        return "%s %s %s, doesn't answer" % (row["endpoint"], where, holder)
+    said = "" if row["http_status"] is None else "HTTP %d " % row["http_status"]
+    return "%s %s %s, answers %s %sin %g ms" % (row["endpoint"], where, holder, row["answered_to"], said, row["millis"])
+
+
+def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
+    weighed = []
+    for finding in dict.fromkeys(findings):
+        severity = finding.severity
+        if scope.strict and finding.code in _STRICT:
+            severity = ERROR
+        if finding.code in scope.accept:
+            severity = INFO
+        weighed.append(replace(finding, severity=severity))
+    return sorted(weighed, key=lambda finding: _SEVERITIES.index(finding.severity))

@@ -1,0 +1,560 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""In which order hosts are changed, by what they do now. Pure: a plan and what was seen of each host in, waves out.
+
+All hosts of a wave are changed at the same time, and one wave after the other. Of each endpoint:
+
+- One host at a time, so that the others serve. An endpoint that runs nowhere yet has nobody to disturb: its preferred
+  host comes first, so that it gets the VIP, and the others follow together.
+- Backups come first, the least preferred one before the others, and who holds the VIP comes last of those that run.
+- A host that doesn't run yet comes after them: they have to know it before it speaks, or it would hear nobody and take
+  the VIP as well.
+
+Endpoints with hosts of their own, or with the same hosts, take as many waves as the largest of them has hosts to
+change. Where endpoints overlap in part, the order counts more than the number of waves. Where two hosts each hold what
+the other one backs up, no order has both last.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
+
+from ...module_utils.model import _planfile
+from ...module_utils.model._accessors import members_of
+from ...module_utils.model._planfile import Spoken, Unreadable
+from ..judge._table import table
+
+if TYPE_CHECKING:
+    from ...module_utils.model._model import Endpoint, Plan
+
+NOTHING = "nothing"
+# Codes of what isn't done to an endpoint.
+LEFT_OUT, TWO_CHANGES, CROSSED = "members_left_out", "mode_changes_alone", "holders_crossed"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of one host.
+
+    `force` is what a change takes there: nothing, or the word for it. `running` is whether the daemon serves already,
+    `holds` are the VIPs that are there. `rekeyed` is whether it has another password than the planned one.
+    """
+
+    force: str = NOTHING
+    running: bool = False
+    holds: FrozenSet[str] = frozenset()
+    rekeyed: bool = False
+
+    @property
+    def has_work(self) -> bool:
+        return self.force != NOTHING
+
+
+Host = str
+# One host's place in the order, the smallest first; its name is looked up by the last number.
+_Key = Tuple[int, int, int, int]
+
+
+def with_deployed(plan: Plan, deployed: Mapping[Host, Spoken]) -> Plan:
+    """The plan with the VIPs that members have until they change: who holds one that isn't planned any more is the
+    holder all the same. Everything here is about this plan."""
+    endpoints = []
+    for endpoint in plan["endpoints"]:
+        vips = {vip["address"]: vip for host in members_of(endpoint)
+                for vip in _stored(endpoint, deployed.get(host))["vips"]}
+        vips.update({vip["address"]: vip for vip in endpoint["vips"]})
+        both = endpoint.copy()
+        both["vips"] = list(vips.values())
+        endpoints.append(both)
+    return _planfile.with_endpoints(plan, endpoints)
+
+
+def waves(plan: Plan, seen: Mapping[Host, Seen]) -> List[List[Host]]:
+    """Each host with work in exactly one wave. Members that weren't seen may be running, for all that is known."""
+    order = _Order(plan, seen)
+    numbers: Dict[Host, int] = {}
+    for host, earliest in order.walk(numbers):
+        taken: Set[int] = set()
+        for name in order.endpoints_of[host]:
+            taken |= order.taken[name]
+        number = earliest
+        while number in taken:
+            number += 1
+        numbers[host] = number
+        for name in order.endpoints_of[host]:
+            if name not in order.fresh:
+                order.taken[name].add(number)
+    # A number that nobody has would be a wave without hosts.
+    used = {number: index for index, number in enumerate(sorted(set(numbers.values())))}
+    result: List[List[Host]] = [[] for dummy in used]
+    for host in sorted(numbers, key=order.position.__getitem__):
+        result[used[numbers[host]]].append(host)
+    return result
+
+
+@dataclass(frozen=True)
+class Hush:
+    """Who has to be silent while members of an endpoint change what they have to agree on, lest each side hold the VIP.
+
+    Of each such endpoint one member goes on speaking until it has changed, the holder if possible; `divided` has the
+    names. `silent` are the others, with what of VRRP it is that changes. Those of them that hold what a member goes on
+    holding, of whatever endpoint, hand it over before: the `yielding`. `seen` is what each host holds then. `crossed`
+    are endpoints of which any choice would leave a VIP to nobody, by name and why.
+    """
+
+    seen: Mapping[Host, Seen]
+    divided: Sequence[str] = ()
+    silent: Mapping[Host, str] = field(default_factory=dict)
+    yielding: Sequence[Host] = ()
+    crossed: Mapping[str, str] = field(default_factory=dict)
+
+
+def hush(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> Hush:
+    choice = _Choice(plan, seen)
+    changes: Dict[str, str] = {}
+    endpoints = []
+    for endpoint in plan["endpoints"]:
+        members = choice.running(endpoint)
+        if any(holds_any(endpoint, seen[host]) for host in members):
+            words = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
+            if words:
+                endpoints.append(endpoint)
+                changes[endpoint["name"]] = ", ".join(words)
+    choice, crossed = _choose(plan, seen, endpoints)
+    silent: Dict[Host, Dict[str, None]] = {}
+    for endpoint in endpoints:
+        if endpoint["name"] not in crossed:
+            for host in choice.silent.intersection(choice.running(endpoint)):
+                silent.setdefault(host, {})[changes[endpoint["name"]]] = None
+    return Hush(
+        seen=choice.afterwards(),
+        divided=[name for name in changes if name not in crossed],
+        silent={host: ", ".join(silent[host]) for host in seen if host in silent},
+        yielding=choice.yielding(),
+        crossed={name: "%s changes, and all members but one have to be silent meanwhile; %s hold VIPs that nobody else "
+                       "could take then" % (changes[name], ", ".join(crossed[name])) for name in crossed})
+
+
+def _choose(plan: Plan, seen: Mapping[Host, Seen],
+            endpoints: Sequence[Endpoint]) -> Tuple[_Choice, Dict[str, List[Host]]]:
+    """Who speaks, and endpoints for which nobody was left to, with those who hold something. Such an endpoint chooses
+    first in another attempt."""
+    order = list(endpoints)
+    promoted: Set[str] = set()
+    while True:
+        choice = _Choice(plan, seen)
+        crossed = [endpoint for endpoint in order if not choice.silence(endpoint)]
+        endpoint = next((endpoint for endpoint in crossed if endpoint["name"] not in promoted), None)
+        if endpoint is None:
+            return choice, {endpoint["name"]: [host for host in choice.running(endpoint) if seen[host].holds]
+                            for endpoint in crossed}
+        promoted.add(endpoint["name"])
+        order.remove(endpoint)
+        order.insert(0, endpoint)
+
+
+class _Choice:
+    """Who speaks of members that don't hear each other for a while."""
+
+    def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
+        self.seen = seen
+        self.silent: Set[Host] = set()
+        self._keepers: Set[Host] = set()
+        self._endpoints_of: Dict[Host, List[Endpoint]] = {}
+        self._running: Dict[str, List[Host]] = {}
+        for endpoint in plan["endpoints"]:
+            members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
+            self._running[endpoint["name"]] = members
+            for host in members:
+                self._endpoints_of.setdefault(host, []).append(endpoint)
+
+    def running(self, endpoint: Endpoint) -> List[Host]:
+        """Those that were seen, by preference."""
+        return self._running[endpoint["name"]]
+
+    def silence(self, endpoint: Endpoint) -> bool:
+        """All but one of them, where each VIP that is held can stay with somebody who speaks."""
+        members = self.running(endpoint)
+        # The holder, and of several the one that has changed already: it can't go back.
+        for keeper in sorted((host for host in members if host not in self.silent), key=lambda host: (
+                not holds_any(endpoint, self.seen[host]), self.seen[host].has_work)):
+            quiet = {host for host in members if host != keeper and self.seen[host].has_work}
+            if self._may_be_silent(quiet):
+                self.silent |= quiet
+                self._keepers.add(keeper)
+                return True
+        return False
+
+    def _may_be_silent(self, hosts: Set[Host]) -> bool:
+        gone = self.silent | hosts
+        affected = [endpoint for host in hosts for endpoint in self._endpoints_of[host]]
+        return not self._keepers & gone and all(
+            any(host not in gone for host in self.running(endpoint))
+            for endpoint in affected if self._is_held(endpoint))
+
+    def _is_held(self, endpoint: Endpoint) -> bool:
+        return any(holds_any(endpoint, self.seen[host]) for host in self.running(endpoint))
+
+    def yielding(self) -> List[Host]:
+        """Who lets go of something before it's silent."""
+        held = self._held()
+        return [host for host in self.seen if host in self.silent and not self.seen[host].holds <= held]
+
+    def afterwards(self) -> Dict[Host, Seen]:
+        """What each host holds when they have."""
+        held = self._held()
+        holds = {host: set() if host in self.silent else set(look.holds) for host, look in self.seen.items()}
+        for host in self.silent:
+            for endpoint in self._endpoints_of[host]:
+                taker = next((member for member in self.running(endpoint) if member not in self.silent), None)
+                if taker is not None:
+                    vips = {vip["address"] for vip in endpoint["vips"]}
+                    holds[taker] |= self.seen[host].holds & vips - held
+        return {host: replace(look, holds=frozenset(holds[host])) for host, look in self.seen.items()}
+
+    def _held(self) -> Set[str]:
+        """By those who speak."""
+        return {vip for host in self._endpoints_of if host not in self.silent for vip in self.seen[host].holds}
+
+
+def alone(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen],
+          quiet: Container[Host]) -> Dict[Host, List[str]]:
+    """Holders that let go of what nobody else may take: all other members are silent, and what they speak changes. With
+    the names of these endpoints."""
+    found: Dict[Host, List[str]] = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        speaking = [host for host in members if host in seen and seen[host].running and host not in quiet]
+        if len(speaking) != 1 or not all(host in seen for host in members):
+            continue
+        [host] = speaking
+        if holds_any(endpoint, seen[host]) and disagreements(endpoint, deployed, {host: seen[host].rekeyed}):
+            found.setdefault(host, []).append(endpoint["name"])
+    return found
+
+
+def refusals(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
+             moved: Container[Host] = ()) -> List[Tuple[str, str, str]]:
+    """Endpoints whose members would stop to hear each other in a way that nobody can order: code, name, and why.
+
+    `rekeyed` has the hosts of the run, each with whether its password changes, `moved` those whose mode changes.
+    `deployed` may have hosts that the run leaves out.
+    """
+    found: List[Tuple[str, str, str]] = []
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        changes = disagreements(endpoint, deployed, {host: rekeyed[host] for host in members if host in rekeyed})
+        # They may run it, for all that is known.
+        others = [host for host in members if host not in rekeyed]
+        said = "%s changes, and all members have to agree on that; " % ", ".join(changes)
+        if changes and others:
+            found.append((LEFT_OUT, endpoint["name"], said + "this run leaves out %s" % ", ".join(others)))
+        for host, deaf in _unheard(endpoint, deployed, rekeyed, others).items():
+            why = "%s would speak, and isn't a member for %s, which this run leaves out" % (host, ", ".join(deaf))
+            found.append((LEFT_OUT, endpoint["name"], why))
+        if changes and any(host in moved for host in members):
+            found.append((TWO_CHANGES, endpoint["name"], said + "the mode changes as well"))
+    return found
+
+
+def _unheard(endpoint: Endpoint, deployed: Mapping[Host, Spoken], run: Container[Host],
+             others: Sequence[Host]) -> Dict[Host, List[Host]]:
+    """Hosts of the run that others wouldn't take adverts from, with the names of these others."""
+    found: Dict[Host, List[Host]] = {}
+    wanted = {key: address for key, (dummy, address) in _places(endpoint).items() if key[1] in run}
+    for other in others:
+        known = {key: address for key, (dummy, address) in _places(_stored(endpoint, deployed.get(other))).items()}
+        for host in dict.fromkeys(key[1] for key, address in wanted.items() if known.get(key) != address):
+            found.setdefault(host, []).append(other)
+    return found
+
+
+def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
+                  rekeyed: Mapping[Host, bool]) -> List[str]:
+    """What of VRRP changes on these members that all of them have to agree on, in words."""
+    changes: Dict[str, None] = {}
+    for host, other_password in rekeyed.items():
+        if isinstance(deployed.get(host), Unreadable):
+            # Nobody knows whether the others would hear it.
+            changes["something that %s's stored plan doesn't tell" % host] = None
+        changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
+        if other_password and endpoint["auth"] != "none":
+            changes["password"] = None
+    return list(changes)
+
+
+def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
+    """What a host's keepalived has of this endpoint; the endpoint itself where it has none, or nobody knows."""
+    endpoints: Sequence[Endpoint] = plan["endpoints"] if isinstance(plan, dict) else ()
+    return next((item for item in endpoints if item["name"] == endpoint["name"]), endpoint)
+
+
+def _misheard(before: Endpoint, after: Endpoint) -> List[str]:
+    """What of it keeps members from taking each other's adverts, in words."""
+    old, new = _language(before), _language(after)
+    common = set(old) & set(new)
+    words = [word for (family, word), said in new.items() if (family, word) not in common or old[family, word] != said]
+    # A member that comes or goes has no place to compare.
+    places, wanted = _places(before), _places(after)
+    if any(places[key] != wanted[key] for key in set(places) & set(wanted)):
+        words.append("interface or address")
+    return list(dict.fromkeys(words))
+
+
+def _language(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
+    """What members have to agree on to take each other's adverts, by family and in words."""
+    found: Dict[Tuple[str, str], Any] = {}
+    for instance in endpoint["instances"]:
+        version = instance["vrrp_version"]
+        said = {
+            "virtual router ID": instance["virtual_router_id"],
+            "version": version,
+            "authentication": endpoint["auth"],
+            "transport": endpoint["transport"],
+            # Version 3 takes the interval from who holds.
+            "interval": instance["advert_interval"] if version == 2 else None,
+            # keepalived drops an advert with other addresses than its own.
+            "VIP": sorted(vip["address"] for vip in instance["vips"]),
+        }
+        found.update({(instance["family"], word): value for word, value in said.items()})
+    return found
+
+
+def _places(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
+    """Where each member sends from, which is what the others look for."""
+    return {
+        (instance["family"], member["host"]): (member["interface"], member["address"])
+        for instance in endpoint["instances"] for member in instance["members"]
+    }
+
+
+def holds_any(endpoint: Endpoint, seen: Seen) -> bool:
+    return any(vip["address"] in seen.holds for vip in endpoint["vips"])
+
+
+@dataclass
+class _Node:
+    """A host, or a barrier between two groups of hosts of one endpoint (its key sorts before any host's)."""
+
+    key: _Key
+    before: int = 0
+    after: List[int] = field(default_factory=list)
+    number: int = -1
+
+
+class _Order:
+    """Hosts and barriers as a graph, walked from what has to wait for nothing."""
+
+    def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
+        self.seen = seen
+        self.endpoints_of: Dict[Host, List[str]] = {}
+        self.taken: Dict[str, Set[int]] = {}
+        self.fresh: Set[str] = set()
+        self.position: Dict[Host, int] = {}
+        self.nodes: List[_Node] = []
+        self.hosts: List[Host] = []
+        self._place: Dict[Host, int] = {}
+        members = {endpoint["name"]: members_of(endpoint) for endpoint in plan["endpoints"]}
+        for endpoint in plan["endpoints"]:
+            for rank, host in enumerate(members[endpoint["name"]]):
+                self._add(host, rank, endpoint["name"])
+        for endpoint in plan["endpoints"]:
+            self._link(endpoint, members[endpoint["name"]])
+
+    def _add(self, host: Host, rank: int, name: str) -> None:
+        look = self.seen.get(host)
+        if look is None or not look.has_work:
+            return
+        if host not in self._place:
+            place = len(self.nodes)
+            self.position[host] = place
+            self._place[host] = place
+            # Who runs goes by the reverse of preference, who doesn't by preference.
+            group = 2 if not look.running else 1 if look.holds else 0
+            self.nodes.append(_Node((1, group, rank if group == 2 else -rank, place)))
+            self.hosts.append(host)
+            self.endpoints_of[host] = []
+        self.endpoints_of[host].append(name)
+
+    def _link(self, endpoint: Endpoint, members: Sequence[Host]) -> None:
+        name = endpoint["name"]
+        self.taken[name] = set()
+        working = [host for host in members if host in self._place]
+        if all(host in self.seen and not self.seen[host].running for host in members):
+            self.fresh.add(name)
+            groups = [working[:1], working[1:]]
+        else:
+            runs = [host for host in working if self.seen[host].running]
+            groups = [
+                [host for host in runs if not holds_any(endpoint, self.seen[host])],
+                [host for host in runs if holds_any(endpoint, self.seen[host])],
+                [host for host in working if not self.seen[host].running],
+            ]
+        groups = [group for group in groups if group]
+        for earlier, later in zip(groups, groups[1:]):
+            barrier = len(self.nodes)
+            self.nodes.append(_Node((0, 0, 0, barrier)))
+            for host in earlier:
+                self._edge(self._place[host], barrier)
+            for host in later:
+                self._edge(barrier, self._place[host])
+
+    def _edge(self, earlier: int, later: int) -> None:
+        self.nodes[earlier].after.append(later)
+        self.nodes[later].before += 1
+
+    def walk(self, numbers: Mapping[Host, int]) -> Any:
+        """(host, the earliest wave it may be in), each after all that it waits for; `numbers` gets the host's wave
+        before the next one is asked for. Where hosts wait for each other, the first of them waits no longer."""
+        names = {self._place[host]: host for host in self.hosts}
+        ready = [node.key for node in self.nodes if not node.before]
+        heapq.heapify(ready)
+        waiting = sorted(node.key for place, node in enumerate(self.nodes) if place in names)
+        waiting.reverse()
+        done: Set[int] = set()
+        while True:
+            while ready:
+                place = heapq.heappop(ready)[-1]
+                if place in done:
+                    continue
+                done.add(place)
+                yield from self._visit(place, names, numbers, ready)
+            while waiting and waiting[-1][-1] in done:
+                waiting.pop()
+            if not waiting:
+                return
+            ready.append(waiting.pop())
+
+    def _visit(self, place: int, names: Mapping[int, Host], numbers: Mapping[Host, int], ready: List[_Key]) -> Any:
+        node = self.nodes[place]
+        if place in names:
+            yield names[place], node.number + 1
+            node.number = numbers[names[place]]
+        for later in node.after:
+            other = self.nodes[later]
+            other.number = max(other.number, node.number)
+            other.before -= 1
+            if other.before == 0:
+                heapq.heappush(ready, other.key)
+
+
+# While it goes on
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What hosts have noted of a rollout.
+
+    `turned` are those whose turn has come, `quiet` those that were silenced, `idle` those that weren't running before.
+    Of `unsure` hosts nobody knows what they run now: they were lost, or couldn't be put back. `divided` are endpoints
+    whose members don't hear each other before and after.
+    """
+
+    turned: FrozenSet[Host] = frozenset()
+    quiet: FrozenSet[Host] = frozenset()
+    idle: FrozenSet[Host] = frozenset()
+    unsure: FrozenSet[Host] = frozenset()
+    divided: FrozenSet[str] = frozenset()
+
+    @property
+    def mute(self) -> FrozenSet[Host]:
+        return self.quiet | self.idle
+
+
+def neighbours(plan: Plan, hosts: Mapping[Host, str]) -> Dict[Host, str]:
+    """Members of the endpoints that these hosts belong to, themselves included, and which endpoint that is."""
+    found: Dict[Host, str] = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if any(host in hosts for host in members):
+            for host in members:
+                found.setdefault(host, endpoint["name"])
+    return found
+
+
+def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Mapping[Host, str],
+         progress: Progress = Progress()) -> Dict[str, Any]:
+    """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
+
+    Of hosts that were silenced those whose turn never came are `silenced` then. The `doubtful` among them mustn't speak
+    where a member has the VIP that has changed, or of which nobody knows what it runs: of these endpoints.
+    """
+    stopped = _stopped(plan, order, failures, progress)
+    if number < len(order):
+        return {"hosts": [host for host in order[number] if host not in stopped], "stops": {}}
+    concerned = {**stopped, **neighbours(plan, failures)}
+    turns = {host: index + 1 for index, wave in enumerate(order) for host in wave}
+    culprits = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        culprits[endpoint["name"]] = [host for host in members if host in failures] or [
+            host for host in members if host in stopped and host not in progress.mute]
+    stops: Dict[Host, str] = {}
+    rows = []
+    for host, name in concerned.items():
+        if host in failures:
+            what = failures[host]
+        elif host in progress.turned:
+            what = "changed and proven"
+        else:
+            what = "not touched" if host in turns else "nothing to do"
+        rows.append((name, host, turns.get(host, ""), what))
+        stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
+    silenced = [host for host in concerned
+                if host in progress.quiet and host not in progress.turned and host not in failures]
+    changed = (progress.turned - set(failures)) | ((progress.unsure & progress.turned) - progress.mute)
+    doubtful: Dict[Host, List[str]] = {}
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if endpoint["name"] in progress.divided and not changed.isdisjoint(members):
+            for host in set(silenced) & set(members):
+                doubtful.setdefault(host, []).append(endpoint["name"])
+    result = {"hosts": [], "stops": stops, "silenced": silenced, "doubtful": doubtful}
+    return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
+
+
+def _stopped(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
+             progress: Progress) -> Dict[Host, str]:
+    """Hosts that mustn't be touched any more, and which endpoint it is for.
+
+    A host that said nothing before its turn says nothing when that fails, and harms nobody. The holder speaks the new
+    way by then, so those that were silenced go on all the same: else nobody could take over. Where the holder is
+    stopped by another endpoint, those that say nothing yet wouldn't hear it.
+    """
+    found = neighbours(plan, {host: why for host, why in failures.items() if host not in progress.mute})
+    names = neighbours(plan, failures)
+    stopped = {host: name for host, name in names.items()
+               if host in found or host in failures or host not in progress.quiet}
+    unchanged = {host for wave in order for host in wave if host in stopped} - progress.turned - progress.mute
+    for endpoint in plan["endpoints"]:
+        members = members_of(endpoint)
+        if endpoint["name"] in progress.divided and not unchanged.isdisjoint(members):
+            for host in progress.mute.intersection(members):
+                stopped.setdefault(host, endpoint["name"])
+    return stopped
+
+
+def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
+         silenced: Mapping[Host, str] = MappingProxyType({}), yielding: Sequence[Host] = ()) -> str:
+    """The order as people read it; nothing where there is none. `silenced` are hosts with the reason."""
+    if not order:
+        return ""
+    rows = [
+        (index + 1 if place == 0 else "", host, seen[host].force, ", ".join(sorted(seen[host].holds)))
+        for index, wave in enumerate(order)
+        for place, host in enumerate(wave)
+    ]
+    lines = [title + ":", table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows)]
+    for why in dict.fromkeys(silenced.values()):
+        hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
+        lines.append("Silent until the holder has changed, because they wouldn't hear each other meanwhile (%s): %s"
+                     % (why, hosts))
+    if yielding:
+        lines.append("Before that their VIPs go to members that speak: %s" % ", ".join(yielding))
+    return "\n".join(lines)
