@@ -13,6 +13,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import _rooms
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +38,8 @@ _MARKUP = re.compile(r"\b(?P<kind>[BCEILMOPV]|RV)\((?P<text>(?:\\.|[^)\\])*)\)")
 
 def main() -> int:
     """Write the files that aren't current."""
-    for path, text in current_files().items():
-        if path.read_text(encoding="utf-8") != text:
+    for path, text in {**current_files(), _rooms.TABLE: _rooms.table()}.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
             print("{0}: written anew".format(path.relative_to(ROOT)))
             path.write_text(text, encoding="utf-8")
     return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _preflight, _status, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _preflight, _wire_verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = ("e2e", "preflight", "rollout", "usage")
@@ -63,7 +63,7 @@ TOGETHER = {
         "_open_port": ["firewall_drops_clients"],
         "_comment_out": ["nonlocal_bind_overridden"],
     },
-    _status: {"_repairs": ["haproxy_hung", "keepalived_hung", "restart_pending"]},
+    _host_status: {"_repairs": ["haproxy_hung", "keepalived_hung", "restart_pending"]},
     _wire_verdict: {
         # They look.
         "_stranger_fix": [],

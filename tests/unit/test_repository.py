@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -65,8 +66,11 @@ def below(folder: Path, pattern: str) -> list[Path]:
 MODULES = below(PLUGINS / "modules", "*.py")
 ACTIONS = below(PLUGINS / "action", "*.py")
 UTILS = below(PLUGINS / "module_utils", "*.py")
+CONTROLLERS = below(PLUGINS / "plugin_utils", "*.py")
+# What action plugins share is made of Ansible.
+DECIDING = [*UTILS, *(path for path in CONTROLLERS if path.parent.name != "task")]
 # What reads, writes or talks says so by its name; _render reads templates.
-PURE_UTILS = [path for path in UTILS if not path.stem.endswith("_io") and path.stem != "_render"]
+PURE_UTILS = [path for path in DECIDING if not path.stem.endswith("_io") and path.stem != "_render"]
 FILTERS = below(PLUGINS / "filter", "*.yml")
 
 
@@ -146,10 +150,14 @@ def test_every_filter_is_documented_and_every_document_is_of_a_filter() -> None:
     assert defined == {path.stem for path in FILTERS}
 
 
-@pytest.mark.parametrize("path", UTILS, ids=identify)
-def test_module_utils_are_private_and_know_no_ansible(path: Path) -> None:
+@pytest.mark.parametrize("path", [*UTILS, *CONTROLLERS], ids=identify)
+def test_utils_are_private(path: Path) -> None:
     assert path.stem.startswith("_")
     assert "PRIVATE to the collection" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", DECIDING, ids=identify)
+def test_utils_know_no_ansible(path: Path) -> None:
     assert "ansible" not in imports(path)
 
 
@@ -158,25 +166,20 @@ def test_what_decides_is_pure(path: Path) -> None:
     assert imports(path) & IMPURE_IMPORTS == set()
 
 
-def test_module_utils_are_reached_by_unit_tests() -> None:
+def test_utils_are_reached_by_unit_tests() -> None:
     """The parts of the plan are tested through the plan, so what a tested util imports counts, too."""
-    tests = "\n".join(text for path, text in TEXTS.items() if path.startswith("tests/unit/plugins/"))
-    names = {path.stem for path in UTILS}
-    pattern = r"module_utils(\.| import [^\n]*\b|[^\n]*\([^)]*\b)%s\b"
-    queue = [name for name in names if re.search(pattern % name, tests)]
-    reached: set[str] = set()
-    while queue:
-        name = queue.pop()
-        if name not in reached:
-            reached.add(name)
-            queue.extend(other for other in names if re.search(r"\b%s\b" % other, source(name)))
-    assert names - reached == set()
+    rooms = rooms_script()
+    reached: set[Path] = set()
+    for test in below(ROOT / "tests" / "unit" / "plugins", "test_*.py"):
+        for path in rooms.imported(test):
+            reached |= {path, *rooms.reached(path)}
+    assert {path.stem for path in DECIDING} - {path.stem for path in reached} == set()
 
 
 def test_hosts_need_nothing_but_the_standard_library() -> None:
     foreign = {
         path.stem: imports(path) - set(sys.stdlib_module_names) - {"ansible", "ansible_collections"}
-        for path in [*MODULES, *[PLUGINS / "module_utils" / ("%s.py" % name) for name in host_utils()]]
+        for path in [*MODULES, *UTILS]
     }
     assert {name: found for name, found in foreign.items() if found} == {}
 
@@ -227,20 +230,12 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def source(name: str) -> str:
-    return TEXTS["plugins/module_utils/%s.py" % name]
-
-
-def host_utils() -> t.Iterable[str]:
-    """Module utils that modules take to hosts."""
-    script = subprocess.run(
-        [sys.executable, "-c", "from _host_tests import host_utils; print(*sorted(host_utils()))"],
-        cwd=ROOT / "tests" / "dev.d",
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return script.stdout.split()
+def rooms_script() -> t.Any:
+    spec = importlib.util.spec_from_file_location("_rooms", ROOT / "tests" / "dev.d" / "_rooms.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 PROMISES = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import typing as t
 from pathlib import Path
 
@@ -189,7 +190,10 @@ def test_tables_render_markup() -> None:
 
 
 def load_script(name: str) -> t.Any:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "dev.d" / (name + ".py"))
+    scripts = ROOT / "tests" / "dev.d"
+    if str(scripts) not in sys.path:
+        sys.path.append(str(scripts))
+    spec = importlib.util.spec_from_file_location(name, scripts / (name + ".py"))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

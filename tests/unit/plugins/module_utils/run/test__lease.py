@@ -99,7 +99,7 @@ def _render_folder():
 
 
 def test_what_a_configuration_of_ours_speaks():
-    pytest.importorskip("netaddr", reason="plans are made on the controller")
+    pytest.importorskip("jinja2", reason="files are rendered on the controller")
     [mine] = _lease.dialects(rendered())
     assert (mine.vrid, mine.version, mine.auth, mine.vips) == (100, 3, "none", frozenset([VIP]))
     assert mine.source == "198.51.100.12"
