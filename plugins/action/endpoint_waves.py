@@ -187,10 +187,12 @@ def _next(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
 
 def _deployed(variables: dict[str, t.Any]) -> dict[str, Spoken]:
     """What hosts' keepalived had before this run, members outside of this play included."""
-    said = {host: found[_intent.OBSERVED] for host, found in variables.items()
-            if isinstance(found.get(_intent.OBSERVED), Mapping)}
-    asked = [_intent.asked_of(found) for found in variables.values()]
-    return {host: deployed_of(_intent.heard(info)).spoken for infos in (*asked, said) for host, info in infos.items()}
+    infos: dict[str, t.Any] = {}
+    for found in variables.values():
+        infos.update(_intent.asked_of(found))
+    infos.update((host, found[_intent.OBSERVED]) for host, found in variables.items()
+                 if isinstance(found.get(_intent.OBSERVED), Mapping))
+    return {host: deployed_of(_intent.heard(info)).spoken for host, info in infos.items()}
 
 
 def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],

@@ -184,8 +184,9 @@ class Network:
 
     def run(self) -> Dict[str, Any]:
         drop_ins, leased = self._drop_ins()
-        self._plan_filter()
-        self._plan_openings()
+        spoken = spoken_peers(str(self.module.params["host"]))
+        self._plan_filter(spoken)
+        self._plan_openings(spoken)
         rules = self._rules()
         files = dict(drop_ins, **self._filter_files())
         stale_files = [path for path in self.done["files"] if path not in files]
@@ -275,7 +276,7 @@ class Network:
                 rules += [Rule(manager, "", "allow %d/tcp" % port) for port in _accessors.ports_of(endpoint)]
         return list(dict.fromkeys(rules))
 
-    def _plan_filter(self) -> None:
+    def _plan_filter(self, spoken: Mapping[str, List[str]]) -> None:
         """Whom each virtual router is heard from, and with which program that's said to the kernel, if any."""
         host = str(self.module.params["host"])
         planned = self._peers("vrrp_filter")
@@ -286,15 +287,14 @@ class Network:
                 "Install nftables, and run this again, or set endpoint_vrrp_filter: false." % host
             )
         # A former member that comes back has to be heard: it may hold the VIP by what it was told.
-        self.heard = _filter.widened(_filter.widened(planned, spoken_peers(host)), self.done["heard"])
+        self.heard = _filter.widened(_filter.widened(planned, spoken), self.done["heard"])
 
-    def _plan_openings(self) -> None:
+    def _plan_openings(self, spoken: Mapping[str, List[str]]) -> None:
         """Whom the packet filter's manager is told to let in."""
         planned = self._peers("manage_firewall")
         self.opened = planned
         if not self.module.params["narrow"]:
             # A plan of keepalived's may be older than the last narrowing: not each plan changes its files.
-            spoken = spoken_peers(str(self.module.params["host"]))
             self.opened = _filter.widened(planned, {**spoken, **self.done["peers"]})
         self.former = {router: sorted(set(self.opened[router]) - set(planned[router])) for router in planned}
 
