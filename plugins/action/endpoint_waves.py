@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
         waves = _waves.waves(plan, seen)
         result.update(
             waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
-            held=sorted({vip for look in seen.values() for vip in look.holds}),
+            held=_waves.holders(seen),
             quiet=[], yielding=[], divided=[], idle=[], leased=[], alone={},
             began=str(time.time()), text=_waves.text(args["title"], waves, seen),
             **_concerned(plan, waves, seen, set(play)))
@@ -134,7 +134,7 @@ def _start(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
         "idle": [host for host, look in seen.items() if not look.running],
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
-        "held": sorted({vip for look in seen.values() for vip in look.holds}),
+        "held": _waves.holders(seen),
         "lost": lost,
         "began": str(time.time()),
         "text": _waves.text(args["title"], waves, seen, hush.silent, hush.yielding),

@@ -299,7 +299,7 @@ GUARDED = (_paths.HAPROXY_CONFIG, _paths.KEEPALIVED_CONFIG, _paths.IMAGE_AUTH)
 OWN_FOLDER = _ownership.OWN_FOLDER.rstrip("/")
 RUN_FOLDERS = ("haproxy", "keepalived", "unit")
 # Nobody else puts anything there.
-OURS_ALONE = (_paths.DRAIN, _paths.RUN, _paths.SOCKET)
+OURS_ALONE = (_paths.DRAIN, _paths.SOCKET)
 # A pod of somebody else's that we replace may take the time that pods have to end, 30 s.
 LEAVE_SECONDS = 40.0
 SYSCTL_CONF = "/etc/sysctl.conf"
@@ -825,7 +825,7 @@ class Deployment:
                  if os.path.lexists(path)]
         left = leftovers(self.role, [*mine, *(layout.config[self.role] for layout in _paths.LAYOUTS.values())])
         if not others:
-            state += [path for path in OURS_ALONE if os.path.lexists(path)]
+            state += [path for path in (*OURS_ALONE, *_run_lock_io.others()) if os.path.lexists(path)]
         sysctls = released_sysctls(mine, [])
         if not self.module.check_mode:
             self._take_away([*removed, *originals], originals)

@@ -86,7 +86,8 @@ options:
     description:
       - Wait for what has to be proven of a host that was just changed, instead of all that O(plan) expects. That
         C(daemons) run what is deployed and are well, that HAProxy still sees an API server of the endpoints in C(up),
-        and that each VIP is held once, as the network says; those in C(held) have to be held.
+        and that each VIP is held once, as the network says. C(held) are VIPs that were held before, and by whom. They
+        have to be held; one that had several holders may have the same ones.
       - API servers that are down hold nothing against this host.
       - A host that doesn't prove it in time fails; nothing but RV(unmet) is returned then.
     type: dict

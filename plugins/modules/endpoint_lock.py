@@ -159,6 +159,7 @@ def change(params: Dict[str, Any]) -> Dict[str, Any]:
             if note is not None:
                 _run_lock_io.store_last(guard, note)
                 _run_lock_io.store(None)
+                _run_lock_io.leave()
             return {}
         answer = _run_lock.Answer()
         if owner.get("held"):

@@ -179,11 +179,10 @@ outside:
   elements: str
   sample: []
 held:
-  description: VIPs that somebody was seen to hold.
+  description: VIPs that somebody was seen to hold, and who.
   returned: without O(number)
-  type: list
-  elements: str
-  sample: [198.51.100.100]
+  type: dict
+  sample: {198.51.100.100: [cp1]}
 plan:
   description: The plan that members have stored.
   returned: with O(hosts)

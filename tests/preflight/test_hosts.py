@@ -231,7 +231,11 @@ def test_advice_about_a_card_that_is_down_and_a_setting_of_somebody_else_can_be_
 def test_what_was_done_is_taken_back(user: Looker) -> None:
     run = user.site().succeeded()
     assert run.changed["cp3"] > 0
-    assert not user.on("cp3", "sh", "-c", "ls -d /etc/systemd/network/*.d /var/lib/kubeha/network.json").strip()
+    assert not user.on("cp3", "sh", "-c", "ls -d /etc/systemd/network/*.d").strip()
+    assert "kubeha" in user.on("cp3", "nft", "list", "tables")
+    user.site(endpoint_vrrp_filter=False).succeeded()
+    assert "kubeha" not in user.on("cp3", "nft", "list", "tables")
+    assert not user.on("cp3", "sh", "-c", "ls -d /var/lib/kubeha/network.json").strip()
     assert user.holders() == ["cp1"]
     user.preflight().succeeded()
     assert user.found() == {("networkd_drops_vip", "cp3")}

@@ -10,7 +10,7 @@ A host waits until `unmet` is empty; `_status` judges all hosts together by the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -200,13 +200,13 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
 class Gate:
     """What has to be proven of a host before the next one is touched.
 
-    `daemons` were touched. `up` are endpoints of which HAProxy saw an API server before, `held` are VIPs that somebody
-    had; `claims` are the members that have each VIP now, where the network could be asked.
+    `daemons` were touched. `up` are endpoints of which HAProxy saw an API server before, `held` says who
+    had each VIP before; `claims` are the members that have each VIP now, where the network could be asked.
     """
 
     daemons: Sequence[str]
     up: Sequence[str] = ()
-    held: Sequence[str] = ()
+    held: Mapping[str, Sequence[str]] = field(default_factory=dict)
     claims: Optional[Mapping[str, Sequence[str]]] = None
 
 
@@ -234,7 +234,9 @@ def not_proven(plan: Plan, host: str, info: Info, gate: Gate) -> List[str]:
             if gate.claims is None:
                 continue
             holders = gate.claims.get(vip["address"], ())
-            if len(holders) > 1:
+            # Who held it together before may still: it's another turn that mends them, which this one mustn't keep
+            # from coming. The proof at the end counts all holders.
+            if len(holders) > 1 and not set(holders) <= set(gate.held.get(vip["address"], ())):
                 texts.append("%s is held by %s" % (vip["address"], _listed(holders)))
             elif not holders and ("keepalived" in gate.daemons or vip["address"] in gate.held):
                 texts.append("nobody holds %s" % vip["address"])

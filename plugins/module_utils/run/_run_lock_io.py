@@ -14,7 +14,7 @@ import os
 import stat
 import time
 from contextlib import contextmanager
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, List, Mapping, Optional
 
 from ..host import _owned_files_io
 from ..model import _paths
@@ -45,10 +45,16 @@ def clock() -> _run_lock.Clock:
 @contextmanager
 def guarded(seconds: float = GUARD_SECONDS) -> Iterator[int]:
     """One run at a time is in here; the guard's descriptor. Ends with Busy where somebody doesn't let go of it."""
-    _owned_files_io.make_folder(os.path.dirname(GUARD), 0o755, os.geteuid(), os.getegid())
     deadline = time.monotonic() + seconds
     while True:
-        descriptor = _open_guard()
+        _owned_files_io.make_folder(os.path.dirname(GUARD), 0o755, os.geteuid(), os.getegid())
+        try:
+            descriptor = _open_guard()
+        except FileNotFoundError:
+            # A run that has removed everything has just taken the folder away.
+            if time.monotonic() >= deadline:
+                raise
+            continue
         try:
             _lock(descriptor, deadline)
             if _is_guard(descriptor):
@@ -128,6 +134,25 @@ def store(note: Optional[_run_lock.Note]) -> None:
         _owned_files_io.remove(LOCK)
     else:
         _owned_files_io.write(LOCK, json.dumps(note).encode(), 0o600, os.geteuid(), os.getegid())
+
+
+def others() -> List[str]:
+    """What is in the lock's folder besides it: that stays until the run that has it lets others in."""
+    folder = os.path.dirname(GUARD)
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
+    return [path for path in paths if path not in (LOCK, GUARD)]
+
+
+def leave() -> None:
+    """Inside of the guard, and without a lock: nothing is left on a host from which everything was removed."""
+    folder = os.path.dirname(GUARD)
+    if not os.path.lexists(_paths.PLAN_FILE) and not others():
+        _owned_files_io.remove(GUARD)
+        try:
+            os.rmdir(folder)
+        except OSError:
+            # Somebody has come meanwhile.
+            return
 
 
 def store_last(guard: int, note: _run_lock.Note) -> None:

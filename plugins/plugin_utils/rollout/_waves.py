@@ -334,6 +334,15 @@ def _places(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
     }
 
 
+def holders(seen: Mapping[Host, Seen]) -> Dict[str, List[Host]]:
+    """Each VIP that is held, and by whom."""
+    held: Dict[str, List[Host]] = {}
+    for host, look in seen.items():
+        for vip in sorted(look.holds):
+            held.setdefault(vip, []).append(host)
+    return held
+
+
 def holds_any(endpoint: Endpoint, seen: Seen) -> bool:
     return any(vip["address"] in seen.holds for vip in endpoint["vips"])
 

@@ -80,7 +80,9 @@ class Host:
         monkeypatch.setattr(endpoint_files._paths, "DRAIN", self.path("/var/lib/kubeha/drain"))
         # Never this machine's own.
         monkeypatch.setattr(endpoint_files, "OURS_ALONE", tuple(
-            self.path(path) for path in ("/var/lib/kubeha/drain", "/run/kubeha", "/var/lib/haproxy/kubeha.sock")))
+            self.path(path) for path in ("/var/lib/kubeha/drain", "/var/lib/haproxy/kubeha.sock")))
+        for name in ("LOCK", "GUARD"):
+            monkeypatch.setattr(endpoint_files._run_lock_io, name, self.path("/run/kubeha/" + name.lower()))
         for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
             monkeypatch.setattr(endpoint_files.owned, name, value)
         monkeypatch.setattr(endpoint_files._podstate, "RUNNING", {
@@ -395,6 +397,8 @@ def test_removing(host, monkeypatch):
     monkeypatch.setattr(endpoint_files, "OURS_ALONE", (host.path("/etc/kubeha"),))
     host.write(host.haproxy, "theirs\n")
     host.run(host.files(haproxy=OURS, drop_in=OURS), adopt=True)
+    for name in ("lock", "guard", "unit"):
+        host.write(host.path("/run/kubeha/" + name), "")
     would = host.run([], state="absent", check_mode=True)
     assert would["changed"] and read(host.haproxy) == OURS
     result = host.run([], state="absent")
@@ -402,6 +406,8 @@ def test_removing(host, monkeypatch):
     assert read(host.haproxy) == "theirs\n"
     assert not os.path.exists(os.path.dirname(host.drop_in))
     assert not os.path.exists(host.path("/var/lib/kubeha"))
+    # Until the run that removes has come to its end nobody else changes this host.
+    assert os.listdir(host.path("/run/kubeha")) == ["lock", "guard"]
     assert not host.run([], state="absent")["changed"]
 
 

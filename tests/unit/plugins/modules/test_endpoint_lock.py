@@ -30,6 +30,8 @@ def fixture_run(tmp_path, monkeypatch):
     monkeypatch.setattr(owned, "ROOT", os.getuid())
     monkeypatch.setattr(_run_lock_io, "LOCK", str(folder / "lock"))
     monkeypatch.setattr(_run_lock_io, "GUARD", str(folder / "lock.guard"))
+    monkeypatch.setattr(_run_lock_io._paths, "PLAN_FILE", str(tmp_path / "plan.json"))
+    (tmp_path / "plan.json").touch()
     return folder
 
 
@@ -89,6 +91,35 @@ def test_a_wall_clock_that_was_ahead_keeps_nobody_out(lock, run):
     for name in ("lock", "lock.guard"):
         (run / name).write_text(note)
     assert lock(ONE, since=now()) == {}
+
+
+def test_nothing_is_left_where_everything_was_removed(lock, run):
+    lock(ONE)
+    lock(TWO, state="absent")
+    assert run.exists()
+    lock(ONE, state="absent")
+    assert run.exists()
+    (run.parent / "plan.json").unlink()
+    (run / "haproxy").mkdir()
+    lock(ONE)
+    lock(ONE, state="absent")
+    assert run.exists()
+    (run / "haproxy").rmdir()
+    lock(ONE)
+    lock(ONE, state="absent")
+    assert not run.exists()
+
+
+def test_the_folder_may_go_while_another_run_comes(lock, run, monkeypatch):
+    opened, gone = _run_lock_io._open_guard, []
+
+    def once_gone():
+        if not gone:
+            gone.append(run.rmdir())
+        return opened()
+
+    monkeypatch.setattr(_run_lock_io, "_open_guard", once_gone)
+    assert lock(ONE) == {} and gone
 
 
 def test_what_is_no_lock_keeps_nobody_out(lock, run):

@@ -112,8 +112,8 @@ def test_address_port():
     assert _host_status.address_port(VIP6, 1) == "[2001:db8:1::100]:1"
 
 
-def gate(daemons=("haproxy", "keepalived"), up=(NAME,), held=(VIP4,), claims=None):
-    return _host_status.Gate(daemons, up, held, {VIP4: ["cp1"]} if claims is None else claims)
+def gate(daemons=("haproxy", "keepalived"), up=(NAME,), held=("cp1",), claims=None):
+    return _host_status.Gate(daemons, up, {VIP4: held} if held else {}, {VIP4: ["cp1"]} if claims is None else claims)
 
 
 def proven(change, **how):
@@ -151,6 +151,10 @@ def test_what_keeps_a_host_from_having_proven_itself(word, change):
 def test_a_vip_that_is_held_twice_or_by_nobody():
     assert proven(lambda info: None, claims={VIP4: ["cp1", "cp3"]}) == ["%s is held by cp1, cp3" % VIP4]
     assert proven(lambda info: None, claims={VIP4: []}) == ["nobody holds %s" % VIP4]
+    # Who held it together before is mended at another turn, but nobody may join them.
+    both = ["cp1", "cp3"]
+    assert proven(lambda info: None, held=both, claims={VIP4: both}) == []
+    assert proven(lambda info: None, held=both, claims={VIP4: ["cp1", "cp2", "cp3"]}) != []
     # HAProxy is there before keepalived is.
     assert proven(lambda info: None, daemons=["haproxy"], held=[], claims={VIP4: []}) == []
 
