@@ -20,12 +20,14 @@ import typing as t
 from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _keepalived_state
 from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _packets, _vrrp
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
+from ansible_collections.kubeha.apiserver.tests.unit import configs
 from net import Keepalived, Segment
 
 VRID = 50
 VIP = 100
 PASSWORD = "s3cret"
 GROUP = "group"
+_NOT_HERE = ("notify ", "router_id ", "enable_script_security", "script_user ")
 
 _ETH_P_ALL, _PACKET_OUTGOING = 3, 4
 _RTM_NEWADDR, _RTM_DELADDR, _IFADDR_GROUPS = 20, 21, 0x10 | 0x100
@@ -43,15 +45,15 @@ def version_of(root: str | None) -> str:
 
 def planned_config(plan: t.Any, host: str, password: str = PASSWORD, more: t.Sequence[str] = ()) -> str:
     """keepalived.conf with what the plan makes of the VRRP side; the scripts and files it tracks aren't there."""
-    view = _host_files.host_view(plan, host)["keepalived"]
-    lines = ["global_defs {", *view["globals"], *more, "}"]
-    for instance in view["instances"]:
-        lines += [f"vrrp_instance {instance['name']} {{", *instance["options"]]
-        for block in instance["blocks"]:
-            if not block["name"].startswith("track_"):
-                lines += [f"{block['name']} {{", *block["lines"], "}"]
-        lines.append("}")
-    return "\n".join(lines).replace(_host_files.placeholder(plan["endpoints"][0]["name"]), password) + "\n"
+    whole = configs.keepalived(plan, host)
+    kept = configs.Block()
+    for name, instance in whole.blocks.items():
+        if name == "global_defs" or name.startswith("vrrp_instance "):
+            blocks = {name: block for name, block in instance.blocks.items() if not name.startswith("track_")}
+            kept.blocks[name] = configs.Block(
+                [line for line in instance.lines if not line.startswith(_NOT_HERE)], blocks)
+    kept.blocks["global_defs"].lines += more
+    return kept.text().replace(_host_files.placeholder(plan["endpoints"][0]["name"]), password)
 
 
 def deploy(segment: Segment, plan: t.Any, root: str | None, passwords: t.Mapping[str, str] | None = None,

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional
 
 from . import _pod_paths
 
@@ -52,7 +52,7 @@ class Layout(NamedTuple):
     check: str                      # commands, as keepalived runs them
     notify: str
     script_user: str
-    haproxy_globals: List[str]
+    log_format: str                 # of HAProxy
     haproxy_threads: Optional[int]  # at most, where HAProxy can be told so
 
 
@@ -60,23 +60,13 @@ LAYOUTS = {
     "service": Layout(
         config={"haproxy": HAPROXY_CONFIG, "keepalived": KEEPALIVED_CONFIG}, socket=SOCKET,
         check=CHECK, notify=NOTIFY, script_user=SCRIPT_USER,
-        haproxy_globals=[
-            # systemd's journal reads the levels that "short" writes; no syslog socket is needed inside of the chroot.
-            "log stdout format short daemon",
-            "chroot /var/lib/haproxy",
-            "user haproxy",
-            "group haproxy",
-            "stats socket %s user root group root mode 600 level admin" % SOCKET,
-        ],
+        # systemd's journal reads the levels that "short" writes; no syslog socket is needed inside of the chroot.
+        log_format="short",
         haproxy_threads=None),
     "static_pod": Layout(
         config=_pod_paths.CONFIG, socket=_pod_paths.SOCKET,
         check=_pod_paths.CHECK, notify=_pod_paths.NOTIFY, script_user="root",
-        # The pod has its user and its read-only root from the kubelet.
-        haproxy_globals=[
-            "log stdout format raw daemon",
-            "stats socket %s mode 600 level admin" % _pod_paths.SOCKET,
-        ],
+        log_format="raw",
         # One for each of a large machine's processors would cost memory for nothing.
         haproxy_threads=4),
 }

@@ -16,14 +16,14 @@ import ipaddress
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ...module_utils.host import _sandbox
 from ...module_utils.model import _pod_paths
 from . import _pod_manifests
 
 if TYPE_CHECKING:
-    from ...module_utils.model._model import Bind, Check, Endpoint, Instance, Member, Plan, ServerCheck
+    from ...module_utils.model._model import Check, Endpoint, Instance, Member, Plan
 from ...module_utils.model._accessors import endpoints_of, nearly_full
 from ...module_utils.model._paths import (
     CHECK,
@@ -60,10 +60,7 @@ _FDS_PER_CONNECTION = 2
 _FDS_SPARE = 1024
 # Linux gives one process no more, unless fs.nr_open is raised; HAProxy wouldn't start.
 _FDS_MOST = 1 << 20
-# Who asks says so at once, and the kernel keeps those who don't for a second: so others can't fill this by waiting.
 _HEALTH_MAXCONN = 1000
-_HEALTH_OPTIONS = ["maxconn %d" % _HEALTH_MAXCONN, "backlog 4096", "timeout client 250ms", "timeout http-request 250ms",
-                   "option httpclose"]
 
 _VERSION = re.compile(r"\d+")
 
@@ -94,6 +91,7 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "header": HEADER,
         "host": host,
         "hook": UNIT_HOOK,
+        "pod": mode == "static_pod",
         "sysctls": _sysctls(endpoints),
         "tmpfiles": _pod_manifests.tmpfiles(endpoints[0]["images"] or {}) if mode == "static_pod" else [],
         "haproxy": _haproxy(endpoints, layout),
@@ -259,147 +257,48 @@ def _haproxy(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
         "LimitNOFILE=%d" % nofile,
         "OOMScoreAdjust=-500",
     ] + _sandbox.haproxy(bind["port"] for endpoint in endpoints for bind in endpoint["haproxy"]["binds"])
+    limited = all(_at_least(endpoint["versions"]["haproxy"], (2, 8)) for endpoint in endpoints)
     return {
-        "globals": layout.haproxy_globals + _thread_limit(endpoints, layout) + [
-            # HAProxy says it on its socket, which proves what it has loaded.
-            "description kubeha:" + DIGEST,
-            "stats timeout 30s",
-            # What a reload leaves to the next worker: which servers are up. Empty at a start.
-            "server-state-file " + SERVERS,
-            "maxconn %d" % connections,
-            "hard-stop-after %ss" % _number(max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints],
-                                                default=60)),
-            "ssl-server-verify none",
-        ],
+        "socket": layout.socket,
+        "log_format": layout.log_format,
+        "threads": layout.haproxy_threads if limited else None,
+        "digest": DIGEST,
+        "servers": SERVERS,
+        "connections": connections,
+        "hard_stop_after": max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints], default=60),
+        "endpoints": [_balancer(number, endpoint) for number, endpoint in enumerate(endpoints, 1)],
         "health": _health(endpoints),
-        "health_options": _HEALTH_OPTIONS,
-        "health_log": layout.haproxy_globals[0] + " notice",
-        "endpoints": [_balancer(endpoint) for endpoint in endpoints],
+        "health_maxconn": _HEALTH_MAXCONN,
         "program": _PROGRAM,
         "execution": execution,
         "execution_id": _digest(execution),
     }
 
 
-def _thread_limit(endpoints: Sequence[Endpoint], layout: Layout) -> List[str]:
-    if layout.haproxy_threads and all(_at_least(endpoint["versions"]["haproxy"], (2, 8)) for endpoint in endpoints):
-        return ["thread-hard-limit %d" % layout.haproxy_threads]
-    return []
-
-
-def _health(endpoints: Iterable[Endpoint]) -> List[Dict[str, Any]]:
-    """One frontend for each local address that answers health checks: normally one for all endpoints."""
-    listeners: Dict[str, Dict[str, Any]] = {}
-    live: Dict[str, List[str]] = {}
-    for number, endpoint in enumerate(endpoints, 1):
-        health = endpoint["haproxy"]["health"]
-        # The kernel shows HAProxy a connection when something has come with it, or after a second.
-        bind = _socket_address(health["address"], health["port"]) + " defer-accept"
-        listener = listeners.setdefault(bind, {"bind": bind, "rules": []})
-        if health["live_path"] not in live.setdefault(bind, []):
-            live[bind].append(health["live_path"])
-            listener["rules"].append(_answer(200, "ok", "{ path %s }" % health["live_path"]))
-        listener["rules"] += _ready_rules(number, endpoint)
-    return list(listeners.values())
-
-
-def _ready_rules(number: int, endpoint: Endpoint) -> List[str]:
-    """Whether an API server is up; and one line in the log when the endpoint begins to be nearly full."""
-    most = endpoint["haproxy"]["maxconn"]
-    asked, full, said = ("%s_%d" % (name, number) for name in ("asked", "full", "said"))
-    text = "%s has %d of %d connections or more: soon nobody else gets one" % (
-        endpoint["name"], nearly_full(most), most)
-    return [
-        "acl %s path %s" % (asked, endpoint["haproxy"]["health"]["ready_path"]),
-        "acl %s fe_conn(%s) ge %d" % (full, endpoint["name"], nearly_full(most)),
-        "acl %s var(proc.kubeha_full_%d) -m int 1" % (said, number),
-        "http-request set-var(txn.kubeha_said) 'str(\"%s\")' if %s %s !%s" % (text, asked, full, said),
-        # All other lines are below the level that this frontend logs.
-        "http-request set-log-level warning if %s %s !%s" % (asked, full, said),
-        "http-request set-var(proc.kubeha_full_%d) int(1) if %s %s" % (number, asked, full),
-        "http-request set-var(proc.kubeha_full_%d) int(0) if %s !%s" % (number, asked, full),
-        _answer(200, "ok", "%s { nbsrv(%s) ge 1 }" % (asked, endpoint["name"])),
-        _answer(503, "unavailable", asked),
-    ]
-
-
-def _answer(status: int, text: str, condition: str) -> str:
-    return "http-request return status %d content-type text/plain string %s if %s" % (status, text, condition)
-
-
-def _balancer(endpoint: Endpoint) -> Dict[str, Any]:
-    haproxy = endpoint["haproxy"]
-    timeouts = [
-        ("connect", haproxy["connect_timeout_ms"]),
-        ("check", haproxy["check_timeout_ms"]),
-        ("queue", haproxy["queue_timeout_ms"]),
-        ("client", haproxy["client_timeout_ms"]),
-        ("client-fin", haproxy["client_fin_ms"]),
-        ("server", haproxy["server_timeout_ms"]),
-        ("server-fin", haproxy["server_fin_ms"]),
-        ("tunnel", haproxy["tunnel_timeout_ms"]),
-    ]
-    server = [
-        "check",
-        "inter %s" % _ms(haproxy["inter_ms"]),
-        "fastinter %s" % _ms(haproxy["fastinter_ms"]),
-        "downinter %s" % _ms(haproxy["downinter_ms"]),
-        "fall %d" % haproxy["fall"],
-        "rise %d" % haproxy["rise"],
-    ]
-    if haproxy["slowstart_ms"]:
-        server.append("slowstart %s" % _ms(haproxy["slowstart_ms"]))
-    server += [
-        # Clients that can't connect have the checks look sooner. They condemn nobody: on a lossy network two of them
-        # fail in a row, and a healthy server would lose all of its watches.
-        "observe layer4", "error-limit 2", "on-error fastinter",
-        # What is left of a dead or hung server's connections would only hang.
-        "on-marked-down shutdown-sessions",
-    ]
+def _balancer(number: int, endpoint: Endpoint) -> Dict[str, Any]:
+    """What the plan says of an endpoint, and what its HAProxy knows."""
+    version, maxconn = endpoint["versions"]["haproxy"], endpoint["haproxy"]["maxconn"]
     return {
+        **endpoint["haproxy"],
+        "number": number,
         "name": endpoint["name"],
-        "maxconn": haproxy["maxconn"],
-        "maxconn_per_source": haproxy["maxconn_per_source"],
-        "binds": [_bind(bind) for bind in haproxy["binds"]],
-        "timeouts": ["%s %s" % (name, _ms(value)) for name, value in timeouts],
-        "keepalive": _keepalive(endpoint["versions"]["haproxy"]),
-        "check": _check(haproxy["check"], endpoint["versions"]["haproxy"]),
-        "server_options": server,
-        "servers": [
-            {"name": backend["name"], "address": _socket_address(backend["address"], backend["port"])}
-            for backend in endpoint["backends"]
-        ],
+        "backends": endpoint["backends"],
+        "nearly_full": nearly_full(maxconn),
+        "times_keepalive": _at_least(version, (2, 4)),
+        "keeps_not_ready": _at_least(version, (2, 6)),
     }
 
 
-def _bind(bind: Bind) -> str:
-    family = bind["family"]
-    address = "*" if bind["address"] == "*" else _bracketed(bind["address"])
-    only = " v6only" if family == "ipv6" and bind["address"] == "*" else ""
-    return "%s@%s:%d%s" % (family, address, bind["port"], only)
-
-
-def _keepalive(version: str) -> List[str]:
-    """Notice within two minutes that a client is gone: when the VIP moves, nothing tells the old holder's HAProxy."""
-    options = ["option clitcpka", "option srvtcpka"]
-    if _at_least(version, (2, 4)):
-        for side in ("cli", "srv"):
-            options += ["%stcpka-idle 60s" % side, "%stcpka-intvl 15s" % side, "%stcpka-cnt 4" % side]
-    return options
-
-
-def _check(check: ServerCheck, version: str) -> List[str]:
-    if check["kind"] == "tcp":
-        return ["option tcp-check", "tcp-check connect"]
-    # An API server that says it isn't ready (it shuts down, or etcd stalls) is alive: it gets no new connections and
-    # keeps those that it has, where HAProxy knows how to. 2.2 doesn't yet, 2.6 does. Silence still means DOWN.
-    alive = "error-status L7OKC " if _at_least(version, (2, 6)) else ""
-    return [
-        "option httpchk",
-        "http-check connect ssl alpn http/1.1",
-        "http-check send meth GET uri %s ver HTTP/1.1 hdr Host kubernetes hdr User-Agent kubeha" % check["path"],
-        "http-check expect %sstatus %s" % (alive, ",".join(str(code) for code in check["accept"])),
-    ]
+def _health(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
+    """The local addresses that answer health checks, normally one for all endpoints, and of which endpoints each."""
+    listeners: Dict[Tuple[str, int], Dict[str, Any]] = {}
+    for number, endpoint in enumerate(endpoints):
+        health = endpoint["haproxy"]["health"]
+        address, port = health["address"], health["port"]
+        listener = listeners.setdefault(
+            (address, port), {"address": address, "port": port, "live_path": health["live_path"], "endpoints": []})
+        listener["endpoints"].append(number)
+    return list(listeners.values())
 
 
 # keepalived
@@ -428,7 +327,6 @@ def _keepalived(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dic
     bundles = [_bundle(endpoint, host, scripts, layout) for endpoint in endpoints]
     return {
         "script_user": layout.script_user,
-        "globals": _globals(),
         "notify": layout.notify,
         "scripts": list(scripts.values()),
         "files": [_HAPROXY_DOWN] + _LEAVING + [entry for bundle in bundles for entry in bundle["files"]],
@@ -441,27 +339,6 @@ def _keepalived(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dic
         "execution": execution,
         "execution_id": _digest(execution),
     }
-
-
-def _globals() -> List[str]:
-    return [
-        "vrrp_version 3",
-        # An interface that isn't there yet is waited for, not an error.
-        "dynamic_interfaces",
-        # Whoever still has the old holder's hardware address is corrected within a minute.
-        "vrrp_garp_master_refresh 60",
-        # After two hosts held the VIP, the one that keeps it announces it again.
-        "vrrp_higher_prio_send_advert true",
-        # Otherwise every packet of its virtual router, whoever sent it and though it's rejected, makes a holder wait
-        # for another interval before it sends again: twenty packets a second from a stranger silence it.
-        "vrrp_lower_prio_no_advert true",
-        # On a starved host keepalived makes itself a real-time process as soon as an advert is late, where it may; it
-        # says nothing where it needn't. The limit is for one stretch of work, and a large fleet's takes longer than
-        # the 10 ms that it would be killed for by default.
-        "max_auto_priority 1",
-        "min_auto_priority_delay 250000",
-        "vrrp_rlimit_rttime 500000",
-    ]
 
 
 def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
@@ -512,25 +389,21 @@ def _bundle(endpoint: Endpoint, host: str, known: Dict[str, Dict[str, Any]],
             "command": "%s settled %d %s" % (layout.check, math.ceil(endpoint["failback_delay"]), holder),
             "weight": endpoint["settle_weight"],
             # It reads two files and asks nobody: if it takes long the host is starved, which is no reason to lose rank.
-            "timing": ["interval 1", "timeout 10", "fall 1", "rise 1"],
+            "interval": 1, "timeout": 10, "fall": 1, "rise": 1,
         })
     if endpoint["holder_bonus"]:
         files.append({"name": "%s-holder" % endpoint["name"], "path": "%s/keepalived/holder-%s" % (RUN, holder),
                       "weight": endpoint["holder_bonus"]})
-    scripts = [known.setdefault("%(command)s %(timing)s %(weight)d" % script, script) for script in scripts]
-    tracked = [
-        _block("track_script", ["%s weight %d" % (script["name"], script["weight"]) for script in scripts]),
-        _block("track_file", ["%s weight %d" % (file["name"], file["weight"])
-                              for file in [_HAPROXY_DOWN] + _LEAVING + files]),
-    ]
+    scripts = [known.setdefault(str([script[key] for key in script if key != "name"]), script) for script in scripts]
+    tracked = {"scripts": scripts, "files": [_HAPROXY_DOWN] + _LEAVING + files}
     names = [instance["name"] for instance, dummy in instances]
     # keepalived ignores weights that the members of a sync group track by themselves; the group's own count for all.
     return {
         "files": files,
         "state_files": ["%s-%s" % (kind, name) for kind in ("holder", "order")
                         for name in names + ([group] if group else [])] + ["ready-%s" % holder],
-        "groups": [{"name": group, "blocks": [_block("group", names)] + tracked}] if group else [],
-        "instances": [_instance(endpoint, instance, member, [] if group else tracked)
+        "groups": [{"name": group, "members": names, "tracked": tracked}] if group else [],
+        "instances": [_instance(endpoint, instance, member, None if group else tracked)
                       for instance, member in instances],
     }
 
@@ -539,7 +412,7 @@ def _script(endpoint: Endpoint, check: Check, holder: str, program: str) -> Dict
     health = endpoint["haproxy"]["health"]
     mode, path = ("live", health["live_path"]) if check["kind"] == "local" else ("ready", health["ready_path"])
     # The script gives up a little before keepalived kills it: then it can say what it saw.
-    limit = _number(round(check["timeout"] * 0.8, 3))
+    limit = plain_number(round(check["timeout"] * 0.8, 3))
     command = "%s %s %s %d %s %s" % (program, mode, health["address"], health["port"], path, limit)
     if mode == "ready":
         command += " %d %s" % (_patience(endpoint, check), holder)
@@ -554,8 +427,7 @@ def _script(endpoint: Endpoint, check: Check, holder: str, program: str) -> Dict
         "name": check["name"],
         "command": command,
         "weight": check["weight"],
-        "timing": ["interval %s" % _number(timing["interval"]), "timeout %s" % _number(timing["timeout"]),
-                   "fall %d" % timing["fall"], "rise %d" % timing["rise"]],
+        "interval": timing["interval"], "timeout": timing["timeout"], "fall": timing["fall"], "rise": timing["rise"],
     }
 
 
@@ -570,42 +442,18 @@ def _patience(endpoint: Endpoint, check: Check) -> int:
 
 
 def _instance(endpoint: Endpoint, instance: Instance, member: Member,
-              tracked: List[Dict[str, Any]]) -> Dict[str, Any]:
-    version = endpoint["versions"]["keepalived"]
-    unicast = endpoint["transport"] == "unicast"
-    options = [
-        "state %s" % member["state"],
-        "interface %s" % member["interface"],
-        "virtual_router_id %d" % instance["virtual_router_id"],
-        "priority %d" % member["priority"],
-        "version %d" % instance["vrrp_version"],
-        "advert_int %s" % _number(instance["advert_interval"]),
-    ]
-    if instance["down_timer_adverts"]:
-        options.append("down_timer_adverts %d" % instance["down_timer_adverts"])
-    if unicast:
-        options.append("unicast_src_ip %s" % member["address"])
-    elif instance["family"] == "ipv4":
-        options.append("mcast_src_ip %s" % member["address"])
-    if unicast:
-        # keepalived sends IPv6 with the system's hop limit unless told, and the others want to see 255.
-        options += ["unicast_ttl 255", "check_unicast_src"]
-    ttl = " min_ttl 255 max_ttl 255" if _at_least(version, (2, 2)) else ""
-    blocks = [_AUTH[endpoint["auth"]](placeholder(endpoint["name"]))] if endpoint["auth"] in _AUTH else []
-    if unicast:
-        blocks.append(_block("unicast_peer", [peer + ttl for peer in member["peers"]]))
-    blocks.append(_block("virtual_ipaddress", [_host_address(vip["address"]) for vip in instance["vips"]]))
-    return {"name": instance["name"], "options": options, "blocks": blocks + tracked}
-
-
-def _block(name: str, lines: List[str]) -> Dict[str, Any]:
-    return {"name": name, "lines": lines}
-
-
-_AUTH: Dict[str, Callable[[str], Dict[str, Any]]] = {
-    "pass": lambda secret: _block("authentication", ["auth_type PASS", "auth_pass %s" % secret]),
-    "hmac": lambda secret: _block("auth_hmac", ["key 1 %s" % secret, "active_key 1", "mode enforce"]),
-}
+              tracked: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """What the plan says of an instance and of this member of it, and what its keepalived knows."""
+    return {
+        **instance,
+        **member,
+        "auth": endpoint["auth"],
+        "secret": placeholder(endpoint["name"]),
+        "transport": endpoint["transport"],
+        "checks_ttl": _at_least(endpoint["versions"]["keepalived"], (2, 2)),
+        "addresses": [_host_address(vip["address"]) for vip in instance["vips"]],
+        "tracked": tracked,
+    }
 
 
 def _member(instance: Instance, host: str) -> Optional[Member]:
@@ -620,12 +468,14 @@ def _host_address(address: str) -> str:
 
 # Words and units
 
-def _socket_address(address: str, port: int) -> str:
-    return "%s:%d" % (_bracketed(address), port)
-
-
-def _bracketed(address: str) -> str:
+def bracketed(address: str) -> str:
+    """As HAProxy writes an address beside a port."""
     return "[%s]" % address if ":" in address else address
+
+
+def plain_number(value: float) -> str:
+    """Without an exponent, and without zeros at its end."""
+    return ("%f" % value).rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def _kernel_address(address: str) -> str:
@@ -633,14 +483,6 @@ def _kernel_address(address: str) -> str:
     if ":" not in address:
         return address
     return "%s=%s" % (address, ipaddress.IPv6Address(address).exploded.replace(":", ""))
-
-
-def _ms(value: float) -> str:
-    return "%dms" % value
-
-
-def _number(value: float) -> str:
-    return ("%f" % value).rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def _digest(lines: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ def secret_placeholders(plan: Plan, host: str,
 
 def _environment(templates_dir: str) -> Any:
     if templates_dir not in _ENVIRONMENTS:
-        _ENVIRONMENTS[templates_dir] = jinja2.Environment(
+        environment = _ENVIRONMENTS[templates_dir] = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates_dir),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -97,6 +97,7 @@ def _environment(templates_dir: str) -> Any:
             keep_trailing_newline=True,
             autoescape=False,  # nosec: configuration files, not HTML
         )
+        environment.filters.update(bracketed=_host_files.bracketed, number=_host_files.plain_number)
     return _ENVIRONMENTS[templates_dir]
 
 

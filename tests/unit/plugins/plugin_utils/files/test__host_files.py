@@ -8,6 +8,7 @@ import json
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
+from ansible_collections.kubeha.apiserver.tests.unit import configs
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 
 BOTH = ("ipv4", "ipv6")
@@ -31,15 +32,12 @@ def paths(*arguments, **named):
     return [entry["path"] for entry in hostview.host_files(*arguments, **named)]
 
 
-def instances(view):
-    return {instance["name"]: instance for instance in view["keepalived"]["instances"]}
+def listen(*endpoints, name="kube-apiserver"):
+    return configs.haproxy(plan(*endpoints))["listen " + name]
 
 
-def block(entry, name):
-    """The lines of a block, None where there is no such block."""
-    found = [block["lines"] for block in entry["blocks"] if block["name"] == name]
-    assert len(found) <= 1
-    return found[0] if found else None
+def instances(the_plan, host="cp1"):
+    return configs.keepalived(the_plan, host).named("vrrp_instance")
 
 
 def test_files_of_each_role():
@@ -71,17 +69,19 @@ def test_static_pods_come_last_but_for_the_plan():
 def test_both_modes_share_their_configuration_but_for_globals_and_scripts():
     service, static = (hostview.host_view(plan(made), "cp1") for made in (endpoint(), pods(endpoint())))
     assert {key for key in service["haproxy"] if service["haproxy"][key] != static["haproxy"][key]} == {
-        "globals", "health_log"}
+        "socket", "log_format"}
     assert {key for key in service["keepalived"] if service["keepalived"][key] != static["keepalived"][key]} == {
-        "script_user", "notify", "scripts"}
+        "script_user", "notify", "scripts", "instances"}
+    service, static = (configs.haproxy(plan(made)) for made in (endpoint(), pods(endpoint())))
+    assert {"user haproxy", "chroot /var/lib/haproxy"} <= set(service["global"])
+    assert not any(line.startswith(("user ", "chroot ")) for line in static["global"])
 
 
 @pytest.mark.parametrize("version, limited", [("2.6.12", False), ("2.8.0", True), ("3.0.11", True)])
 def test_pods_have_few_threads_where_haproxy_can_be_told(version, limited):
-    static = hostview.host_view(plan(pods(endpoint(haproxy=version))), "cp1")["haproxy"]["globals"]
-    assert ("thread-hard-limit 4" in static) is limited
-    service = hostview.host_view(plan(endpoint(haproxy=version)), "cp1")["haproxy"]["globals"]
-    assert "thread-hard-limit 4" not in service
+    static, service = (configs.haproxy(plan(made(endpoint(haproxy=version)))) for made in (pods, lambda same: same))
+    assert ("thread-hard-limit 4" in static["global"]) is limited
+    assert "thread-hard-limit 4" not in service["global"]
 
 
 def test_a_secret_is_readable_by_root_only():
@@ -116,8 +116,7 @@ def test_sysctl_only_where_vips_are_bound():
     ({"address": "2001:db8:1::100", "port": 6443, "family": "ipv6"}, "ipv6@[2001:db8:1::100]:6443"),
 ])
 def test_binds(bind, expected):
-    view = hostview.host_view(plan(endpoint(binds=[bind])), "cp1")
-    assert view["haproxy"]["endpoints"][0]["binds"] == [expected]
+    assert [line for line in listen(endpoint(binds=[bind])) if line.startswith("bind ")] == ["bind " + expected]
 
 
 @pytest.mark.parametrize("kind, version, expected", [
@@ -127,49 +126,48 @@ def test_binds(bind, expected):
     ("tcp", "3.0.11", "tcp-check connect"),
 ])
 def test_checks_of_api_servers(kind, version, expected):
-    check = hostview.host_view(plan(endpoint(kind=kind, haproxy=version)), "cp1")["haproxy"]["endpoints"][0]["check"]
-    assert check[-1] == expected
-    assert ("option tcp-check" in check) == (kind == "tcp")
+    lines = listen(endpoint(kind=kind, haproxy=version))
+    assert expected in lines
+    assert ("option tcp-check" in lines) == (kind == "tcp")
 
 
 def test_slowstart_only_where_planned():
     def options(**named):
-        return hostview.host_view(plan(endpoint(**named)), "cp1")["haproxy"]["endpoints"][0]["server_options"]
+        return next(line for line in listen(endpoint(**named)) if line.startswith("default-server "))
 
-    assert not any(option.startswith("slowstart") for option in options())
-    assert "slowstart 30000ms" in options(slowstart_ms=30000)
+    assert "slowstart" not in options()
+    assert " slowstart 30000ms " in options(slowstart_ms=30000)
 
 
 @pytest.mark.parametrize("version, known", [("2.2.9", False), ("2.4.0", True), ("2.10", True), ("3.2.26", True)])
 def test_keepalive_timers_are_left_to_the_system_before_haproxy_2_4(version, known):
-    keepalive = hostview.host_view(plan(endpoint(haproxy=version)), "cp1")["haproxy"]["endpoints"][0]["keepalive"]
-    assert ("clitcpka-idle 60s" in keepalive) == known
-    assert "option clitcpka" in keepalive
+    lines = listen(endpoint(haproxy=version))
+    assert ("clitcpka-idle 60s" in lines) == known
+    assert "option clitcpka" in lines
 
 
 def test_endpoints_on_one_host_share_health_listener_and_limits():
-    view = hostview.host_view(plan(endpoint(name="a", maxconn=1000), endpoint(name="b", maxconn=500)), "cp2")["haproxy"]
-    assert "maxconn 2500" in view["globals"]
-    assert "LimitNOFILE=6024" in view["execution"]
-    assert len(view["health"]) == 1
-    rules = view["health"][0]["rules"]
-    assert [rule for rule in rules if "{ path" in rule] == [
+    the_plan = plan(endpoint(name="a", maxconn=1000), endpoint(name="b", maxconn=500))
+    found = configs.haproxy(the_plan, "cp2")
+    assert "maxconn 2500" in found["global"]
+    assert "LimitNOFILE=6024" in hostview.host_view(the_plan, "cp2")["haproxy"]["execution"]
+    (health,) = [lines for section, lines in found.items() if section.startswith("frontend ")]
+    assert [rule for rule in health if "{ path" in rule] == [
         "http-request return status 200 content-type text/plain string ok if { path /livez }"]
-    assert [rule for rule in rules if rule.startswith("acl full")] == [
+    assert [rule for rule in health if rule.startswith("acl full")] == [
         "acl full_1 fe_conn(a) ge 800", "acl full_2 fe_conn(b) ge 400"]
 
 
 def test_what_asks_for_health_is_not_crowded_out():
     """Measured by tests/wire/test_balancing.py."""
-    view = hostview.host_view(plan(endpoint()), "cp1")["haproxy"]
-    assert view["health"][0]["bind"] == "127.0.0.1:8481 defer-accept"
-    assert {"maxconn 1000", "timeout http-request 250ms"} <= set(view["health_options"])
+    health = configs.haproxy(plan(endpoint()))["frontend kubeha:health:1"]
+    assert {"bind 127.0.0.1:8481 defer-accept", "maxconn 1000", "timeout http-request 250ms"} <= set(health)
 
 
 def test_clients_condemn_no_server():
-    options = hostview.host_view(plan(endpoint()), "cp1")["haproxy"]["endpoints"][0]["server_options"]
-    assert "mark-down" not in " ".join(options).replace("on-marked-down", "")
-    assert "on-error fastinter" in options
+    options = next(line for line in listen(endpoint()) if line.startswith("default-server "))
+    assert "mark-down" not in options.replace("on-marked-down", "")
+    assert " on-error fastinter " in options
 
 
 def test_execution_id_changes_with_the_limits_only():
@@ -181,45 +179,49 @@ def test_execution_id_changes_with_the_limits_only():
 
 
 def test_single_instance_tracks_by_itself():
-    view = hostview.host_view(plan(endpoint()), "cp1")
-    assert view["keepalived"]["groups"] == []
-    instance = instances(view)["kube-apiserver-ipv4"]
-    assert block(instance, "track_script") == [
+    found = configs.keepalived(plan(endpoint()))
+    assert not found.named("vrrp_sync_group")
+    instance = found.named("vrrp_instance")["kube-apiserver-ipv4"]
+    assert instance["track_script"] == [
         "kube-apiserver-local weight 0",
         "kube-apiserver-apiservers weight -50",
         "kube-apiserver-settled weight -25",
     ]
-    assert block(instance, "track_file") == [
+    assert instance["track_file"] == [
         "kubeha_haproxy_down weight 0", "kubeha_drained weight -253", "kubeha_moving weight -253"]
 
 
 def test_dual_stack_tracks_in_the_group():
     """keepalived ignores weights that an instance in a sync group tracks by itself."""
-    view = hostview.host_view(plan(endpoint(families=BOTH)), "cp1")["keepalived"]
-    for instance in view["instances"]:
-        assert block(instance, "track_script") is None and block(instance, "track_file") is None
-    (group,) = view["groups"]
-    assert block(group, "group") == ["kube-apiserver-ipv4", "kube-apiserver-ipv6"]
-    assert "kube-apiserver-apiservers weight -50" in block(group, "track_script")
-    settled = next(script for script in view["scripts"] if script["name"] == "kube-apiserver-settled")
-    assert settled["command"].endswith("settled 30 kube-apiserver")
+    found = configs.keepalived(plan(endpoint(families=BOTH)))
+    for instance in found.named("vrrp_instance").values():
+        assert not {"track_script", "track_file"} & set(instance.blocks)
+    (group,) = found.named("vrrp_sync_group").values()
+    assert group["group"] == ["kube-apiserver-ipv4", "kube-apiserver-ipv6"]
+    assert "kube-apiserver-apiservers weight -50" in group["track_script"]
+    settled = found.named("vrrp_script")["kube-apiserver-settled"]
+    assert settled.lines[0].endswith('settled 30 kube-apiserver"')
 
 
 def test_without_failback_the_holder_has_a_bonus_and_nobody_settles():
-    view = hostview.host_view(plan(endpoint(failback=False)), "cp2")["keepalived"]
-    assert {"name": "kube-apiserver-holder", "path": "/run/kubeha/keepalived/holder-kube-apiserver-ipv4",
-            "weight": 25} in view["files"]
-    assert not any("settled" in script["name"] for script in view["scripts"])
-    assert "kube-apiserver-holder weight 25" in block(view["instances"][0], "track_file")
+    found = configs.keepalived(plan(endpoint(failback=False)), "cp2")
+    assert found.named("track_file")["kube-apiserver-holder"].lines == [
+        'file "/run/kubeha/keepalived/holder-kube-apiserver-ipv4"', "weight 25"]
+    assert not any("settled" in name for name in found.named("vrrp_script"))
+    (instance,) = found.named("vrrp_instance").values()
+    assert "kube-apiserver-holder weight 25" in instance["track_file"]
 
 
 def test_every_tracked_thing_is_defined_and_every_state_file_is_made():
-    view = hostview.host_view(plan(endpoint(name="a"), endpoint(name="b", families=BOTH, failback=False)), "cp1")
-    keepalived = view["keepalived"]
-    for kind, defined in (("track_script", keepalived["scripts"]), ("track_file", keepalived["files"])):
-        entries = keepalived["groups"] + keepalived["instances"]
-        tracked = {line for entry in entries for line in block(entry, kind) or []}
-        assert tracked == {"%s weight %d" % (entry["name"], entry["weight"]) for entry in defined}
+    the_plan = plan(endpoint(name="a"), endpoint(name="b", families=BOTH, failback=False))
+    keepalived = hostview.host_view(the_plan, "cp1")["keepalived"]
+    found = configs.keepalived(the_plan)
+    for kind, defined in (("track_script", "vrrp_script"), ("track_file", "track_file")):
+        entries = [*found.named("vrrp_sync_group").values(), *found.named("vrrp_instance").values()]
+        tracked = {line for entry in entries if kind in entry.blocks for line in entry[kind]}
+        weights = {name: next(line for line in block.lines if line.startswith("weight "))
+                   for name, block in found.named(defined).items()}
+        assert tracked == {"%s %s" % item for item in weights.items()}
     made = {"/run/kubeha/keepalived/" + name for name in keepalived["state_files"]}
     assert {file["path"] for file in keepalived["files"] if "/holder-" in file["path"]} <= made
     for script in keepalived["scripts"]:
@@ -231,15 +233,17 @@ def test_every_tracked_thing_is_defined_and_every_state_file_is_made():
 
 
 def test_endpoints_share_the_check_whether_haproxy_answers():
-    view = hostview.host_view(plan(*(endpoint(name="e%d" % number, port=10000 + number) for number in range(9))), "cp1")
-    local = [script for script in view["keepalived"]["scripts"] if " live " in script["command"]]
-    assert [script["name"] for script in local] == ["e0-local"]
-    for instance in view["keepalived"]["instances"]:
-        assert "e0-local weight 0" in block(instance, "track_script")
+    def asking(the_plan):
+        return [name for name, script in configs.keepalived(the_plan).named("vrrp_script").items()
+                if " live " in script.lines[0]]
+
+    the_plan = plan(*(endpoint(name="e%d" % number, port=10000 + number) for number in range(9)))
+    assert asking(the_plan) == ["e0-local"]
+    for instance in instances(the_plan).values():
+        assert "e0-local weight 0" in instance["track_script"]
     slower = endpoint(name="slow")
     slower["checks"][0]["interval"] = 5
-    view = hostview.host_view(plan(endpoint(name="a"), slower), "cp1")
-    assert sum(" live " in script["command"] for script in view["keepalived"]["scripts"]) == 2
+    assert len(asking(plan(endpoint(name="a"), slower))) == 2
 
 
 def test_names_of_several_endpoints_do_not_collide():
@@ -250,22 +254,22 @@ def test_names_of_several_endpoints_do_not_collide():
 
 
 def test_unicast():
-    instance = instances(hostview.host_view(plan(endpoint(families=BOTH)), "cp2"))["kube-apiserver-ipv6"]
-    assert "unicast_src_ip 2001:db8:1::12" in instance["options"]
+    instance = instances(plan(endpoint(families=BOTH)), "cp2")["kube-apiserver-ipv6"]
+    assert "unicast_src_ip 2001:db8:1::12" in instance.lines
     # Without it IPv6 leaves with the system's hop limit, and peers that expect 255 drop it.
-    assert "unicast_ttl 255" in instance["options"]
-    assert block(instance, "unicast_peer") == [
+    assert "unicast_ttl 255" in instance.lines
+    assert instance["unicast_peer"] == [
         "2001:db8:1::11 min_ttl 255 max_ttl 255", "2001:db8:1::13 min_ttl 255 max_ttl 255"]
 
 
 def test_multicast():
-    found = instances(hostview.host_view(plan(endpoint(families=BOTH, transport="multicast")), "cp1"))
-    assert "mcast_src_ip 198.51.100.11" in found["kube-apiserver-ipv4"]["options"]
+    found = instances(plan(endpoint(families=BOTH, transport="multicast")))
+    assert "mcast_src_ip 198.51.100.11" in found["kube-apiserver-ipv4"].lines
     # IPv6 has to leave from the link-local address, which keepalived finds by itself.
-    assert not any("src_ip" in option for option in found["kube-apiserver-ipv6"]["options"])
+    assert not any("src_ip" in line for line in found["kube-apiserver-ipv6"].lines)
     for instance in found.values():
-        assert block(instance, "unicast_peer") is None
-        assert not any("unicast" in option for option in instance["options"])
+        assert "unicast_peer" not in instance.blocks
+        assert not any("unicast" in line for line in instance.lines)
 
 
 def test_keepalived_is_told_which_addresses_to_wait_for():
@@ -275,18 +279,17 @@ def test_keepalived_is_told_which_addresses_to_wait_for():
 
 
 def test_old_keepalived_gets_what_it_knows():
-    found = instances(hostview.host_view(plan(endpoint(keepalived="2.1.5", advert=0.3)), "cp1"))
-    instance = found["kube-apiserver-ipv4"]
-    assert block(instance, "unicast_peer") == ["198.51.100.12", "198.51.100.13"]
-    assert not any(option.startswith("down_timer_adverts") for option in instance["options"])
-    assert "advert_int 0.3" in instance["options"]
+    instance = instances(plan(endpoint(keepalived="2.1.5", advert=0.3)))["kube-apiserver-ipv4"]
+    assert instance["unicast_peer"] == ["198.51.100.12", "198.51.100.13"]
+    assert not any(line.startswith("down_timer_adverts") for line in instance.lines)
+    assert "advert_int 0.3" in instance.lines
 
 
 def test_vips_are_single_addresses():
     """With the subnet's prefix a VIP may become the source of the host's own connections."""
-    found = instances(hostview.host_view(plan(endpoint(families=BOTH)), "cp1"))
-    assert block(found["kube-apiserver-ipv4"], "virtual_ipaddress") == ["198.51.100.100/32"]
-    assert block(found["kube-apiserver-ipv6"], "virtual_ipaddress") == ["2001:db8:1::100/128"]
+    found = instances(plan(endpoint(families=BOTH)))
+    assert found["kube-apiserver-ipv4"]["virtual_ipaddress"] == ["198.51.100.100/32"]
+    assert found["kube-apiserver-ipv6"]["virtual_ipaddress"] == ["2001:db8:1::100/128"]
 
 
 @pytest.mark.parametrize("named, expected", [
@@ -304,8 +307,7 @@ def test_a_killed_keepalived_comes_back_after_the_others_took_over(named, expect
     ("hmac", "auth_hmac", "key 1 <<kubeha secret of kube-apiserver>>"),
 ])
 def test_authentication_has_a_placeholder(auth, name, first):
-    view = hostview.host_view(plan(endpoint(auth=auth, advert=1, keepalived="2.4.3")), "cp1")
-    lines = block(instances(view)["kube-apiserver-ipv4"], name)
+    lines = instances(plan(endpoint(auth=auth, advert=1, keepalived="2.4.3")))["kube-apiserver-ipv4"][name]
     assert lines[0] == first
     assert sum(hostview.placeholder("kube-apiserver") in line for line in lines) == 1
 
@@ -319,10 +321,9 @@ def test_secrets_are_needed_only_where_they_are():
 
 def test_a_check_that_may_fail_once_is_given_the_time_to_begin():
     def local(planned):
-        scripts = hostview.host_view(plan(planned), "cp1")["keepalived"]["scripts"]
-        return next(script for script in scripts if script["name"].endswith("-local"))
+        return configs.keepalived(plan(planned)).named("vrrp_script")["kube-apiserver-local"].lines
 
-    assert "timeout 1" in local(endpoint())["timing"]
-    assert "timeout 3" in local(pods())["timing"]
+    assert "timeout 1" in local(endpoint())
+    assert "timeout 3" in local(pods())
     # It gives up by itself as soon as ever, and counts.
-    assert local(pods())["command"].endswith(" /livez 0.8 2")
+    assert local(pods())[0].endswith(' /livez 0.8 2"')
