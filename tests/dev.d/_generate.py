@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what follows from other files: tables of variables from argument specs, of the plan's keys from its types, and
-sanity's ignores from shebangs."""
+"""Write what follows from other files: roles' defaults and tables of variables from argument specs, of the plan's keys
+from its types, and sanity's ignores from shebangs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import ast
 import json
 import re
 import sys
+import textwrap
 import typing as t
 from pathlib import Path
 
@@ -23,6 +24,15 @@ END = "<!-- end of variables -->"
 
 MODEL = next(path for path in (ROOT / "plugins").rglob("*.py") if "class Plan(TypedDict)" in path.read_text("utf-8"))
 KEYS_BEGIN, KEYS_END = "<!-- keys: written by `./dev generate` from the plan's types -->", "<!-- end of keys -->"
+
+DEFAULTS = """---
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Written by `./dev generate` from meta/argument_specs.yml. Variables that aren't here have no fixed default: the plan
+# computes them from the others and from the hosts.
+"""
 
 CORES = range(16, 23)  # ansible-core 2.16 to 2.22, each with a file of its own
 # What ansible-test doesn't know as a way to start a script, and why it's right.
@@ -51,6 +61,7 @@ def current_files() -> dict[Path, str]:
     files = {path: with_tables(path.read_text(encoding="utf-8")) for path in documents}
     plan = ROOT / "docs" / "plan.md"
     files[plan] = with_keys(plan.read_text(encoding="utf-8"))
+    files.update({ROOT / "roles" / role / "defaults" / "main.yml": "".join(defaults(options(role))) for role in ROLES})
     ignored = "".join(ignores())
     files.update({ROOT / "tests" / "sanity" / "ignore-2.{0}.txt".format(core): ignored for core in CORES})
     return files
@@ -116,12 +127,33 @@ def options(role: str) -> dict[str, dict[str, t.Any]]:
     return t.cast("dict[str, dict[str, t.Any]]", specs["argument_specs"]["main"]["options"])
 
 
+def defaults(specs: dict[str, dict[str, t.Any]]) -> t.Iterator[str]:
+    """A role's variables that have a fixed default, each under what it means."""
+    yield DEFAULTS
+    for name, spec in specs.items():
+        if "default" in spec:
+            yield "\n" + textwrap.fill(
+                plain(paragraphs_of(spec)[0]), 118, initial_indent="# ", subsequent_indent="# ", break_long_words=False,
+                break_on_hyphens=False) + "\n"
+            value = yaml.safe_dump(spec["default"], default_flow_style=True, width=200).partition("\n...")[0]
+            yield "{0}: {1}\n".format(name, value.strip())
+
+
+def plain(text: str) -> str:
+    """Ansible's markup as words."""
+    return markdown(_TYPE.sub("", text)).replace("\\|", "|").replace("`", "")
+
+
+def paragraphs_of(spec: dict[str, t.Any]) -> list[str]:
+    return spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
+
+
 def table(specs: dict[str, dict[str, t.Any]]) -> t.Iterator[str]:
     """A Markdown table."""
     yield "| variable | meaning | default |"
     yield "|---|---|---|"
     for name, spec in specs.items():
-        paragraphs = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
+        paragraphs = paragraphs_of(spec)
         meaning = [markdown(text) for text in paragraphs if not default_of(text)]
         yield "| `{0}` | {1} | {2} |".format(name, " ".join(meaning), default(spec, paragraphs))
 

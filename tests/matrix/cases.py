@@ -43,6 +43,7 @@ def intents() -> Iterator[tuple[str, dict[str, Any]]]:
         yield "check-" + kind, {"vip": vip, "health_check": kind}
     yield "health-path", {"vip": vip, "health_path": "/livez?exclude=etcd"}
     yield "auth-pass", {"vip": vip, "auth": "pass", "auth_password": "geheim12"}
+    yield "balance", {"vip": vip, "haproxy_balance": "source"}
     yield "no-delay", {"vip": vip, "failback_delay": 0}
     yield "dedicated", {"vip": list(VIPS.values()), "lb_hosts": ["cp1", "cp2"], "apiserver_hosts": ["api1", "api2"]}
     # Two endpoints of the default size want more open files than the container may have.

@@ -102,7 +102,13 @@ class ServerCheck(TypedDict):
     accept: List[int]                   # HTTP's status codes
 
 
-class HAProxy(TypedDict):
+class HAProxySettings(TypedDict):
+    """What haproxy.cfg has as the variables haproxy_... say it."""
+
+    balance: str                        # which server gets a new connection, in HAProxy's word
+
+
+class HAProxy(HAProxySettings):
     """HAProxy's part of the endpoint."""
 
     binds: List[Bind]                   # what it listens on

@@ -35,6 +35,9 @@ from ._addresses import (
 from ._errors import At, Findings, show
 from ._spelling import alias
 
+if t.TYPE_CHECKING:
+    from ...module_utils.model._model import HAProxySettings
+
 DEFAULT_NAME = "kube-apiserver"
 # The official image: of a release with long support, the one that Debian 13 has.
 HAPROXY_IMAGE = "haproxy:3.0.11"
@@ -100,6 +103,7 @@ class Globals:
     health_port: int
     maxconn: int | None
     maxconn_per_source: int | None
+    haproxy: HAProxySettings
     nodes: int | None
     versions: dict[str, Version]                                    # by daemon
     images: dict[str, Image]                                        # by daemon
@@ -171,7 +175,8 @@ class Spec:
 class _Field(t.NamedTuple):
     read: values.Reader[t.Any]
     default: t.Any
-    inherited: bool = True
+    inherited: bool = True                                          # by an entry of endpoint_list
+    as_it_is: bool = False                                          # the plan has it without haproxy_ before it
 
 
 class _Fields(t.NamedTuple):
@@ -218,7 +223,7 @@ _PULL_POLICY = values.choice("Always", "IfNotPresent", "Never")
 _HOSTS = values.listing(_host_name, "a list of hosts", empty=True)
 _SUBNETS = values.listing(values.subnet, "a list of networks", empty=True)
 
-# key: how it's read, its default, and whether an entry of endpoint_list inherits it from the variable.
+# Variables, by the name without endpoint_.
 _ENDPOINT_FIELDS: dict[str, _Field] = {
     "name": _Field(values.name, DEFAULT_NAME, inherited=False),
     "vip": _Field(values.listing(values.address, "an address or a list of addresses"), [], inherited=False),
@@ -252,6 +257,7 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "haproxy_health_port": _Field(_PORT, 8481),
     "haproxy_maxconn": _Field(values.integer(100, 1000000), None),
     "haproxy_maxconn_per_source": _Field(values.integer(10, 1000000), None),
+    "haproxy_balance": _Field(values.choice("leastconn", "roundrobin", "first", "source"), "leastconn", as_it_is=True),
     "nodes": _Field(values.integer(1, 50000), None),
     "haproxy_version": _Field(_VERSIONS[HAPROXY], None),
     "keepalived_version": _Field(_VERSIONS[KEEPALIVED], None),
@@ -424,6 +430,8 @@ def _read_globals(findings: Findings, given: Mapping[str, t.Any]) -> Globals:
         health_port=found["haproxy_health_port"],
         maxconn=found["haproxy_maxconn"],
         maxconn_per_source=found["haproxy_maxconn_per_source"],
+        haproxy=t.cast("HAProxySettings", {key[len(HAPROXY) + 1:]: found[key]
+                                           for key, spec in _GLOBAL_FIELDS.items() if spec.as_it_is}),
         nodes=found["nodes"],
         versions={name: found[name + "_version"] for name in _VERSIONS if found[name + "_version"]},
         images={name: Image(_reference(found[name + "_image"], found["image_prefix"]),

@@ -599,6 +599,7 @@ def _checks(planned: _Planned) -> list[model.Check]:
 def _haproxy(planned: _Planned) -> model.HAProxy:
     spec, timing = planned.spec, planned.timing
     return {
+        **planned.common.haproxy,
         "binds": planned.ports.binds(spec),
         "nonlocal_bind": planned.ports.shared,
         "health": {"address": "127.0.0.1", "port": planned.common.health_port, "live_path": "/livez",

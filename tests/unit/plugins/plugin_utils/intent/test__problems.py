@@ -137,6 +137,7 @@ CASES = [
     Case("image_invalid", "haproxy_image", intent(haproxy_image="haproxy:3.0; rm"), fix="/haproxy:3"),
     Case("image_invalid", "keepalived_image", intent(keepalived_image="Keepalived:latest"), fix="/keepalived:2"),
     Case("value_characters", "keepalived_image", pods(keepalived_image="keepalived:2.3\nkind: Pod")),
+    Case("choice_unknown", "haproxy_balance", intent(haproxy_balance="leastcon"), fix="write leastconn"),
     Case("choice_unknown", "haproxy_image_pull_policy", pods(haproxy_image_pull_policy="ifnotpresent"),
          fix="write IfNotPresent"),
     Case("number_range", "haproxy_image_user", pods(haproxy_image_user=-1)),
