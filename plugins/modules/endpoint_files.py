@@ -283,7 +283,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.daemons import _confined_io, _haproxy, _keepalived, _podstate, _process_io, _release_io
+from ..module_utils.daemons import _confined_io, _haproxy, _keepalived, _podstate, _process_io, _release_io, _running_io
 from ..module_utils.host import _copies_io, _deployed_io, _host_io, _hostfacts, _ownership
 from ..module_utils.host import _owned_files_io as owned
 from ..module_utils.model import _paths, _planfile, _pod_paths, _secrets
@@ -579,7 +579,8 @@ class Deployment:
         if config is None or manifest is None or config.same_content:
             return
         process = _process_io.find_pod(self.role)
-        if process is None or running_execution(self.role) != _podstate.execution_of(manifest.content.decode()):
+        if process is None or _running_io.running(self.role, True, {}).needs_restart(
+                _podstate.execution_of(manifest.content.decode())):
             found.not_validated.append("%s: no pod runs that could tell" % config.path)
             return
         if config.kind == "haproxy":
@@ -730,10 +731,10 @@ class Deployment:
     def _keep_previous(self, found: Found) -> None:
         """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
         config = found.config
-        haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" else {}
+        haproxy = _running_io.ask_haproxy(self._socket(found), SOCKET_SECONDS) if self.role == "haproxy" else {}
         if config is None or config.present is None:
             return
-        if self._reload_is_due(config.present, haproxy, bool(found.manifest)):
+        if _running_io.running(self.role, bool(found.manifest), haproxy).needs_reload(config.present):
             return
         if is_whole(self.role, found.listed):
             self._keep_set(found.listed)
@@ -909,12 +910,14 @@ class Deployment:
 
     def _daemon(self, found: Found) -> Dict[str, Any]:
         """What the running daemon does, and what it lacks once the planned files are in place."""
-        haproxy = ask_haproxy(self._socket(found)) if self.role == "haproxy" or found.other_mode else {}
+        asked = self.role == "haproxy" or found.other_mode
+        haproxy = _running_io.ask_haproxy(self._socket(found), SOCKET_SECONDS) if asked else {}
         planned = next((file.content for file in found.files if file.path == _paths.PLAN_FILE), None)
-        state = self._pod(found, haproxy) if found.manifest else self._service(found, haproxy)
+        running = _running_io.running(self.role, bool(found.manifest), haproxy)
+        state = self._pod(found, running) if found.manifest else self._service(found, running)
         return dict(
             state,
-            serving=(state["active"] or self.role in found.other_mode) and loaded_checksum(self.role) is not None,
+            serving=(state["active"] or self.role in found.other_mode) and running.config is not None,
             holds=sorted(vips_of(planned) & {address.address for address in _host_io.read_addresses()}),
             rekeyed=any(rekeyed(running_config(found, file), file.content)
                         for file in found.files if file.kind == "keepalived"),
@@ -929,7 +932,7 @@ class Deployment:
         pod = bool(found.manifest) != ("haproxy" in found.other_mode)
         return _pod_paths.SOCKET if pod else _paths.SOCKET
 
-    def _pod(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
+    def _pod(self, found: Found, running: _running_io.Running) -> Dict[str, Any]:
         """What the running pod lacks once the planned files are in place."""
         active = _process_io.find_pod(self.role) is not None
         config = found.config.content if found.config else b""
@@ -937,12 +940,12 @@ class Deployment:
         return {
             "active": active,
             "enabled": True,
-            "pending_reload": active and self._reload_is_due(config, haproxy, True),
-            "needs_restart": active and running_execution(self.role) != _podstate.execution_of(manifest),
+            "pending_reload": active and running.needs_reload(config),
+            "needs_restart": active and running.needs_restart(_podstate.execution_of(manifest)),
             "daemon_reload_needed": False,
         }
 
-    def _service(self, found: Found, haproxy: Mapping[str, Any]) -> Dict[str, Any]:
+    def _service(self, found: Found, running: _running_io.Running) -> Dict[str, Any]:
         """What the running daemon lacks once the planned files are in place."""
         unit = systemd_unit(self.role)
         active = unit.get("ActiveState") in ("active", "reloading")
@@ -956,13 +959,10 @@ class Deployment:
         return {
             "active": active,
             "enabled": unit.get("UnitFileState") == "enabled",
-            "pending_reload": active and self._reload_is_due(config, haproxy, False),
-            "needs_restart": active and running_execution(self.role) != (_hostfacts.parse_execution(drop_in) or ""),
+            "pending_reload": active and running.needs_reload(config),
+            "needs_restart": active and running.needs_restart(_hostfacts.parse_execution(drop_in)),
             "daemon_reload_needed": changes or not known or unit.get("NeedDaemonReload") == "yes",
         }
-
-    def _reload_is_due(self, config: bytes, haproxy: Mapping[str, Any], pod: bool) -> bool:
-        return _haproxy.reload_is_due(config, haproxy.get("description"), loaded_checksum(self.role), pod)
 
     def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
         for file in found.changed_files:
@@ -993,15 +993,6 @@ def least_force(result: Mapping[str, Any]) -> str:
     if result["changed"]:
         return "files"
     return "nothing" if result["enabled"] and not result["moving"] and not result["leased"] else "enable"
-
-
-def ask_haproxy(path: str) -> Dict[str, Any]:
-    """What HAProxy says of itself, nothing where it doesn't answer."""
-    try:
-        answer = _host_io.ask_unix_socket(path, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
-        return _haproxy.parse_state(answer.decode("utf-8", "replace"))
-    except (OSError, _host_io.Timeout, _haproxy.HaproxyError):
-        return {}
 
 
 def serving_backends(haproxy: Mapping[str, Any]) -> List[str]:
@@ -1120,14 +1111,6 @@ def runs_in_other_mode(role: str, as_pod: bool) -> bool:
     unit = systemd_unit(role)
     ours = _paths.DROP_INS[role] in unit.get("DropInPaths", "").split()
     return ours and unit.get("ActiveState") in ("active", "reloading")
-
-
-def loaded_checksum(role: str) -> Optional[str]:
-    return _process_io.note(_podstate.RUNNING[role])
-
-
-def running_execution(role: str) -> str:
-    return _process_io.note(_podstate.EXECUTION[role]) or ""
 
 
 def wanted_folders(files: List[File]) -> List[str]:

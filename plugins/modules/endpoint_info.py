@@ -448,8 +448,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster import _cluster_io
-from ..module_utils.daemons import _haproxy, _keepalived_state, _podstate, _process_io
-from ..module_utils.host import _deployed_io, _host_io, _hostfacts, _ownership
+from ..module_utils.daemons import _haproxy, _keepalived_state, _podstate, _process_io, _running_io
+from ..module_utils.host import _deployed_io, _host_io, _hostfacts, _ownership, _parts
 from ..module_utils.model import _accessors, _paths, _planfile, _pod_paths, _secrets
 from ..module_utils.proof import _host_status
 from ..module_utils.run import _lease_io, _run_lock_io
@@ -529,11 +529,11 @@ def main() -> None:
     module.exit_json(changed=False, **Observer(params).result())
 
 
-class Observer:
-    """Reads each part by itself, so that what can't be read hides nothing else."""
+class Observer(_parts.Parts):
+    """What is observed of this host."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self.errors: Dict[str, str] = {}
+        super().__init__()
         self.looked = str(_run_lock_io.clock())
         self.params = params
         self.configs: Dict[str, Optional[bytes]] = {}
@@ -572,7 +572,7 @@ class Observer:
 
     def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
         info.update(self._cluster())
-        lease = self._try("lease", _lease_io.look, {})
+        lease = self.read("lease", _lease_io.look, {})
         return dict(self.still, **info, at=round(time.time(), 3), looked=self.looked, lease=lease, errors=self.errors)
 
     # What doesn't change while the module runs
@@ -580,10 +580,10 @@ class Observer:
     def _still(self) -> Dict[str, Any]:
         # Commands are slow beside everything else, so all run at the same time.
         binaries = {name: _host_io.find_binary(name) for name in DAEMONS}
-        system = self._try("os", describe_system, {"family": "other", "pkg_mgr": "", "systemd": False})
+        system = self.read("os", describe_system, {"family": "other", "pkg_mgr": "", "systemd": False})
         said = _host_io.together(self._commands(binaries, system))
         paths = OUR_FILES + tuple(self._manifest(name) for name in DAEMONS if self.manifests)
-        contents = {path: self._try(path, partial(_host_io.read_file, path), None) for path in paths}
+        contents = {path: self.read(path, partial(_host_io.read_file, path), None) for path in paths}
         self.configs = {name: contents.get(path) for name, path in self._layout().config.items()}
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
         sums = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
@@ -645,15 +645,15 @@ class Observer:
             return {}
         paths = {name: "%s/booleans/%s" % (SELINUX_FOLDER, name) for name in SELINUX_BOOLEANS}
         read = _host_io.read_text
-        texts = {name: self._try("selinux_booleans", partial(read, path), "") for name, path in paths.items()}
+        texts = {name: self.read("selinux_booleans", partial(read, path), "") for name, path in paths.items()}
         values = {name: _hostfacts.parse_selinux_boolean(text) for name, text in texts.items()}
         return {name: value for name, value in values.items() if value is not None}
 
     # What does
 
     def _observe(self) -> Dict[str, Any]:
-        links = self._try("interfaces", _host_io.read_links, [])
-        addresses = self._try("networks", _host_io.read_addresses, [])
+        links = self.read("interfaces", _host_io.read_links, [])
+        addresses = self.read("networks", _host_io.read_addresses, [])
         networks = describe_networks(links, addresses, self.vips)
         now = time.monotonic()
         held = {
@@ -662,45 +662,45 @@ class Observer:
             if address.address in self.vips
         }
         services = self._services()
-        pods = self._try("pods", self._pods, {})
+        pods = self.read("pods", self._pods, {})
         daemons = self._daemons(services, pods)
+        listeners = self.read("listening", partial(read_listeners, self.ports), [])
+        haproxy = _running_io.ask_haproxy(self._layout().socket, SOCKET_SECONDS)
         running = {
-            name: self._try("running", partial(_process_io.note, path), None)
-            for name, path in _podstate.RUNNING.items()
+            name: _running_io.running(name, self.mode == "static_pod", haproxy if name == "haproxy" else {})
+            for name in DAEMONS
         }
-        listeners = self._try("listening", partial(read_listeners, self.ports), [])
-        haproxy = ask_haproxy(self._layout().socket)
         return {
             "interfaces": [describe_link(link) for link in links],
-            "identity": self._try("identity", partial(_host_io.read_identity, links), {}),
+            "identity": self.read("identity", partial(_host_io.read_identity, links), {}),
             "networks": networks,
             "holds": list(held),
             "held_for": held,
             "services": services,
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
-            "running": {name: said if said is None or name == "haproxy" or said in self.still["files"].values()
-                        else _secrets.HIDDEN for name, said in running.items()},
+            "running": {name: it.config if it.config is None or name == "haproxy"
+                        or it.config in self.still["files"].values() else _secrets.HIDDEN
+                        for name, it in running.items()},
             "reload_pending": {
-                name: daemons[name]["active"] == "active" and config is not None and _haproxy.reload_is_due(
-                    config, haproxy.get("description") if name == "haproxy" else None, running[name],
-                    self.mode == "static_pod")
+                name: daemons[name]["active"] == "active" and config is not None and running[name].needs_reload(config)
                 for name, config in self.configs.items()
             },
             "restart_pending": {
-                name: self._try("restart_pending", partial(self._restart_pending, name, daemons[name]), False)
+                name: daemons[name]["active"] == "active" and self.read(
+                    "restart_pending", partial(self._restart_pending, name, daemons[name], running[name]), False)
                 for name in DAEMONS
             },
             "haproxy": haproxy,
             "keepalived": {
-                "holders": self._try("holders", read_holders, {}),
+                "holders": self.read("holders", read_holders, {}),
                 "instances": {},
                 "hung": False,
                 "can_dump": True,
                 "error": None,
             },
             "haproxy_ignored": sorted(glob.glob(HAPROXY_MORE)),
-            "drain": {name: self._try("drain", partial(is_set, path), False) for name, path in DRAIN.items()},
+            "drain": {name: self.read("drain", partial(is_set, path), False) for name, path in DRAIN.items()},
             "listening": sorted({port for _address, port in listeners}),
             "listeners": [{"address": address, "port": port} for address, port in listeners],
             "connect": [],
@@ -724,7 +724,7 @@ class Observer:
     def _static_pod_kubelet(self) -> Dict[str, Any]:
         """Where it concerns nobody it isn't looked for again and again."""
         wanted = self.manifests is not None or self.params["plan"] is None
-        return self._try("static_pod_kubelet", _process_io.find_kubelet, {}) if wanted else {}
+        return self.read("static_pod_kubelet", _process_io.find_kubelet, {}) if wanted else {}
 
     def _daemons(self, services: Mapping[str, Any], pods: Mapping[str, Any]) -> Mapping[str, Any]:
         """Whatever the plan has them be."""
@@ -733,18 +733,23 @@ class Observer:
     def _layout(self) -> _paths.Layout:
         return _paths.LAYOUTS[self.mode]
 
-    def _restart_pending(self, name: str, daemon: Mapping[str, Any]) -> bool:
-        if self.mode == "service":
-            return restart_pending(name, daemon)
-        wanted = _podstate.execution_of(_host_io.read_text(self._manifest(name)))
-        return daemon["active"] == "active" and wanted not in ("", _process_io.note(_podstate.EXECUTION[name]))
+    def _restart_pending(self, name: str, daemon: Mapping[str, Any], running: _running_io.Running) -> bool:
+        if self.mode == "static_pod":
+            wanted = _podstate.execution_of(_host_io.read_text(self._manifest(name)))
+        elif not daemon["main_pid"]:
+            return False
+        elif os.readlink("/proc/%d/exe" % daemon["main_pid"]).endswith(" (deleted)"):
+            return True
+        else:
+            wanted = _hostfacts.parse_execution(_host_io.read_text(_paths.DROP_INS[name])) or ""
+        return wanted != "" and running.needs_restart(wanted)
 
     def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
         """What is learnt only by connecting, and by a signal to keepalived."""
         asked = self._connect(info)
         if self.params["gate"]:
             deployed = (self.deployed.keepalived or _planfile.NO_PLAN)["endpoints"]
-            asked["claims"] = self._try(
+            asked["claims"] = self.read(
                 "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
         if self.params["keepalived_dump"]:
             asked["keepalived"] = dict(info["keepalived"], **self._dump())
@@ -758,7 +763,7 @@ class Observer:
         suspicious = any(instance.get("rejected") for instance in before.values())
         seconds = self.params["listen"] * (LONGER if suspicious else 1)
         interfaces = _strangers.interfaces_of(self.plan, self.params["host"])
-        scan = self._try("listen", partial(_scan_io.scan, interfaces, seconds), {})
+        scan = self.read("listen", partial(_scan_io.scan, interfaces, seconds), {})
         result: Dict[str, Any] = {"heard": _strangers.heard_of(self.plan, self.params["host"], scan)}
         if before:
             said = self._dump()
@@ -791,7 +796,7 @@ class Observer:
         """What Kubernetes makes of the endpoint, read once: it changes with nobody's waiting."""
         if not self.params["connect"] or not self.params["host"]:
             return {"certificates": {}, "kubelet": {}, "node": {}}
-        seconds, kubelet = self.params["connect_timeout"], self._try("kubelet", _cluster_io.read_kubelet, {})
+        seconds, kubelet = self.params["connect_timeout"], self.read("kubelet", _cluster_io.read_kubelet, {})
         calls: Dict[str, Callable[[], Any]] = {
             item["name"]: partial(_cluster_io.read_certificates, item, self.params["host"], seconds)
             for item in self._mine()
@@ -802,7 +807,7 @@ class Observer:
         return {
             "certificates": {name: found for name, (found, dummy) in certificates.items() if found},
             "kubelet": kubelet,
-            "node": self._try("node", partial(_cluster_io.read_node, kubelet.get("options", {}), seconds), {}),
+            "node": self.read("node", partial(_cluster_io.read_node, kubelet.get("options", {}), seconds), {}),
         }
 
     def _dump(self) -> Dict[str, Any]:
@@ -880,13 +885,6 @@ class Observer:
             told.append(self._daemons(info["services"], info["pods"])["keepalived"]["changed_for"] or 0.0)
         lasting: float = max(now - since, min(told))
         return lasting
-
-    def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
-        try:
-            return read()
-        except Exception as error:  # pylint: disable=broad-except  # whatever is odd about a host, the rest is wanted
-            self.errors[part] = str(error) or type(error).__name__
-            return otherwise
 
     def _output(self, said: Mapping[str, _host_io.Output], name: str) -> str:
         if name not in said:
@@ -1015,18 +1013,6 @@ def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
     }
 
 
-def ask_haproxy(path: str) -> Dict[str, Any]:
-    if not os.path.exists(path):
-        return {}
-    try:
-        answer = _host_io.ask_unix_socket(path, _haproxy.STATE_COMMAND, SOCKET_SECONDS)
-        return dict(_haproxy.parse_state(answer.decode("utf-8", "replace")), hung=False, error=None)
-    except _host_io.Timeout as error:
-        return {"hung": True, "error": str(error)}
-    except (OSError, _haproxy.HaproxyError) as error:
-        return {"hung": False, "error": str(error)}
-
-
 def unseen_backends(endpoint: Endpoint, info: Mapping[str, Any]) -> List[Mapping[str, Any]]:
     """Backends that HAProxy doesn't report as up."""
     servers = (info["haproxy"].get("backends") or {}).get(endpoint["name"], ())
@@ -1051,16 +1037,6 @@ def connect(endpoint: Endpoint, address: str, holds: List[str], seconds: float) 
 
 def listens(address: str, port: int, seconds: float) -> bool:
     return _host_io.https_get(address, port, None, seconds).tcp == "ok"
-
-
-def restart_pending(name: str, service: Mapping[str, Any]) -> bool:
-    if service["active"] != "active" or not service["main_pid"]:
-        return False
-    if os.readlink("/proc/%d/exe" % service["main_pid"]).endswith(" (deleted)"):
-        return True
-    wanted = _hostfacts.parse_execution(_host_io.read_text(_paths.DROP_INS[name]))
-    started = _process_io.note(_podstate.EXECUTION[name])
-    return wanted is not None and started is not None and started != wanted
 
 
 def is_set(path: str) -> bool:

@@ -137,6 +137,7 @@ from ..module_utils.daemons import (
     _podstate,
     _process_io,
     _processes,
+    _running_io,
 )
 from ..module_utils.host import _host_io
 from ..module_utils.host import _owned_files_io as owned
@@ -194,8 +195,8 @@ class Task:
 
     def run(self) -> None:
         seen = self.pod.look()
-        step = _podstate.next_step(self.pod.wanted, seen)
-        why = _podstate.lacking(self.pod.wanted, seen)
+        step = _podstate.next_step(seen)
+        why = _podstate.lacking(seen)
         # Files may be put in place long before there is a cluster.
         if step == _podstate.WAIT and not _process_io.find_kubelet()["running"]:
             self.finish(False, _podstate.NOTHING, False, ABSENT, seen)
@@ -232,16 +233,16 @@ class Task:
 
         def runs() -> bool:
             found.append(self.pod.look())
-            step = _podstate.next_step(self.pod.wanted, found[-1])
+            step = _podstate.next_step(found[-1])
             if step == _podstate.RELOAD:
                 # It started from the new manifest an instant before its configuration changed.
                 self.reload(found[-1], why)
             return step == _podstate.NOTHING or self.pod.crashes() >= CRASHES
 
         self.within(self.module.params["wait"], runs)
-        if _podstate.next_step(self.pod.wanted, found[-1]) != _podstate.NOTHING:
+        if _podstate.next_step(found[-1]) != _podstate.NOTHING:
             self.fail("%s's pod doesn't run what is in place: %s" % (
-                self.pod.role, _podstate.lacking(self.pod.wanted, found[-1])))
+                self.pod.role, _podstate.lacking(found[-1])))
         complaints = self.pod.complaints()
         if complaints:
             self.module.fail_json(msg="%s runs, but not all of its configuration is good:\n%s"
@@ -277,19 +278,17 @@ class Pod:
         self.name = _pod_paths.NAMES[self.role]
         self.manifest = _pod_paths.manifest_path(folder, self.role)
         self.config = _pod_paths.CONFIG[self.role]
-        self.running = _podstate.RUNNING[self.role]
-        content = _host_io.read_file(self.config) or b""
-        self.text = content.decode("utf-8", "replace")
-        self.wanted = _podstate.Wanted(
-            config=sha256(content).hexdigest(),
-            execution=_podstate.execution_of(_host_io.read_text(self.manifest)))
+        self.content = _host_io.read_file(self.config) or b""
+        self.text = self.content.decode("utf-8", "replace")
+        self.execution = _podstate.execution_of(_host_io.read_text(self.manifest))
 
     def look(self) -> _podstate.Seen:
         process = self.find()
+        running = _running_io.running(self.role, True, self._state())
         return _podstate.Seen(
             pid=process.pid if process else None,
-            config=self.loaded(),
-            execution=_process_io.note(_podstate.EXECUTION[self.role]),
+            needs_reload=running.needs_reload(self.content),
+            needs_restart=running.needs_restart(self.execution),
             ready=process is not None and self.is_ready(process),
         )
 
@@ -314,9 +313,9 @@ class Pod:
         _process_io.signal_process(process, number)
         return process
 
-    def loaded(self) -> Optional[str]:
-        """The checksum of the configuration that it runs with."""
-        return _process_io.note(self.running)
+    def _state(self) -> Dict[str, Any]:
+        """What it says of itself."""
+        return {}
 
     def note_loaded(self) -> None:
         """What the pod's own script notes when it starts, and nobody tells otherwise."""
@@ -386,11 +385,6 @@ class HaproxyPod(Pod):
 
         return done
 
-    def loaded(self) -> Optional[str]:
-        """As it says itself: its script has noted what it was started with, and a reload goes by its script."""
-        said = _haproxy.has_loaded(self.text, self._state().get("description"))
-        return super().loaded() if said is None else self.wanted.config if said else "another"
-
     def _worker(self) -> Optional[int]:
         """The worker that takes new connections, by its number inside of the pod."""
         state = self._state()
@@ -419,10 +413,7 @@ class HaproxyPod(Pod):
             return ""
 
     def _state(self) -> Dict[str, Any]:
-        try:
-            return _haproxy.parse_state(self._ask(_haproxy.STATE_COMMAND))
-        except _haproxy.HaproxyError:
-            return {}
+        return _running_io.ask_haproxy(_pod_paths.SOCKET, SOCKET_SECONDS)
 
 
 class KeepalivedPod(Pod):
@@ -451,7 +442,7 @@ class KeepalivedPod(Pod):
         return _podstate.log_lines("\n".join(said), LOG_LINES, self.secrets)
 
     def note_loaded(self) -> None:
-        owned.write(self.running, (self.wanted.config + "\n").encode(), 0o600)
+        owned.write(_podstate.RUNNING[self.role], (sha256(self.content).hexdigest() + "\n").encode(), 0o600)
 
     def _has_loaded(self, process: _processes.Process) -> bool:
         try:

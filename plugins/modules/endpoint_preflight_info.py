@@ -237,7 +237,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster import _cluster_io, _components
 from ..module_utils.daemons import _podstate, _process_io, _processes
-from ..module_utils.host import _host_io, _hostfacts
+from ..module_utils.host import _host_io, _hostfacts, _parts
 from ..module_utils.model import _accessors, _paths
 from ..module_utils.network import _filter, _netconfig, _netfilter
 from ..module_utils.segment import _wire_io, _wire_task
@@ -283,11 +283,11 @@ def main() -> None:
     module.exit_json(changed=False, wire=wire, at=at, elapsed=elapsed, **seen)
 
 
-class Observer:
-    """Reads each part by itself, so that what can't be read hides nothing else."""
+class Observer(_parts.Parts):
+    """What is observed of this host."""
 
     def __init__(self, plan: Plan, host: str) -> None:
-        self.errors: Dict[str, str] = {}
+        super().__init__()
         self.host = host
         self.endpoints: List[Endpoint] = plan["endpoints"]
         self.members = [
@@ -300,15 +300,15 @@ class Observer:
         self.interfaces = list(dict.fromkeys(member["interface"] for _endpoint, _instance, member in self.members))
 
     def result(self) -> Dict[str, Any]:
-        links = self._try("interfaces", _host_io.read_links, [])
-        addresses = self._try("addresses", _host_io.read_addresses, [])
+        links = self.read("interfaces", _host_io.read_links, [])
+        addresses = self.read("addresses", _host_io.read_addresses, [])
         names = {link.index: link.name for link in links}
         addressed = {names[item.index] for item in addresses if item.index in names and ":" not in item.address}
         said = _host_io.together(self._commands())
         units = _hostfacts.parse_units(self._output(said, "units"))
         active = {name for name in UNITS if units.get(name, {}).get("ActiveState") == "active"}
-        programs = self._try("programs", lambda: list(_cluster_io.read_programs()), [])
-        listeners = self._try("listeners", self._listeners, [])
+        programs = self.read("programs", lambda: list(_cluster_io.read_programs()), [])
+        listeners = self.read("listeners", self._listeners, [])
         kubelet = _components.kubelet_of_files([_cluster_io.read_text(path) for path in _components.KUBELET_FILES])
         return {
             "interfaces": [
@@ -323,14 +323,14 @@ class Observer:
             "listeners": listeners,
             "network_managers": self._network_managers({link.name: link.index for link in links}, active),
             "firewall": self._firewall(said, active),
-            "default_routes": self._try("default_routes", default_routes, {"ipv4": [], "ipv6": []}),
+            "default_routes": self.read("default_routes", default_routes, {"ipv4": [], "ipv6": []}),
             "sysctls": {name: sysctl(name) for name in self._sysctl_names(addressed)},
-            "sysctl_files": self._try("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
+            "sysctl_files": self.read("sysctl_files", partial(later_sysctl_files, self._our_sysctls()), {}),
             "programs": programs,
-            "loads": {name: self._try("loads", partial(loads, name), []) for name in CONFIG},
+            "loads": {name: self.read("loads", partial(loads, name), []) for name in CONFIG},
             "kubelet": kubelet,
-            "node": self._try("node", partial(_cluster_io.read_node, options_of(programs) or kubelet, TLS_SECONDS), {}),
-            "static_pods": self._try("static_pods", self._static_pods, None),
+            "node": self.read("node", partial(_cluster_io.read_node, options_of(programs) or kubelet, TLS_SECONDS), {}),
+            "static_pods": self.read("static_pods", self._static_pods, None),
             "host_names": host_names(),
             "certificates": self._certificates(),
             "manage": self._manages(),
@@ -422,10 +422,10 @@ class Observer:
             if interface not in indices:
                 continue
             managers[interface] = {
-                "networkd": self._try("networkd", partial(read_networkd, indices[interface]), None)
+                "networkd": self.read("networkd", partial(read_networkd, indices[interface]), None)
                 if "systemd-networkd" in active
                 else None,
-                "networkmanager": self._try("networkmanager", partial(read_networkmanager, indices[interface]), None)
+                "networkmanager": self.read("networkmanager", partial(read_networkmanager, indices[interface]), None)
                 if "NetworkManager" in active
                 else None,
             }
@@ -435,7 +435,7 @@ class Observer:
 
     def _firewall(self, said: Mapping[str, _host_io.Output], active: Set[str]) -> Dict[str, Any]:
         manager = firewall_manager(active)
-        ruleset = self._try("firewall", partial(read_ruleset, self._output(said, "nft")), None)
+        ruleset = self.read("firewall", partial(read_ruleset, self._output(said, "nft")), None)
         result: Dict[str, Any] = {"manager": manager, "readable": ruleset is not None, "vrrp": [], "clients": []}
         if ruleset is None:
             return result
@@ -516,13 +516,6 @@ class Observer:
         names = ["net/ipv4/conf/%s/rp_filter" % name for name in ["all", *sorted(interfaces)]]
         names += ["net/ipv4/conf/%s/arp_ignore" % name for name in ["all", *sorted(addressed)]]
         return names + self._our_sysctls() + ["net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"]
-
-    def _try(self, part: str, read: Callable[[], Any], otherwise: Any) -> Any:
-        try:
-            return read()
-        except Exception as error:  # pylint: disable=broad-except  # whatever is odd about a host, the rest is wanted
-            self.errors[part] = str(error) or type(error).__name__
-            return otherwise
 
     def _output(self, said: Mapping[str, _host_io.Output], name: str) -> str:
         if name not in said:

@@ -54,38 +54,31 @@ _INSTANCE = re.compile(r"^vrrp_instance\s+(\S+)\s*\{(.*?)^\}", re.MULTILINE | re
 _INSTANCE_FIELDS = {"virtual_router_id": "virtual_router_id", "priority": "priority"}
 
 
-class Wanted(NamedTuple):
-    """What is in place: the configuration's checksum, and the name of all that needs a restart."""
-
-    config: str
-    execution: str
-
-
 class Seen(NamedTuple):
     """What runs. `pid` is None where nothing does; `ready` is whether it has finished starting."""
 
     pid: Optional[int]
-    config: Optional[str]
-    execution: Optional[str]
+    needs_reload: bool
+    needs_restart: bool
     ready: bool = True
 
 
-def next_step(wanted: Wanted, seen: Seen) -> str:
+def next_step(seen: Seen) -> str:
     """NOTHING, RELOAD or WAIT: the least that makes the pod run what is in place."""
-    if seen.pid is None or not seen.ready or seen.execution != wanted.execution:
+    if seen.pid is None or not seen.ready or seen.needs_restart:
         return WAIT
-    return NOTHING if seen.config == wanted.config else RELOAD
+    return RELOAD if seen.needs_reload else NOTHING
 
 
-def lacking(wanted: Wanted, seen: Seen) -> str:
+def lacking(seen: Seen) -> str:
     """Why a pod doesn't run what is in place, in words; empty where it does."""
     if seen.pid is None:
         return "its container isn't running"
-    if seen.execution != wanted.execution:
+    if seen.needs_restart:
         return "what runs was started from another manifest"
     if not seen.ready:
         return "it runs and doesn't answer yet"
-    return "" if seen.config == wanted.config else "it has loaded another configuration"
+    return "it has loaded another configuration" if seen.needs_reload else ""
 
 
 # Manifests

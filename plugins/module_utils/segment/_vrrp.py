@@ -21,7 +21,6 @@ from ._packets import AH, VRRP, IpPacket, Malformed, checksum, is_multicast, pac
 GROUPS = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
 ADVERTISEMENT = 1
 TTL = 255
-OWNER_PRIORITY = 255
 
 # Why a packet isn't believed. Those of _packets are among them.
 REASONS = (

@@ -125,11 +125,6 @@ def balancers(plan: Plan) -> List[str]:
                               for instance in endpoint["instances"] for member in instance["members"]))
 
 
-def mode_of(plan: Plan, host: str) -> Optional[str]:
-    """The mode of a balancer, which is one for all of its endpoints; None where the host is none."""
-    return next((endpoint["mode"] for endpoint in endpoints_of(plan, host)), None)
-
-
 def secret_endpoints(plan: Plan, host: str) -> List[str]:
     """Names of the endpoints whose password is in this host's files."""
     return [endpoint["name"] for endpoint in endpoints_of(plan, host) if endpoint["auth"] != "none"]

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 try:
     import jinja2
 except ImportError:  # reported by whoever renders; targets never do
-    HAS_JINJA2 = False
-else:
-    HAS_JINJA2 = True
+    pass
 
 
 class RenderError(Exception):

@@ -93,7 +93,7 @@ class Host:
             "haproxy": self.drop_in,
             "keepalived": self.path("/etc/systemd/system/keepalived.service.d/kubeha.conf")})
         monkeypatch.setattr(endpoint_files._paths, "PLAN_FILE", self.path("/etc/kubeha/plan.json"))
-        monkeypatch.setattr(endpoint_files, "ask_haproxy", lambda path: self.said)
+        monkeypatch.setattr(endpoint_files._running_io, "ask_haproxy", lambda path, seconds: self.said)
         self.said = {}
         monkeypatch.setattr(endpoint_files, "systemd_unit", lambda role: self.unit)
         monkeypatch.setattr(endpoint_files, "user_exists", lambda name: True)

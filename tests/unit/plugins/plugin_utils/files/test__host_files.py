@@ -62,8 +62,6 @@ def test_static_pods_come_last_but_for_the_plan():
         "/etc/kubeha/plan.json"]
     assert paths(the_plan, "cp4") == []
     assert hostview.balancers(the_plan) == ["cp1", "cp2", "cp3"]
-    assert hostview.mode_of(the_plan, "cp1") == "static_pod"
-    assert hostview.mode_of(the_plan, "cp4") is None
 
 
 def test_both_modes_share_their_configuration_but_for_globals_and_scripts():
