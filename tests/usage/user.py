@@ -58,6 +58,11 @@ def meanwhile(look: Callable[[], None], seconds: float) -> Iterator[None]:
         looking.result()
 
 
+def members(counts: dict[str, int]) -> dict[str, int]:
+    """Of a recap's counts those of the endpoint's hosts."""
+    return {host: counts[host] for host in MEMBERS if host in counts}
+
+
 class Run:
     """What an ansible-playbook did."""
 
