@@ -77,9 +77,8 @@ options:
   listen:
     description:
       - Listen for VRRP for this many seconds, for packets with the host's virtual router IDs that aren't its members'
-        adverts.
-      - Where keepalived has rejected packets since it started, it's three times as long. What keepalived rejects
-        meanwhile is told with O(keepalived_dump).
+        adverts. What keepalived rejects meanwhile is told with O(keepalived_dump).
+      - keepalived sends once a second where nobody has told it otherwise.
     type: float
     default: 0
   gate:
@@ -497,8 +496,6 @@ PROBE_SECONDS = 0.3
 POLL_SECONDS = 0.1
 ASK_SECONDS = 0.3
 UNITS_SECONDS = 0.5
-# So many times as long as asked for, where there may be more to hear.
-LONGER = 3
 
 
 def main() -> None:
@@ -760,10 +757,8 @@ class Observer(_parts.Parts):
     def _listen(self, info: Mapping[str, Any], keepalived: Mapping[str, Any]) -> Dict[str, Any]:
         """Packets that nobody should send, and what keepalived makes of them meanwhile."""
         before = keepalived.get("instances") or {}
-        suspicious = any(instance.get("rejected") for instance in before.values())
-        seconds = self.params["listen"] * (LONGER if suspicious else 1)
         interfaces = _strangers.interfaces_of(self.plan, self.params["host"])
-        scan = self.read("listen", partial(_scan_io.scan, interfaces, seconds), {})
+        scan = self.read("listen", partial(_scan_io.scan, interfaces, self.params["listen"]), {})
         result: Dict[str, Any] = {"heard": _strangers.heard_of(self.plan, self.params["host"], scan)}
         if before:
             said = self._dump()

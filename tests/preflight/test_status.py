@@ -128,7 +128,7 @@ def test_two_holders_other_adverts_and_a_hung_keepalived(user: Looker, tmp_path:
     user.preflight().succeeded()
     assert {"vip_two_holders", "vrrp_stranger"} <= {code for code, _host in user.found()}
     before = user.file.rename(tmp_path / "preflight.json")
-    status = Status(user, tmp_path, __endpoint_listen=1.5)
+    status = Status(user, tmp_path)
     status.names(("two_holders", None), ("vrrp_stranger", None), ("keepalived_hung", "cp3"))
     user.follow(user.file, "keepalived_hung", "vrrp_stranger")
     assert user.holders() == ["cp1"]
