@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.model._planfile import NO_PLAN, deployed_of
 from ..module_utils.proof import _host_status
-from ..plugin_utils.files._render import RenderError, render_host
+from ..plugin_utils.files._render import RenderError, page, render_host
 from ..plugin_utils.intent._intent import OBSERVED, heard, machines_twice, plain
 from ..plugin_utils.judge import _page, _status
 from ..plugin_utils.judge._observed import Observed, members_of_all, plan_of_host, read_observations, scope_of
@@ -24,6 +24,8 @@ from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
+
+ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
 
 
 class ActionModule(ActionBase):
@@ -88,7 +90,7 @@ class ActionModule(ActionBase):
             write_whole(wanted["file"], json.dumps(verdict, indent=2) + "\n")
         if wanted["html"]:
             when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-            write_whole(wanted["html"], _page.status_page(plan, verdict, when))
+            write_whole(wanted["html"], page(_page.view(plan, verdict, when), ROLES))
         if problems and args["fail"]:
             # The message says it all once; what a failed task returns is printed in full.
             said = ", as shown above." if args["show"] else ":\n\n%s" % table
@@ -113,13 +115,12 @@ def _is_plan(plan: t.Any) -> bool:
 
 def with_drift(plan: Plan, observations: dict[str, t.Any]) -> dict[str, t.Any]:
     """The observations, each with those of the host's files that aren't what its plan makes of them."""
-    roles = pathlib.Path(__file__).parents[2] / "roles"
     judged = {}
     for host, info in observations.items():
         mine = plan_of_host(plan, host)
         there = plan_of_host(deployed_of(info).plan or NO_PLAN, host)
         # One that has stored another plan has other files, which is a finding already.
-        files = render_host(mine, host, str(roles)) if there["endpoints"] == mine["endpoints"] else []
+        files = render_host(mine, host, ROLES) if there["endpoints"] == mine["endpoints"] else []
         judged[host] = dict(info, drifted=[entry["path"] for entry in files if _has_drifted(entry, info)])
     return judged
 

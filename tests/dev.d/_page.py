@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _page, _status
+from ansible_collections.kubeha.apiserver.tests.unit import configs
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan
 
 VIPS = ["198.51.100.100", "2001:db8:1::100"]
 LONG = "a-balancer-with-a-very-long-name-in-rack-17"
+
+
+def page(*arguments: Any) -> str:
+    return _render.page(_page.view(*arguments), configs.ROLES)
 
 
 def observe(of: dict[str, Any], priority: int, holds: bool = False, down: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -47,7 +53,7 @@ def observe(of: dict[str, Any], priority: int, holds: bool = False, down: tuple[
 def well() -> str:
     planned = plan(endpoint())
     hosts = {"cp%d" % number: observe(planned, 151 - number, number == 1) for number in (1, 2, 3)}
-    return _page.status_page(planned, _status.judge(planned, hosts), "2026-11-22 12:00:00 UTC")
+    return page(planned, _status.judge(planned, hosts), "2026-11-22 12:00:00 UTC")
 
 
 def broken() -> str:
@@ -61,7 +67,7 @@ def broken() -> str:
     }
     hosts["lb2"].update(reload_pending={"haproxy": True}, running={"haproxy": "x"})
     scope = _status.Scope(unreachable={LONG: "No route to host <script>alert(1)</script>"})
-    return _page.status_page(planned, _status.judge(planned, hosts, scope), "2026-11-22 12:00:00 UTC")
+    return page(planned, _status.judge(planned, hosts, scope), "2026-11-22 12:00:00 UTC")
 
 
 if __name__ == "__main__":

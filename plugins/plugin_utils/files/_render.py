@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Every file of a host as text, from the plan and the templates in roles/ alone. Runs on the controller.
+"""Every file of a host as text, from the plan and the templates in roles/ alone; and the page of status.
 
 Plain Jinja2 and not Ansible's: no variable, fact or lookup of the user's is in reach of a template, so two
 controllers render the same plan to the same bytes.
@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence
+
+import jinja2
 
 from ...module_utils.model import _paths, _pod_paths
 from . import _host_files, _pod_manifests
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Plan
-
-try:
-    import jinja2
-except ImportError:  # reported by whoever renders; targets never do
-    pass
 
 
 class RenderError(Exception):
@@ -63,6 +61,18 @@ def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
         raise RenderError("%s: %s" % (template, error)) from error
 
 
+def page(view: Mapping[str, Any], templates_dir: str) -> str:
+    """The page of status. Names of hosts and what daemons said come from elsewhere: each text is escaped."""
+    return str(_pages(os.path.join(templates_dir, "endpoint", "templates")).get_template("status.html.j2").render(view))
+
+
+def _printable(value: Any) -> Any:
+    """What can't be in HTML, such as control characters, has a sign there."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in value)
+
+
 def secret_placeholders(plan: Plan, host: str,
                         secrets: Callable[[], Mapping[str, Mapping[str, str]]]) -> Dict[str, str]:
     """{placeholder: secret} for every secret in this host's files; `secrets` is asked only where there is one.
@@ -85,19 +95,32 @@ def secret_placeholders(plan: Plan, host: str,
     return marks
 
 
-def _environment(templates_dir: str) -> Any:
-    if templates_dir not in _ENVIRONMENTS:
-        environment = _ENVIRONMENTS[templates_dir] = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(templates_dir),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # nosec: configuration files, not HTML
-        )
-        environment.filters.update(bracketed=_host_files.bracketed, number=_host_files.plain_number)
-    return _ENVIRONMENTS[templates_dir]
-
-
 # Compiled templates are worth keeping: a render of a fleet asks for the same few thousands of times.
-_ENVIRONMENTS: Dict[str, Any] = {}
+@cache
+def _environment(templates_dir: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # nosec: configuration files, not HTML
+    )
+    environment.filters.update(bracketed=_host_files.bracketed, number=_host_files.plain_number)
+    return environment
+
+
+@cache
+def _pages(templates_dir: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_dir),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+        finalize=_printable,
+    )
+    environment.filters.update(
+        cut=lambda text, most: text if len(text) <= most else text[:most - 1] + "\u2026",
+        short=lambda number: "%g" % number)
+    return environment

@@ -3,16 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""One page that draws planned and observed: HTML with an SVG for each endpoint, nothing loaded from anywhere. Pure.
+"""One page that draws planned and observed: HTML with an SVG for each endpoint. Its words and shapes stand in the
+template status.html.j2; here is decided what they show, and where it's drawn.
 
-Names of hosts and what daemons said come from elsewhere, so every text goes through `_text`. Nothing is told by colour
-alone: each state has a word and a sign of its own, and the drawing has the tables below it as its description.
+Names of hosts and what daemons said come from elsewhere, so the template escapes every text.
 """
 
 from __future__ import annotations
 
-import html
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan
@@ -30,28 +29,33 @@ _TOP = 44
 _BOX_HEIGHT = 68
 _GAP = 22
 _COLUMNS = {"vip": (2, 264), "balancer": (368, 264), "apiserver": (734, 264)}
-# What fits into a box, by the average width of a letter.
-_NAME_LETTERS, _DETAIL_LETTERS = 20, 30
+_HEADS = (("Virtual IP", "vip"), ("Balancers", "balancer"), ("API servers", "apiserver"))
+# A sign for each state, drawn around (0, 0): a check mark, an exclamation mark, a cross, a dash.
+_SIGNS = {
+    OK: "M-4.5 0.5L-1.5 3.5L4.5 -3.5",
+    WARN: "M0 -5V1M0 4.2V4.6",
+    BAD: "M-3.6 -3.6L3.6 3.6M3.6 -3.6L-3.6 3.6",
+    IDLE: "M-4 0H4",
+}
+_WORDS = {OK: "well", WARN: "warning", BAD: "problem", IDLE: "not known"}
+_LEGEND = (
+    ("holds ok", "holds the VIP"), ("backup", "could take it"), ("serves ok active", "traffic to an API server"),
+    ("serves bad", "API server is down"),
+)  # fmt: skip
 
 
-def status_page(plan: Plan, verdict: Verdict, when: str = "") -> str:
-    """The whole page. `verdict` is what `endpoint_verify` found, `when` the time that people should read."""
+def view(plan: Plan, verdict: Verdict, when: str = "") -> Dict[str, Any]:
+    """What the template shows. `verdict` is what `endpoint_verify` found, `when` the time that people should read."""
     errors = [finding for finding in verdict["findings"] if finding["severity"] == "error"]
     warnings = [finding for finding in verdict["findings"] if finding["severity"] == "warning"]
     state = BAD if errors else WARN if warnings else OK
-    headline = _headline(len(errors), len(warnings))
-    sections = "".join(_endpoint(endpoint, verdict, index) for index, endpoint in enumerate(plan["endpoints"]))
     members = _members_of(plan)
     general = [item for item in verdict["findings"] if not item["endpoint"] and item["host"] not in members]
-    return _PAGE % {
-        "style": _STYLE,
-        "title": _text("%s: API endpoints" % headline),
-        "state": state,
-        "sign": _sign(state),
-        "headline": _text(headline),
-        "when": '<p class="muted">As of <time>%s</time></p>' % _text(when) if when else "",
-        "sections": sections,
-        "general": _findings(general, "Elsewhere") if general else "",
+    return {
+        "headline": _headline(len(errors), len(warnings)), "state": state, "when": when,
+        "signs": _SIGNS, "words": _WORDS, "legend": _LEGEND,
+        "endpoints": [_endpoint(endpoint, verdict, index) for index, endpoint in enumerate(plan["endpoints"])],
+        "general": [_finding(item) for item in general],
     }
 
 
@@ -68,7 +72,7 @@ def _count(number: int, name: str) -> str:
 # One endpoint
 
 
-def _endpoint(endpoint: Endpoint, verdict: Verdict, index: int) -> str:
+def _endpoint(endpoint: Endpoint, verdict: Verdict, index: int) -> Dict[str, Any]:
     name = endpoint["name"]
     rows = [row for row in verdict["rows"] if row["endpoint"] == name]
     hosts = {row["host"] for row in rows}
@@ -90,74 +94,49 @@ def _endpoint(endpoint: Endpoint, verdict: Verdict, index: int) -> str:
         ),
         ("Failback", "after %g s" % endpoint["failback_delay"] if endpoint["failback"] else "no"),
     ]
-    return _SECTION % {
-        "id": "endpoint-%d" % index,
-        "name": _text(name),
-        "facts": "".join("<div><dt>%s</dt><dd>%s</dd></div>" % (_text(key), _text(value)) for key, value in facts),
+    return {
+        "name": name,
+        "facts": facts,
         "drawing": drawing,
-        "legend": _legend(),
-        "members": _members(rows, findings),
-        "servers": _servers(endpoint, verdict),
-        "findings": _findings(findings, "Findings"),
+        "members": [_member(row, findings) for row in rows],
+        **_servers(endpoint, verdict),
+        "findings": [_finding(finding) for finding in findings],
     }
 
 
-def _members(rows: Sequence[Mapping[str, Any]], findings: Sequence[Mapping[str, Any]]) -> str:
-    lines = []
-    for row in rows:
-        state = _balancer_state(row, findings)
-        effective = "" if row["effective_priority"] is None else " (now %d)" % row["effective_priority"]
-        up = "unknown" if row["backends_up"] is None else "%d of %d up" % (row["backends_up"], row["backends"])
-        cells = [
-            "%s, %d%s" % (row["planned"], row["planned_priority"], effective), row["observed"],
-            row["haproxy"] or "unknown",
-            up,
-        ]  # fmt: skip
-        lines.append(
-            '<tr class="%s"><th scope="row">%s%s</th>%s</tr>'
-            % (state, _sign(state), _text(row["host"]), "".join("<td>%s</td>" % _text(cell) for cell in cells))
-        )
-    header = ("Balancer", "Planned", "Observed", "HAProxy", "API servers")
-    return _table("Balancers", header, lines)
+def _member(row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    effective = "" if row["effective_priority"] is None else " (now %d)" % row["effective_priority"]
+    up = "unknown" if row["backends_up"] is None else "%d of %d up" % (row["backends_up"], row["backends"])
+    planned = "%s, %d%s" % (row["planned"], row["planned_priority"], effective)
+    return {"host": row["host"], "state": _balancer_state(row, findings),
+            "cells": [planned, row["observed"], row["haproxy"] or "unknown", up]}
 
 
-def _servers(endpoint: Endpoint, verdict: Verdict) -> str:
+def _servers(endpoint: Endpoint, verdict: Verdict) -> Dict[str, Any]:
+    """The header and the rows of a table: each API server, as each HAProxy sees it."""
     seen = _seen_by(endpoint, verdict)
-    if not seen:
-        return ""
     watchers = list(dict.fromkeys(watcher for servers in seen.values() for watcher in servers))
-    lines = []
+    rows = []
     for backend in endpoint["backends"]:
         cells = []
         for watcher in watchers:
             server = seen.get(backend["name"], {}).get(watcher)
-            state = _server_state(server)
             said = ("not seen",) if server is None else (server["status"], server["check"])
-            text = " ".join(part for part in said if part)
-            cells.append('<td class="%s">%s%s</td>' % (state, _sign(state), _text(text)))
-        lines.append('<tr><th scope="row">%s</th>%s</tr>' % (_text(backend["name"]), "".join(cells)))
-    header = ["API server"] + ["from %s" % name for name in watchers]
-    return _table("API servers, as each HAProxy sees them", header, lines)
+            cells.append({"state": _server_state(server), "text": " ".join(part for part in said if part)})
+        rows.append({"name": backend["name"], "cells": cells})
+    header = ["API server"] + ["from %s" % name for name in watchers] if watchers else []
+    return {"watchers": header, "servers": rows}
 
 
-def _table(caption: str, header: Sequence[str], lines: Iterable[str]) -> str:
-    heads = "".join('<th scope="col">%s</th>' % _text(name) for name in header)
-    return _TABLE % (_text(caption), heads, "".join(lines))
-
-
-def _findings(findings: Sequence[Mapping[str, Any]], heading: str) -> str:
-    if not findings:
-        return '<p class="quiet">%sNothing differs from the plan.</p>' % _sign(OK)
-    items = []
-    for finding in findings:
-        state = _SEVERITY_STATES.get(finding["severity"], IDLE)
-        where = "<b>%s</b> " % _text(finding["host"]) if finding["host"] else ""
-        fix = "" if finding["severity"] == "info" else '<p class="muted">%s</p>' % _marked(_capital(finding["fix"]))
-        word = _SEVERITY_WORDS.get(finding["severity"], "Note")
-        items.append(
-            _FINDING % (state, _sign(state), word, where, _text(finding["message"]), _text(finding["code"]), fix)
-        )
-    return '<h3>%s</h3><ul class="findings">%s</ul>' % (_text(heading), "".join(items))
+def _finding(finding: Mapping[str, Any]) -> Dict[str, Any]:
+    """Commands and names stand between grave accents in `fix`: of its parts every second one is such."""
+    told = finding["severity"] != "info"
+    return {
+        "state": _SEVERITY_STATES.get(finding["severity"], IDLE),
+        "word": _SEVERITY_WORDS.get(finding["severity"], "Note"),
+        "host": finding["host"], "message": finding["message"], "code": finding["code"],
+        "fix": (finding["fix"][:1].upper() + finding["fix"][1:]).split("`") if told else [],
+    }
 
 
 def _members_of(plan: Plan) -> Set[str]:
@@ -225,6 +204,10 @@ class _Box(NamedTuple):
         return _COLUMNS[self.column][1]
 
     @property
+    def height(self) -> int:
+        return _BOX_HEIGHT
+
+    @property
     def middle(self) -> float:
         return self.y + _BOX_HEIGHT / 2
 
@@ -235,35 +218,25 @@ def _drawing(
     rows: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
     index: int,
-) -> str:
+) -> Dict[str, Any]:
     counts = (len(endpoint["vips"]), len(rows), len(endpoint["backends"]))
     height = _TOP + max(counts) * (_BOX_HEIGHT + _GAP) - _GAP + 16
     vips = _vip_boxes(endpoint, verdict, height)
     balancers = _balancer_boxes(endpoint, rows, findings, height)
     servers = _server_boxes(endpoint, verdict, height)
-    lines = _vip_lines(endpoint, verdict, vips, balancers, rows) + _server_lines(endpoint, verdict, balancers, servers)
-    heads = "".join(
-        '<text class="head" x="%g" y="20">%s</text>' % (_COLUMNS[column][0], title)
-        for column, title in (("vip", "Virtual IP"), ("balancer", "Balancers"), ("apiserver", "API servers"))
-    )
-    boxes = "".join(_draw_box(box) for box in [*vips, *balancers, *servers])
-    return _SVG % {
+    holders = verdict["holders"].get(endpoint["name"], {})
+    return {
+        "id": "drawing-%d" % index,
+        "name": endpoint["name"],
         "width": _WIDTH,
         "height": height,
-        "id": "drawing-%d" % index,
-        "title": _text("Who holds and serves %s" % endpoint["name"]),
-        "desc": _text(_description(endpoint, verdict, rows)),
-        "body": heads + "".join(lines) + boxes,
+        "held": [{"address": vip["address"], "holders": holders.get(vip["address"], [])} for vip in endpoint["vips"]],
+        "rows": rows,
+        "heads": [(title, _COLUMNS[column][0]) for title, column in _HEADS],
+        "lines": _vip_lines(endpoint, verdict, vips, balancers, rows) + _server_lines(
+            endpoint, verdict, balancers, servers),
+        "boxes": [*vips, *balancers, *servers],
     }
-
-
-def _description(endpoint: Endpoint, verdict: Verdict, rows: Sequence[Mapping[str, Any]]) -> str:
-    parts = []
-    for vip in endpoint["vips"]:
-        holders = verdict["holders"].get(endpoint["name"], {}).get(vip["address"], [])
-        parts.append("%s is held by %s." % (vip["address"], " and ".join(holders) or "nobody that was seen"))
-    parts += ["%s: %s." % (row["host"], row["observed"]) for row in rows]
-    return " ".join(parts)
 
 
 def _places(count: int, height: float) -> List[float]:
@@ -332,10 +305,10 @@ def _server_boxes(endpoint: Endpoint, verdict: Verdict, height: float) -> List[_
 def _vip_lines(
     endpoint: Endpoint, verdict: Verdict, vips: Sequence[_Box], balancers: Sequence[_Box],
     rows: Sequence[Mapping[str, Any]]
-) -> List[str]:
+) -> List[Dict[str, Any]]:
     holders = verdict["holders"].get(endpoint["name"], {})
-    backups: List[str] = []
-    held: List[str] = []
+    backups: List[Dict[str, Any]] = []
+    held: List[Dict[str, Any]] = []
     for vip, box in zip(endpoint["vips"], vips):
         for row, balancer in zip(rows, balancers):
             if row["host"] in holders.get(vip["address"], []):
@@ -348,10 +321,10 @@ def _vip_lines(
 
 def _server_lines(
     endpoint: Endpoint, verdict: Verdict, balancers: Sequence[_Box], servers: Sequence[_Box]
-) -> List[str]:
+) -> List[Dict[str, Any]]:
     seen = _seen_by(endpoint, verdict)
-    calm: List[str] = []
-    loud: List[str] = []
+    calm: List[Dict[str, Any]] = []
+    loud: List[Dict[str, Any]] = []
     for balancer in balancers:
         for backend, box in zip(endpoint["backends"], servers):
             server = seen.get(backend["name"], {}).get(balancer.name)
@@ -363,224 +336,6 @@ def _server_lines(
     return calm + loud
 
 
-def _line(left: _Box, right: _Box, kind: str) -> str:
+def _line(left: _Box, right: _Box, kind: str) -> Dict[str, Any]:
     x1, x2 = left.x + left.width, right.x
-    bend = (x2 - x1) / 2
-    return '<path class="line %s" d="M%g %gC%g %g %g %g %g %g"/>' % (
-        kind,
-        x1,
-        left.middle,
-        x1 + bend,
-        left.middle,
-        x2 - bend,
-        right.middle,
-        x2,
-        right.middle,
-    )
-
-
-def _draw_box(box: _Box) -> str:
-    texts = "".join(
-        '<text class="detail" x="%g" y="%g">%s</text>'
-        % (box.x + 44, box.y + 42 + 16 * number, _text(_short(line, _DETAIL_LETTERS)))
-        for number, line in enumerate(box.lines)
-    )
-    return (
-        "<g class=\"box %s%s\"><title>%s</title>"
-        "<rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%d\" rx=\"10\"/>%s"
-        "<text class=\"name\" x=\"%g\" y=\"%g\">%s</text>%s</g>"
-    ) % (
-        box.state, " strong" if box.strong else "", _text(". ".join((box.name, *box.lines))),
-        box.x, box.y, box.width, _BOX_HEIGHT, _mark(box.state, box.x + 23, box.y + 23),
-        box.x + 44, box.y + 24, _text(_short(box.name, _NAME_LETTERS)), texts,
-    )  # fmt: skip
-
-
-# A sign for each state, drawn around (0, 0): a check mark, an exclamation mark, a cross, a dash.
-_SIGNS = {
-    OK: "M-4.5 0.5L-1.5 3.5L4.5 -3.5",
-    WARN: "M0 -5V1M0 4.2V4.6",
-    BAD: "M-3.6 -3.6L3.6 3.6M3.6 -3.6L-3.6 3.6",
-    IDLE: "M-4 0H4",
-}
-_WORDS = {OK: "well", WARN: "warning", BAD: "problem", IDLE: "not known"}
-
-
-def _mark(state: str, x: float, y: float) -> str:
-    place = '<g class="mark" transform="translate(%g %g)">' % (x, y)
-    return '%s<circle r="10"/><path d="%s"/></g>' % (place, _SIGNS[state])
-
-
-def _sign(state: str) -> str:
-    """The same sign beside text, with its word for those who don't see it."""
-    return '<svg class="sign %s" viewBox="-11 -11 22 22" role="img" aria-label="%s">%s</svg>' % (
-        state,
-        _WORDS[state],
-        _mark(state, 0, 0),
-    )
-
-
-def _legend() -> str:
-    items = (
-        ("holds ok", "holds the VIP"), ("backup", "could take it"), ("serves ok active", "traffic to an API server"),
-        ("serves bad", "API server is down"),
-    )  # fmt: skip
-    return '<p class="legend">%s</p>' % "".join(
-        '<span><svg viewBox="0 0 34 8" aria-hidden="true"><path class="line %s" d="M1 4H33"/></svg>%s</span>'
-        % (kind, _text(word))
-        for kind, word in items
-    )
-
-
-def _short(text: str, letters: int) -> str:
-    return text if len(text) <= letters else text[: letters - 1] + "\u2026"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _marked(text: str) -> str:
-    """Commands and names stand between grave accents."""
-    parts = _text(text).split("`")
-    return "".join("<code>%s</code>" % part if number % 2 else part for number, part in enumerate(parts))
-
-
-def _text(value: Any) -> str:
-    """For an element or a quoted attribute; what can't be in HTML, such as control characters, has a sign there."""
-    printable = "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in str(value))
-    return html.escape(printable, quote=True)
-
-
-_SVG = (
-    '<div class="scroll" tabindex="0"><svg class="drawing" viewBox="0 0 %(width)d %(height)g" role="img"'
-    ' aria-labelledby="%(id)s-title %(id)s-desc">'
-    '<title id="%(id)s-title">%(title)s</title><desc id="%(id)s-desc">%(desc)s</desc>%(body)s</svg></div>'
-)
-
-_TABLE = (
-    '<div class="scroll" tabindex="0"><table><caption>%s</caption>'
-    "<thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>"
-)
-_FINDING = '<li class="%s">%s<div><p><span class="word">%s</span> %s%s <code>%s</code></p>%s</div></li>'
-
-_SECTION = """<section aria-labelledby="%(id)s">
-<h2 id="%(id)s">%(name)s</h2>
-<dl class="facts">%(facts)s</dl>
-%(drawing)s
-%(legend)s
-%(findings)s
-<details><summary>All that was seen</summary>
-%(members)s
-%(servers)s
-</details>
-</section>
-"""
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="color-scheme" content="light dark">
-<title>%(title)s</title>
-<style>
-%(style)s</style>
-</head>
-<body>
-<header class="%(state)s">
-%(sign)s
-<div><h1>%(headline)s</h1>%(when)s</div>
-</header>
-<main>
-%(sections)s%(general)s
-</main>
-</body>
-</html>
-"""
-
-_STYLE = """:root {
-  color-scheme: light dark;
-  --page: #f4f6f8; --card: #ffffff; --text: #1b2026; --muted: #5b6570; --edge: #d9dfe5; --faint: #b3bcc6;
-  --ok: #1a7f37; --warn: #8a5a00; --bad: #c6202c; --idle: #66707b; --accent: #0b62cf;
-  --ok-soft: #e6f5ea; --warn-soft: #fff3d6; --bad-soft: #fdeaea; --idle-soft: #eef1f4; --accent-soft: #e8f1fd;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #0e1217; --card: #161b22; --text: #e8edf2; --muted: #9aa5b1; --edge: #2c343d; --faint: #4a5460;
-    --ok: #4cc267; --warn: #e0a72e; --bad: #ff6b66; --idle: #98a2ad; --accent: #5ea3f8;
-    --ok-soft: #12281a; --warn-soft: #2e2410; --bad-soft: #341619; --idle-soft: #20262e; --accent-soft: #14263d;
-  }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0; background: var(--page); color: var(--text); line-height: 1.5;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
-}
-header { display: flex; gap: 16px; align-items: center; padding: 28px 24px 8px; max-width: 1120px; margin: 0 auto; }
-header .sign { width: 48px; height: 48px; flex: none; }
-h1 { margin: 0; font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.01em; }
-header p { margin: 2px 0 0; }
-main { max-width: 1120px; margin: 0 auto; padding: 16px 24px 48px; display: grid; gap: 24px; }
-section {
-  background: var(--card); border: 1px solid var(--edge); border-radius: 14px; padding: 22px 24px 20px; min-width: 0;
-}
-h2 { margin: 0; font-size: 1.25rem; overflow-wrap: anywhere; }
-h3 { margin: 20px 0 8px; font-size: 1rem; }
-.muted, .quiet, dt { color: var(--muted); }
-.quiet { display: flex; gap: 8px; align-items: center; margin: 18px 0 0; }
-.facts { display: flex; flex-wrap: wrap; gap: 4px 32px; margin: 8px 0 12px; font-size: 0.9rem; }
-.facts div { display: flex; gap: 8px; min-width: 0; }
-.facts dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; }
-.drawing { display: block; width: 100%; min-width: 680px; height: auto; margin-top: 8px; }
-.drawing text { fill: var(--text); }
-.drawing .head { fill: var(--muted); font-size: 13px; font-weight: 600; letter-spacing: 0.04em; }
-.drawing .name { font-size: 16px; font-weight: 650; }
-.drawing .detail { fill: var(--muted); font-size: 12.5px; font-variant-numeric: tabular-nums; }
-.box rect { fill: var(--card); stroke: var(--edge); stroke-width: 1.25; }
-.box.strong rect { stroke: var(--accent); stroke-width: 2; fill: var(--accent-soft); }
-.box.bad rect { stroke: var(--bad); stroke-width: 2; fill: var(--bad-soft); }
-.box.warn rect { stroke: var(--warn); stroke-width: 1.75; fill: var(--warn-soft); }
-.box.idle rect { stroke-dasharray: 5 4; fill: var(--idle-soft); }
-.mark circle { fill: var(--idle); }
-.ok .mark circle, .mark.ok circle { fill: var(--ok); }
-.warn .mark circle { fill: var(--warn); }
-.bad .mark circle { fill: var(--bad); }
-.mark path { fill: none; stroke: var(--card); stroke-width: 2.4; stroke-linecap: round; stroke-linejoin: round; }
-.sign { width: 20px; height: 20px; flex: none; vertical-align: -4px; margin-right: 6px; }
-.line { fill: none; stroke: var(--faint); stroke-width: 1.25; stroke-linecap: round; }
-.line.holds { stroke: var(--accent); stroke-width: 4; }
-.line.holds.bad { stroke: var(--bad); }
-.line.backup { stroke-dasharray: 2 6; stroke-width: 1.75; }
-.line.serves.active { stroke: var(--ok); stroke-width: 2; }
-.line.serves.bad { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 6 5; }
-.line.serves.warn { stroke: var(--warn); stroke-width: 1.5; stroke-dasharray: 6 5; }
-.legend { display: flex; flex-wrap: wrap; gap: 4px 22px; margin: 12px 0 0; font-size: 0.82rem; color: var(--muted); }
-.legend span { display: inline-flex; align-items: center; gap: 8px; }
-.legend svg { width: 34px; height: 8px; }
-.findings { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; }
-.findings li {
-  display: flex; gap: 10px; padding: 10px 14px; border-radius: 10px; background: var(--idle-soft);
-  overflow-wrap: anywhere;
-}
-.findings li.bad { background: var(--bad-soft); }
-.findings li.warn { background: var(--warn-soft); }
-.findings li > div { min-width: 0; }
-.findings p { margin: 0; }
-.findings .muted { font-size: 0.9rem; }
-.findings .word { font-weight: 650; }
-.findings .bad .word, li.bad .word { color: var(--bad); }
-li.warn .word { color: var(--warn); }
-code { font: 0.85em ui-monospace, "DejaVu Sans Mono", monospace; color: var(--muted); }
-details { margin-top: 18px; }
-summary { cursor: pointer; font-weight: 600; font-size: 0.95rem; }
-table { border-collapse: collapse; width: 100%; margin-top: 14px; font-size: 0.9rem; }
-table { font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--muted); padding-bottom: 4px; }
-th, td { text-align: left; padding: 7px 14px 7px 0; border-top: 1px solid var(--edge); vertical-align: top; }
-thead th { border-top: 0; color: var(--muted); font-weight: 500; font-size: 0.82rem; white-space: nowrap; }
-tbody th { font-weight: 600; }
-@media print { body { background: none; } section { break-inside: avoid; } }
-"""
+    return {"kind": kind, "x1": x1, "y1": left.middle, "bend": (x1 + x2) / 2, "x2": x2, "y2": right.middle}

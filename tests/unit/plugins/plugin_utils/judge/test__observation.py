@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _accessors
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._planfile import deployed_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._intent import heard
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import (
@@ -26,7 +27,7 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import (
 )
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout import _waves
-from ansible_collections.kubeha.apiserver.tests.unit import planning
+from ansible_collections.kubeha.apiserver.tests.unit import configs, planning
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.proof import test__host_status
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.plugin_utils.judge import (
     test__preflight,
@@ -144,7 +145,7 @@ def through_everything(said):
     for plan in (PLAN,) if stored_["endpoints"] == PLAN["endpoints"] else (PLAN, stored_):
         verdict = _status.judge(plan, info, _status.Scope(strict=True))
         table = _status.text(verdict)
-        page = _page.status_page(plan, verdict, "now")
+        page = _render.page(_page.view(plan, verdict, "now"), configs.ROLES)
         json.dumps([verdict, page])
         texts += table.split("\n") + page.split("\n")
         _status.apart(info)

@@ -8,14 +8,20 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _page
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _status as verdict
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._page import status_page
+from ansible_collections.kubeha.apiserver.tests.unit import configs
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan
 from hypothesis import given
 from hypothesis import strategies as st
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 VIP = "198.51.100.100"
+
+
+def status_page(*arguments):
+    return _render.page(_page.view(*arguments), configs.ROLES)
 
 
 class Page(HTMLParser):
