@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..plugin_utils.intent import _names
-from ..plugin_utils.intent._errors import PlanError, Problem, listed
+from ..plugin_utils.intent._errors import PlanError, Problem, listed, problem_of
 from ..plugin_utils.intent._intent import Collected, collect, plain
 from ..plugin_utils.plan._plan import compute_plan
 from ..plugin_utils.plan._report import plan_text
@@ -48,12 +48,10 @@ class ActionModule(ActionBase):
         }, required_if=[("gather", "named", ("named",))])
         file = writable_path("file", args["file"]) if args["file"] else None
         if args["gather"] != "plan" and not (task_vars or {}).get("groups", {}).get("all"):
-            return _refused(result, [Problem(
-                "inventory_empty", "inventory", None, "the inventory has no hosts, or can't be read",
-                "name an inventory that exists: -i FILE")], "The run")
+            return _refused(result, [problem_of("inventory_empty", "inventory")], "The run")
         strategy = str(self._task.get_play().strategy)
         if args["gather"] != "plan" and not _in_order(strategy):
-            return _refused(result, [_out_of_order(strategy)], "The run")
+            return _refused(result, [problem_of("strategy_unsupported", "strategy", strategy)], "The run")
         if args["gather"] == "named":
             return self._name(result, args["named"], task_vars or {})
         if args["intent"] is not None:
@@ -132,13 +130,6 @@ def _in_order(strategy: str) -> bool:
     return name in ("linear", "debug") or name.endswith("_linear")
 
 
-def _out_of_order(strategy: str) -> Problem:
-    return Problem(
-        "strategy_unsupported", "strategy", strategy,
-        "hosts are changed one after the other, which needs a strategy by which all hosts do a task before the next "
-        "one begins", "write strategy: linear for the play; ANSIBLE_STRATEGY and ansible.cfg set it, too")
-
-
 def _play(task_vars: dict[str, t.Any]) -> list[str]:
     return [str(host) for host in task_vars.get("ansible_play_hosts_all") or ()]
 
@@ -164,9 +155,7 @@ def _in_play(balancers: list[str], args: dict[str, t.Any], task_vars: dict[str, 
     play = _play(task_vars)
     if not args["in_play"] or not balancers or not set(play).isdisjoint(balancers):
         return []
-    return [Problem("no_host", "--limit", None,
-                    "none of the endpoint's balancers is among this run's hosts, so nothing would be done; they are %s"
-                    % listed(balancers), "leave --limit out, or name one of them")]
+    return [problem_of("no_host", "--limit", few=listed(balancers))]
 
 
 def _balancers(endpoints: t.Iterable[Endpoint]) -> list[str]:

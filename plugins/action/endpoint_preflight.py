@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.model._planfile import NO_PLAN, deployed_of, with_endpoints
-from ..module_utils.proof import _host_status
+from ..module_utils.proof._finding import ERROR, INFO, Finding
 from ..plugin_utils.intent._intent import asked_of, heard, plain
 from ..plugin_utils.judge import _preflight, _wire_verdict
 from ..plugin_utils.task._controller_files import writable_path, write_whole
@@ -53,11 +53,9 @@ class ActionModule(ActionBase):
         said = given if given is not None else read_observations(task_vars or {})
         observations = {str(host): heard(info) for host, info in said.items()}
         others = {host: heard(info) for host, info in asked_of(task_vars or {}).items()} if given is None else {}
-        findings = _preflight.preflight_findings(
-            plan, observations, wire_findings(plan, observations), {**_wire_verdict.CODES, **_host_status.CODES}, others
-        )
+        findings = _preflight.preflight_findings(plan, observations, wire_findings(plan, observations), others)
         table = _preflight.text(findings, len(observations))
-        problems = [finding for finding in findings if finding["severity"] == _preflight.ERROR]
+        problems = [finding for finding in findings if finding["severity"] == ERROR]
         if file:
             content = {"ok": not problems, "hosts": list(observations), "findings": findings}
             write_whole(file, json.dumps(content, indent=2) + "\n")
@@ -84,7 +82,7 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return found
 
 
-def wire_findings(plan: Plan, observations: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+def wire_findings(plan: Plan, observations: Mapping[str, t.Any]) -> list[Finding]:
     asked = {
         host: info["preflight"]["wire"]
         for host, info in observations.items()
@@ -98,4 +96,4 @@ def wire_findings(plan: Plan, observations: Mapping[str, t.Any]) -> list[dict[st
 
 
 def worse_than_info(findings: list[dict[str, t.Any]]) -> bool:
-    return any(finding["severity"] != _preflight.INFO for finding in findings)
+    return any(finding["severity"] != INFO for finding in findings)

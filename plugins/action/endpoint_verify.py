@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.model._planfile import NO_PLAN, deployed_of
-from ..module_utils.proof import _host_status
+from ..module_utils.proof._finding import ERROR
 from ..plugin_utils.files._render import RenderError, page, render_host
 from ..plugin_utils.intent._intent import OBSERVED, heard, machines_twice, plain
 from ..plugin_utils.judge import _page, _status
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
             seen = observed.fresh
         verdict = _status.judge(plan, seen, scope)
         table = _status.text(verdict)
-        problems = [finding for finding in verdict["findings"] if finding["severity"] == _host_status.ERROR]
+        problems = [finding for finding in verdict["findings"] if finding["severity"] == ERROR]
         if args["show"]:
             Display().display(table + "\n")
         if wanted["file"]:

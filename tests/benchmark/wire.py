@@ -28,8 +28,9 @@ import typing as t
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils.proof._finding import ERROR, INFO, Finding
 from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _packets, _vrrp
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._wire_verdict import ERROR, INFO, wire_findings
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._wire_verdict import wire_findings
 from net import Keepalived, Segment, advertise, instance, sweep
 
 VRID, VIP = 50, 100
@@ -119,7 +120,7 @@ class Scene:
     def transitions(self) -> list[str]:
         return [line for daemon in self.daemons.values() for line in daemon.lines() if " STATE" in line]
 
-    def findings(self) -> list[dict[str, t.Any]]:
+    def findings(self) -> list[Finding]:
         delays = {host: self.random.uniform(0, 1) for host in self.hosts}
         return wire_findings(self.plan, self.segment.ask(self.plan, self.hosts, delays=delays), self.deployed)
 
@@ -267,13 +268,13 @@ def run(job: tuple[int, int, bool], patience: int = 5) -> Outcome:
     except Exception as error:
         return Outcome(number, name, False, [], f"the test itself failed: {error!r}")
     expected = {code, *CONSEQUENCES.get(name, ())}
-    false = [item for item in findings if item["code"] not in expected and (clean or item["severity"] == ERROR)]
-    hit = any(item["code"] == code and word in f"{item['host']} {item['seen']}" for item in findings)
+    false = [item for item in findings if item.code not in expected and (clean or item.severity == ERROR)]
+    hit = any(item.code == code and word in f"{item.host} {item.seen}" for item in findings)
     text = (
         f"{len(scene.hosts)} hosts, {'+'.join(scene.families)}, {scene.transport}, "
-        f"{'running' if running else 'not deployed'}: {[item['seen'] for item in findings if item['severity'] != INFO]}"
+        f"{'running' if running else 'not deployed'}: {[item.seen for item in findings if item.severity != INFO]}"
     )
-    return Outcome(number, name, hit, [f"{item['code']}: {item['seen']}" for item in false], text)
+    return Outcome(number, name, hit, [f"{item.code}: {item.seen}" for item in false], text)
 
 
 def main() -> int:

@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write what follows from other files: roles' defaults and tables of variables from argument specs, of the plan's keys
-from its types, and sanity's ignores from shebangs."""
+from its types, of codes from their table, and sanity's ignores from shebangs."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import sys
 import textwrap
+import types
 import typing as t
 from pathlib import Path
 
@@ -33,6 +35,13 @@ DEFAULTS = """---
 # Written by `./dev generate` from meta/argument_specs.yml. Variables that aren't here have no fixed default: the plan
 # computes them from the others and from the hosts.
 """
+
+CODES_BEGIN = "<!-- codes of {by}: written by `./dev generate` from plugins/plugin_utils/codes/_codes.py -->"
+CODES_END = "<!-- end of codes -->"
+DOCUMENTS = {"plan": "problems.md", "preflight": "preflight.md", "status": "status.md"}
+# In place of what is put together for each finding.
+WORDS = {"more": "", "fix": "*what is right*", "command": "*the command that the finding names*",
+         "repair": "*what the finding names*"}
 
 CORES = range(16, 23)  # ansible-core 2.16 to 2.22, each with a file of its own
 # What ansible-test doesn't know as a way to start a script, and why it's right.
@@ -62,6 +71,9 @@ def current_files() -> dict[Path, str]:
     plan = ROOT / "docs" / "plan.md"
     files[plan] = with_keys(plan.read_text(encoding="utf-8"))
     files.update({ROOT / "roles" / role / "defaults" / "main.yml": "".join(defaults(options(role))) for role in ROLES})
+    for by, name in DOCUMENTS.items():
+        path = ROOT / "docs" / name
+        files[path] = between(CODES_BEGIN.format(by=by), codes(by), CODES_END, path.read_text(encoding="utf-8"))
     ignored = "".join(ignores())
     files.update({ROOT / "tests" / "sanity" / "ignore-2.{0}.txt".format(core): ignored for core in CORES})
     return files
@@ -89,8 +101,54 @@ def with_tables(text: str) -> str:
 
 def with_keys(text: str) -> str:
     """The text with its tables of a plan's keys made anew."""
-    block = "\n".join([KEYS_BEGIN, *keys(MODEL.read_text(encoding="utf-8")), KEYS_END])
-    return re.sub(re.escape(KEYS_BEGIN) + r".*?" + re.escape(KEYS_END), lambda match: block, text, flags=re.DOTALL)
+    return between(KEYS_BEGIN, keys(MODEL.read_text(encoding="utf-8")), KEYS_END, text)
+
+
+def between(begin: str, lines: t.Iterable[str], end: str, text: str) -> str:
+    """The text with what is between two marks made anew."""
+    block = "\n".join([begin, *lines, end])
+    return re.sub(re.escape(begin) + r".*?" + re.escape(end), lambda match: block, text, flags=re.DOTALL)
+
+
+def codes(by: str) -> t.Iterator[str]:
+    """A Markdown table for each section of codes that the plan, preflight or status say."""
+    table_ = table_of_codes()
+    for section, entries in table_.SECTIONS.items():
+        mine = {code: entry for code, entry in entries.items() if by in entry.by}
+        if not mine:
+            continue
+        yield "\n{0} {1}\n".format("##" if by == "plan" else "###", section)
+        if section == table_.WARNINGS:
+            yield "The plan is made and applied; these say what to know about it.\n\n| code | meaning |\n|---|---|"
+        elif by == "plan":
+            yield "| code | rule | fix |\n|---|---|---|"
+        else:
+            yield "| code | severity | why it matters | what mends it |\n|---|---|---|---|"
+        for code, entry in mine.items():
+            severity = [] if by == "plan" else [table_.CODES[code].severity]
+            why = entry.why + (". It's {0}".format(entry.remark) if entry.remark and by != "plan" else "")
+            cells = ["`{0}`".format(code), *severity, why, *([entry.fix] if entry.fix else [])]
+            yield "| {0} |".format(" | ".join(map(cell, cells)))
+
+
+def table_of_codes() -> t.Any:
+    """The module, without Ansible and without a collection's place around it."""
+    package = sys.modules.setdefault("kubeha_plugins", types.ModuleType("kubeha_plugins"))
+    package.__path__ = [str(ROOT / "plugins")]
+    return importlib.import_module("kubeha_plugins.plugin_utils.codes._codes")
+
+
+def cell(template: str) -> str:
+    """A template as a cell: words that are filled in are in italics, or in capitals where they're part of a command."""
+    parts = template.split("`")
+    for index, part in enumerate(parts):
+        if index % 2:
+            part = re.sub(r"(?<!{){(\w+)}", lambda match: match[1].upper(), part)
+        else:
+            part = re.sub(r"(?<!{){(\w+)}", lambda match: WORDS.get(match[1], "*%s*" % match[1]),
+                          part.replace("*", "\\*"))
+        parts[index] = part.replace("{{", "{").replace("}}", "}").replace("|", "\\|")
+    return "`".join(parts)
 
 
 def keys(source: str) -> t.Iterator[str]:

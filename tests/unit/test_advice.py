@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _preflight, _wire_verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import ACCEPTABLE, CODES
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _preflight, _status, _wire_verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 STORIES = ("e2e", "preflight", "rollout", "usage")
 COMMAND = re.compile(r"`([^`]+)`")
 # They show what is wrong, and mend nothing; as in tests/usage/user.py.
-LOOKS = re.compile(r"journalctl |tcpdump |show table$|status$")
+LOOKS = re.compile(r"journalctl |tcpdump |show table$|preflight$|status$")
 # Code: the test that does as advised in words of its own.
 ELSEWHERE = {
     "certificate_lacks_vip": "tests/e2e/run.py::certificate",
@@ -46,9 +47,8 @@ def in_code(module: object) -> dict[str, set[str]]:
     for function in ast.parse(inspect.getsource(module)).body:  # type: ignore[arg-type]
         if isinstance(function, (ast.FunctionDef, ast.ClassDef)):
             for node in ast.walk(function):
-                bodies = getattr(node, "body", None)
-                if isinstance(bodies, list) and bodies and isinstance(bodies[0], ast.Expr):
-                    bodies[0].value = ast.Constant("")
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and isinstance(node.body[0], ast.Expr):
+                    node.body[0].value = ast.Constant("")
             texts = [node.value for node in ast.walk(function) if isinstance(node, ast.Constant)]
             commands = {command for text in texts if isinstance(text, str) for command in COMMAND.findall(text)}
             if commands:
@@ -63,13 +63,9 @@ TOGETHER = {
         "_open_port": ["firewall_drops_clients"],
         "_comment_out": ["nonlocal_bind_overridden"],
     },
-    _host_status: {"_repairs": ["haproxy_hung", "keepalived_hung", "restart_pending"]},
-    _wire_verdict: {
-        # They look.
-        "_stranger_fix": [],
-        "_judge_vip": ["vip_two_holders", "vip_held_unplanned"],
-        "_untested": [],
-    },
+    _host_status: {"_repair": ["haproxy_hung", "keepalived_hung", "restart_pending"]},
+    _status: {},
+    _wire_verdict: {},
 }
 
 
@@ -80,9 +76,7 @@ def test_every_place_that_makes_up_a_command_is_known(module: object) -> None:
 
 def advised() -> set[str]:
     """Codes whose fix has a command that mends something."""
-    fixes = {code: rule.fix for code, rule in _preflight.RULES.items()}
-    fixes.update({code: fix for code, (_severity, fix) in _host_status.CODES.items()})
-    found = {code for code, fix in fixes.items() if any(not LOOKS.match(text) for text in COMMAND.findall(fix))}
+    found = {code for code in ACCEPTABLE if any(not LOOKS.match(text) for text in COMMAND.findall(CODES[code].fix))}
     return found.union(*(codes for places in TOGETHER.values() for codes in places.values()))
 
 

@@ -12,7 +12,9 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.proof._finding import Finding
 from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _claims_io, _packets, _vrrp
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import fix_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._wire_verdict import wire_findings
 from net import Keepalived, Process, Segment, advertise, instance
 
@@ -39,13 +41,13 @@ table inet usual {
 """
 
 
-def codes(findings: t.Iterable[dict[str, t.Any]]) -> list[tuple[str, str | None]]:
-    return sorted({(finding["code"], finding["host"]) for finding in findings})
+def codes(findings: t.Iterable[Finding]) -> list[tuple[str, str | None]]:
+    return sorted({(finding.code, finding.host) for finding in findings})
 
 
-def judge(segment: Segment, plan: t.Any, **kwargs: t.Any) -> list[dict[str, t.Any]]:
+def judge(segment: Segment, plan: t.Any, **kwargs: t.Any) -> list[Finding]:
     findings = wire_findings(plan, segment.ask(plan, HOSTS, **kwargs), {})
-    assert all(finding["seen"] and finding["why"] and finding["fix"] for finding in findings)
+    assert all(finding.seen and fix_of(finding) for finding in findings)
     return findings
 
 
@@ -72,8 +74,8 @@ def test_keepalived_of_another_cluster_with_our_virtual_router_id(
     segment.keepalived("other", config, root).wait_for("Entering MASTER STATE")
     findings = judge(segment, segment.plan(HOSTS, BOTH, vrrp_transport=transport))
     assert codes(findings) == [(code, "cp1")]
-    assert segment.address("other") in findings[0]["seen"] and segment.mac("other") in findings[0]["seen"]
-    assert "51" in findings[0]["fix"] and "heard by cp1, cp2 and cp3" in findings[0]["seen"]
+    assert segment.address("other") in findings[0].seen and segment.mac("other") in findings[0].seen
+    assert "51" in fix_of(findings[0]) and "heard by cp1, cp2 and cp3" in findings[0].seen
 
 
 def test_our_vip_under_another_virtual_router_id(segment: Segment, root: str | None) -> None:
@@ -96,7 +98,7 @@ def test_a_stranger_with_the_vip_that_answers_no_ping(segment: Segment) -> None:
         assert subprocess.run(ping, check=False, stdout=subprocess.DEVNULL).returncode == 1
     findings = judge(segment, segment.plan(HOSTS, BOTH))
     assert codes(findings) == [("vip_in_use", "cp1")]
-    assert [segment.mac("stranger") in finding["seen"] for finding in findings] == [True, True]
+    assert [segment.mac("stranger") in finding.seen for finding in findings] == [True, True]
 
 
 @pytest.mark.parametrize("transport", ["unicast", "multicast"])
@@ -105,14 +107,14 @@ def test_protocol_112_dropped_in_one_direction(segment: Segment, transport: str)
     segment.nft(segment.namespace("cp2"), FILTER % ("ip", "input", f"ip saddr {source} ip protocol 112 drop"))
     findings = judge(segment, segment.plan(HOSTS, BOTH, vrrp_transport=transport))
     assert codes(findings) == [("vrrp_blocked", "cp2")]
-    assert "from cp1" in findings[0]["seen"] and source in findings[0]["fix"]
+    assert "from cp1" in findings[0].seen and source in fix_of(findings[0])
 
 
 def test_protocol_112_dropped_on_the_way_out(segment: Segment) -> None:
     segment.nft(segment.namespace("cp1"), FILTER % ("inet", "output", "meta l4proto 112 drop"))
     findings = judge(segment, segment.plan(HOSTS, BOTH))
     assert codes(findings) == [("vrrp_blocked", "cp1")]
-    assert "it can't send VRRP over IPv4 to cp2 and cp3" in findings[0]["seen"]
+    assert "it can't send VRRP over IPv4 to cp2 and cp3" in findings[0].seen
 
 
 @pytest.mark.parametrize("transport", ["unicast", "multicast"])
@@ -120,14 +122,14 @@ def test_protocol_112_dropped_between_two_hosts(segment: Segment, transport: str
     segment.nft(segment.switch, FILTER % ("bridge", "forward", 'iifname "cp1" oifname "cp3" ip protocol 112 drop'))
     findings = judge(segment, segment.plan(HOSTS, BOTH, vrrp_transport=transport))
     assert codes(findings) == [("vrrp_blocked", "cp3")]
-    assert "from cp1 to cp3" in findings[0]["seen"]
+    assert "from cp1 to cp3" in findings[0].seen
 
 
 def test_protocol_112_dropped_by_the_network_altogether(segment: Segment) -> None:
     segment.nft(segment.switch, FILTER % ("bridge", "forward", "ip protocol 112 drop"))
     findings = judge(segment, segment.plan(HOSTS, BOTH))
     assert codes(findings) == [("vrrp_blocked", "cp2"), ("vrrp_blocked", "cp3")]
-    assert len(findings) == 3 and all("between" in finding["seen"] for finding in findings)
+    assert len(findings) == 3 and all("between" in finding.seen for finding in findings)
 
 
 def test_a_stateful_firewall_does_not_hide_behind_answers(segment: Segment) -> None:
@@ -136,7 +138,7 @@ def test_a_stateful_firewall_does_not_hide_behind_answers(segment: Segment) -> N
         segment.nft(segment.namespace(host), STATEFUL)
     findings = judge(segment, segment.plan(HOSTS, ("ipv4",)))
     assert codes(findings) == [("vrrp_blocked", host) for host in HOSTS]
-    assert all("except as answers" in finding["seen"] for finding in findings)
+    assert all("except as answers" in finding.seen for finding in findings)
 
 
 def test_a_stateful_firewall_in_between_does_not_hide_either(segment: Segment) -> None:
@@ -149,7 +151,7 @@ def test_a_stateful_firewall_in_between_does_not_hide_either(segment: Segment) -
     findings = judge(segment, segment.plan(HOSTS, ("ipv4",)))
     # cp1 keeps no quiet towards cp2, so only cp2's own quiet shows it; cp3 is quiet towards cp2.
     assert ("vrrp_blocked", "cp2") in codes(findings)
-    assert any("until cp2 has sent something itself" in finding["seen"] for finding in findings)
+    assert any("until cp2 has sent something itself" in finding.seen for finding in findings)
 
 
 @pytest.mark.parametrize("family", BOTH)
@@ -161,7 +163,7 @@ def test_a_rogue_with_priority_255(segment: Segment, family: str) -> None:
     segment.process("rogue", advertise, packet, _packets.multicast_mac(_packets.pack(group)), 0.5)
     findings = judge(segment, segment.plan(HOSTS, BOTH, vrrp_transport="multicast"))
     assert codes(findings) == [("vrid_priority_255", "cp1")]
-    assert segment.mac("rogue") in findings[0]["seen"]
+    assert segment.mac("rogue") in findings[0].seen
 
 
 def running(segment: Segment, root: str | None, families: t.Sequence[str], unicast: bool) -> dict[str, Keepalived]:
@@ -209,7 +211,7 @@ def test_a_holder_outside_of_this_run_is_no_stranger(segment: Segment, root: str
     plan = segment.plan(HOSTS, BOTH)
     findings = wire_findings(plan, segment.ask(plan, ["cp2", "cp3"]), {"cp2": plan, "cp3": plan})
     assert codes(findings) == [("vrrp_untested", None)]
-    assert findings[0]["severity"] == "info"
+    assert findings[0].severity == "info"
 
 
 def test_a_vip_that_a_member_holds_without_an_endpoint(segment: Segment) -> None:
@@ -253,7 +255,7 @@ def test_hosts_that_start_late(segment: Segment, delay: float, code: list[t.Any]
 def test_a_blocked_host_is_found_although_it_starts_late(segment: Segment) -> None:
     segment.nft(segment.switch, FILTER % ("bridge", "forward", "ip protocol 112 drop"))
     findings = judge(segment, segment.plan(HOSTS), delays={"cp2": 0.8})
-    assert len(findings) == 3 and {finding["code"] for finding in findings} == {"vrrp_blocked"}
+    assert len(findings) == 3 and {finding.code for finding in findings} == {"vrrp_blocked"}
 
 
 def test_a_blocked_host_is_found_although_the_controller_is_slow(segment: Segment) -> None:
@@ -264,7 +266,7 @@ def test_a_blocked_host_is_found_although_the_controller_is_slow(segment: Segmen
     for result in results.values():
         result["window"] = {"began": 0.0, "ended": 1000.0}
     findings = wire_findings(plan, results, {})
-    assert len(findings) == 3 and {finding["code"] for finding in findings} == {"vrrp_blocked"}
+    assert len(findings) == 3 and {finding.code for finding in findings} == {"vrrp_blocked"}
 
 
 def test_another_vlan_is_another_network(segment: Segment) -> None:
@@ -287,7 +289,7 @@ def test_malformed_packets_are_counted_and_believed_by_nobody(segment: Segment) 
     segment.process("rogue", advertise, packet, _packets.multicast_mac(_packets.pack(group)), 0.5)
     findings = judge(segment, segment.plan(HOSTS, vrrp_transport="multicast"))
     assert codes(findings) == [("vrrp_stranger", "cp1")]
-    assert "checksum" in findings[0]["seen"] and segment.mac("rogue") in findings[0]["seen"]
+    assert "checksum" in findings[0].seen and segment.mac("rogue") in findings[0].seen
 
 
 def test_a_slow_router_is_listened_to_for_three_intervals(segment: Segment) -> None:
@@ -310,4 +312,4 @@ def test_an_interface_that_is_not_there(segment: Segment) -> None:
     plan["endpoints"][0]["instances"][0]["members"][1]["interface"] = "eth7"
     findings = judge(segment, plan)
     assert ("wire_untested", "cp2") in codes(findings)
-    assert any(re.search("there is no interface eth7", finding["seen"]) for finding in findings)
+    assert any(re.search("there is no interface eth7", finding.seen) for finding in findings)

@@ -16,13 +16,6 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Tuple
 if TYPE_CHECKING:
     from ..model._model import Endpoint
 
-# For a certificate that doesn't name what clients connect to.
-REPAIR = (
-    "add {wanted} to apiServer.certSANs of kubeadm's ClusterConfiguration, then there `rm "
-    "/etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key` and `kubeadm init phase certs apiserver "
-    "--config FILE`; restart the API server where it goes on with the former one"
-)
-
 _SEQUENCE, _OBJECT_ID, _OCTETS = 0x30, 0x06, 0x04
 _EXTENSIONS = 0xA3  # [3] of TBSCertificate, RFC 5280 section 4.1
 _SUBJECT_ALT_NAME = bytes([0x55, 0x1D, 0x11])  # 2.5.29.17

@@ -10,7 +10,7 @@ A host waits until `unmet` is empty; `_status` judges all hosts together by the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -21,13 +21,12 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
 )
 
-from ..cluster import _certificate
 from ..daemons._haproxy import is_up
 from ..model import _accessors
 from ..model._planfile import NO_PLAN, deployed_of
+from ._finding import ERROR, OWN, Finding
 
 if TYPE_CHECKING:
     from ..model._model import Backend, Endpoint, Plan
@@ -36,138 +35,10 @@ from ..model._accessors import members_of
 Info = Mapping[str, Any]
 Expected = Dict[str, Dict[str, Optional[bool]]]
 
-ERROR, WARNING, INFO = "error", "warning", "info"
 DAEMONS = ("haproxy", "keepalived")
-
-# code: (severity, fix). Words in braces are filled in for each finding. `site`, `status` and so on are playbooks.
-CODES: Dict[str, Tuple[str, str]] = {
-    "no_holder": (
-        ERROR,
-        "look at `journalctl -u keepalived` on the members: an instance in FAULT has a missing interface or a dead "
-        "HAProxy",
-    ),
-    "two_holders": (
-        ERROR,
-        "the members don't hear each other: let VRRP (IP protocol 112) pass between them, and see that no other "
-        "keepalived of the segment uses this virtual router ID",
-    ),
-    "wrong_holder": (ERROR, "mend what keeps the preferred host from holding, or run `site` again when it's well"),
-    "takeover_pending": (WARNING, "wait; failback_delay lets a host that has come back settle first"),
-    "unsettled": (ERROR, "look at `journalctl -u keepalived -u haproxy` there: something comes and goes"),
-    "vips_split": (ERROR, "reload keepalived on the members: its sync group moves all addresses together"),
-    "vip_silent": (
-        ERROR,
-        "let the port pass the firewalls between these hosts, and see that no other machine uses the address",
-    ),
-    "vip_wrong_answer": (ERROR, "ask the API servers themselves, then see HAProxy's log on the holder"),
-    "vip_untried": (WARNING, "run `status`, which connects to the VIP from every member"),
-    "stale_vip": (ERROR, "restart keepalived there; it drops what it doesn't manage any more"),
-    "host_unreachable": (ERROR, "see that the host runs and that Ansible can log in"),
-    "not_observed": (INFO, "run without --limit to include it"),
-    "not_deployed": (ERROR, "run `site` for this host"),
-    "not_deployed_yet": (INFO, "its turn comes later, or run `site` for it"),
-    "bad_stored_plan": (WARNING, "run `site` for this host; it writes the plan again"),
-    "newer_stored_plan": (
-        ERROR,
-        "use the version of this collection that wrote it, or a later one",
-    ),
-    "odd_answer": (
-        WARNING,
-        "see whether the host is what it should be; what it said besides is believed as far as others don't deny it",
-    ),
-    "plan_differs": (ERROR, "run `site` without --limit"),
-    "plan_outdated": (WARNING, "run `site` without --limit"),
-    "service_down": (
-        ERROR,
-        "run `site`, which starts it; where it ends again, `journalctl -u haproxy -u keepalived` there says why",
-    ),
-    "pod_down": (
-        ERROR,
-        "see /var/log/pods/*kubeha-* and `journalctl -u kubelet` there: perhaps its image can't be had, or it doesn't "
-        "stay up",
-    ),
-    "manifest_missing": (ERROR, "run `site` for this host; `kubeadm reset` empties the folder"),
-    "kubelet_absent": (
-        INFO,
-        "start the kubelet with `kubeadm init` or `join`; it starts the pods, and `status` proves them",
-    ),
-    "service_disabled": (WARNING, "run `site`; a host that boots would not take part"),
-    "reload_pending": (ERROR, "run `site`; it reloads what runs something else than what is there"),
-    "running_unknown": (WARNING, "run `site` again; the systemd drop-in records it at the next start or reload"),
-    "restart_pending": (WARNING, "when it suits, backups first: {restart}"),
-    "drained": (WARNING, "run `undrain` for it when it may serve again"),
-    "left_moving": (WARNING, "run `site` again; it takes that back"),
-    "stopped_for_change": (
-        WARNING,
-        "wait until that run is ready; where it's gone, run `site` again, which ends what it began",
-    ),
-    "started_by_itself": (WARNING, "run `site` again; it ends what that run began"),
-    "version_older": (WARNING, "run `site` again, so that the plan uses only what this version can do"),
-    "file_drifted": (WARNING, "run `site` to put it back, or move the change into the variables"),
-    "haproxy_hung": (ERROR, "{kill}"),
-    "haproxy_silent": (ERROR, "see the journal of haproxy there; the stats socket should answer root"),
-    "haproxy_nearly_full": (
-        WARNING,
-        "find out who has them by `show table` on HAProxy's socket, or raise haproxy_maxconn or endpoint_nodes",
-    ),
-    "haproxy_source_refused": (
-        WARNING,
-        "find out who has that many by `show table` on HAProxy's socket; if they need them, raise "
-        "haproxy_maxconn_per_source",
-    ),
-    "haproxy_files_ignored": (
-        WARNING,
-        "move them away, or run a HAProxy of your own for them: ours loads its own file only",
-    ),
-    "keepalived_hung": (ERROR, "{kill}"),
-    "keepalived_silent": (ERROR, "see the journal of keepalived there; it should write its state when it's asked"),
-    "keepalived_fault": (ERROR, "see the journal of keepalived there: it names what it tracks and misses"),
-    "backend_missing": (ERROR, "run `site` for this host"),
-    "backend_unplanned": (ERROR, "run `site` for this host"),
-    "backend_down": (
-        ERROR,
-        "the port is open but the health check fails: ask the API server for its health path, and see that nothing "
-        "(SELinux, a proxy) stands between",
-    ),
-    "backend_silent": (WARNING, "start the API server, or take the host out of endpoint_apiserver_hosts"),
-    "backend_disabled": (WARNING, "somebody disabled it on the stats socket: enable it there, or reload haproxy"),
-    "no_apiserver": (INFO, "start one with kubeadm; the VIP is ready for it"),
-    "certificate_lacks_vip": (
-        WARNING,
-        _certificate.REPAIR.format(wanted="that"),
-    ),
-    "kubelet_took_vip": (ERROR, "give the kubelet its own address by --node-ip there, and restart it"),
-    "kubelet_node_ip_unset": (
-        WARNING,
-        "give the kubelet its own address by --node-ip there; one that chooses for itself can choose the VIP",
-    ),
-    "vrrp_stranger": (
-        WARNING,
-        "stop what sends it: the switch knows the port of its MAC address, and `tcpdump -eni any 'ip proto 112 or ip6 "
-        "proto 112'` shows more; of a member, run `site` for it",
-    ),
-    "anonymous_denied": (
-        WARNING,
-        "the API server answers 401, so it's alive but its readiness is unknown: allow anonymous requests to its "
-        "health paths",
-    ),
-}
 
 # HAProxy's own words for "nothing listens there".
 _UNREACHED = frozenset(["L4CON", "L4TOUT"])
-
-
-@dataclass(frozen=True)
-class Finding:
-    code: str
-    severity: str
-    message: str
-    fix: str
-    host: Optional[str] = None
-    endpoint: Optional[str] = None
-
-    def to_dict(self) -> Dict[str, Any]:
-        return asdict(self)
 
 
 def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
@@ -193,7 +64,7 @@ def unmet(plan: Plan, host: str, info: Info, expected: Expected) -> List[str]:
             texts.append("%s: keepalived is still starting %s" % (endpoint["name"], _listed(starting)))
     accepted = accepted_codes(plan)
     errors = [finding for finding in findings if finding.severity == ERROR and finding.code not in accepted]
-    return texts + [finding.message for finding in errors]
+    return texts + [finding.seen for finding in errors]
 
 
 @dataclass(frozen=True)
@@ -240,7 +111,7 @@ def not_proven(plan: Plan, host: str, info: Info, gate: Gate) -> List[str]:
                 texts.append("%s is held by %s" % (vip["address"], _listed(holders)))
             elif not holders and ("keepalived" in gate.daemons or vip["address"] in gate.held):
                 texts.append("nobody holds %s" % vip["address"])
-    return [finding.message for finding in findings if finding.code in OWN_FAULTS] + texts
+    return [finding.seen for finding in findings if finding.code in OWN_FAULTS] + texts
 
 
 def _has_checked(server: Mapping[str, Any]) -> bool:
@@ -345,26 +216,24 @@ def daemon_findings(mine: Sequence[Endpoint], host: str, info: Info, names: Sequ
         haproxy = info.get("haproxy") or {}
         if haproxy.get("hung"):
             text = "HAProxy doesn't answer: %s" % haproxy.get("error")
-            findings.append(finding_of("haproxy_hung", text, host, words=_repairs("haproxy", pods)))
+            findings.append(finding_of("haproxy_hung", text, host, command=_repair("haproxy", pods, "kill")))
         elif haproxy.get("error"):
             findings.append(finding_of("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
     keepalived = info.get("keepalived") or {}
     if keepalived.get("hung"):
         text = "keepalived doesn't answer: %s" % keepalived.get("error")
-        findings.append(finding_of("keepalived_hung", text, host, words=_repairs("keepalived", pods)))
+        findings.append(finding_of("keepalived_hung", text, host, command=_repair("keepalived", pods, "kill")))
     elif keepalived.get("error") and keepalived.get("can_dump", True) and _is_active("keepalived", mine, info):
         findings.append(finding_of("keepalived_silent", "keepalived's state: %s" % keepalived["error"], host))
     return findings
 
 
-def _repairs(name: str, pods: bool) -> Dict[str, str]:
-    """Commands for a daemon that runs an old program, and for one that doesn't react, not even to a request to stop."""
+def _repair(name: str, pods: bool, how: str) -> str:
+    """What starts a daemon anew, also one that doesn't react, not even to a request to stop."""
     if pods:
-        return dict.fromkeys(("restart", "kill"), "restart the container of %s there" % name)
-    return {
-        "restart": "`systemctl restart %s` there" % name,
-        "kill": "`systemctl kill --signal=KILL %s; systemctl restart %s` there" % (name, name),
-    }
+        return "restart the container of %s there" % name
+    kill = "systemctl kill --signal=KILL %s; " % name if how == "kill" else ""
+    return "`%ssystemctl restart %s` there" % (kill, name)
 
 
 def _is_active(name: str, mine: Sequence[Endpoint], info: Info) -> bool:
@@ -403,11 +272,11 @@ def _version(name: str, mine: Sequence[Endpoint], host: str, info: Info) -> List
     running = (info.get(name) or {}).get("version")
     if pod is None and installed and running and running != installed:
         text = "%s %s runs, %s is installed" % (name, running, installed)
-        findings.append(finding_of("restart_pending", text, host, words=_repairs(name, pod is not None)))
+        findings.append(finding_of("restart_pending", text, host, command=_repair(name, pod is not None, "restart")))
     elif (info.get("restart_pending") or {}).get(name):
         what = "its program or its systemd drop-in" if pod is None else "its manifest"
         text = "%s was started before %s was replaced" % (name, what)
-        findings.append(finding_of("restart_pending", text, host, words=_repairs(name, pod is not None)))
+        findings.append(finding_of("restart_pending", text, host, command=_repair(name, pod is not None, "restart")))
     return findings
 
 
@@ -540,12 +409,9 @@ def accepted_codes(plan: Plan) -> FrozenSet[str]:
 
 
 def finding_of(
-    code: str, message: str, host: Optional[str], endpoint: Union[Endpoint, str, None] = None,
-    words: Optional[Mapping[str, str]] = None,
+    code: str, seen: str, host: Optional[str], endpoint: Optional[Endpoint] = None, **words: str
 ) -> Finding:
-    severity, fix = CODES[code]
-    name = endpoint if endpoint is None or isinstance(endpoint, str) else endpoint["name"]
-    return Finding(code, severity, message, fix.format_map(words or {}), host, name)
+    return Finding(code, OWN[code], host, endpoint["name"] if endpoint else None, seen, tuple(words.items()))
 
 
 def _listed(items: Sequence[str]) -> str:

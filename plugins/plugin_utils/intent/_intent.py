@@ -21,7 +21,7 @@ from ...module_utils.model._planfile import Deployed, deployed_of
 from ...module_utils.model._secrets import HIDDEN
 from ..judge._observation import observation
 from ..plan._plan import INTENT_KEYS
-from ._errors import Problem, listed, show
+from ._errors import Problem, listed, problem_of, show
 from ._names import from_json, pieces
 from ._spec import image_logins
 from ._spelling import meant
@@ -81,11 +81,8 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, 
 
 def machines_twice(identities: Mapping[str, t.Any]) -> list[Problem]:
     """A problem for each name that leads to a machine which another name leads to already."""
-    return [Problem(
-        code="machine_twice", where="%s: ansible_host" % host, value=None,
-        rule="%s and %s are one machine, which calls itself %s" % (first, host, show(name)),
-        fix="use one name for a machine, among balancers and API servers alike; or correct how %s is reached" % host)
-        for first, host, name in twins(identities)]
+    return [problem_of("machine_twice", "%s: ansible_host" % host, first=first, host=host, name=show(name))
+            for first, host, name in twins(identities)]
 
 
 def known_secrets(task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -> dict[str, dict[str, str]]:
@@ -324,12 +321,10 @@ class _Reader:
         try:
             return plain(template(subject))
         except Exception as error:  # pylint: disable=broad-except  # whatever a user's template raises is his to mend
-            problem = Problem(
-                code="template_failed", where="%s: %s" % (host, name), value="(not shown)",
-                rule="the value must be a template that Ansible can evaluate: %s" % _reason(name, error),
-                fix=_repair(name, subject, error))
-            if problem not in self.problems:
-                self.problems.append(problem)
+            found = problem_of("template_failed", "%s: %s" % (host, name), "(not shown)", reason=_reason(name, error),
+                            fix=_repair(name, subject, error))
+            if found not in self.problems:
+                self.problems.append(found)
             return _ABSENT
 
     @staticmethod
@@ -348,16 +343,9 @@ _ABSENT = _Absent()
 def _differs(host: str, name: str, value: t.Any, first: str, expected: t.Any, member: bool) -> Problem:
     hidden = name.endswith(_SECRETS)
     if member or hidden or name not in ("endpoint_vip", "endpoint_list"):
-        return Problem(
-            code="intent_differs", where="%s: %s" % (host, name), value=HIDDEN if hidden else show(value),
-            rule="one endpoint has one intent: every balancer has to see the same value as %s" % first,
-            fix="set %s once, for the group of balancers; hosts that differ by endpoint go into hosts: of "
-                "endpoint_list" % name)
-    return Problem(
-        code="intent_several", where="%s: %s" % (host, name), value=show(value),
-        rule="%s has %s: a run has one intent, and whoever comes first must not decide which" % (first, show(expected)),
-        fix="write one endpoint_list for all of these hosts, with name, vip, lb_hosts and apiserver_hosts in each "
-            "entry; or give each cluster an inventory of its own")
+        return problem_of(
+            "intent_differs", "%s: %s" % (host, name), HIDDEN if hidden else value, first=first, name=name)
+    return problem_of("intent_several", "%s: %s" % (host, name), value, first=first, expected=show(expected))
 
 
 def _variable(key: str) -> str:

@@ -15,7 +15,7 @@ import typing as t
 from collections.abc import Collection, Mapping, Sequence
 
 from ...module_utils.model._shapes import printable
-from ._errors import Problem, listed, show
+from ._errors import Problem, listed, problem_of
 from ._values import closest, describe
 
 _PATTERN = frozenset("*?[]!&:~;<>|^$(){}\\")
@@ -62,17 +62,14 @@ def hosts_named(where: str, value: t.Any, groups: Mapping[str, Sequence[str]], m
     known = list(groups.get("all", ()))
     items = pieces(value)
     if missing or items is None or (isinstance(items, list) and all(item == "" for item in items)):
-        return Named([], [Problem(
-            "hosts_unnamed", where, None if missing else show(value), "must name at least one host",
-            "write -e %s=HOST,HOST with hosts or groups of the inventory" % where)])
+        return Named([], [problem_of("hosts_unnamed", where, None if missing else value, variable=where)])
+    more = ", as in -e %s=HOST,HOST" % where
     if isinstance(value, str) and value.strip()[:1] in ("[", "{") and from_json(value) is value:
-        return Named([], [Problem(
-            "value_type", where, show(value), "must be names between commas or a list in JSON, and this is neither",
-            "write -e %s=HOST,HOST" % where)])
+        return Named([], [problem_of("value_type", where, value, expected="names between commas or a list in JSON",
+                                  found="text that is neither", more=more)])
     if not isinstance(items, list):
-        return Named([], [Problem(
-            "value_type", where, show(value), "must be a list of hosts; YAML read it as %s" % describe(value),
-            "write -e %s=HOST,HOST" % where)])
+        return Named([], [problem_of("value_type", where, value, expected="a list of hosts", found=describe(value),
+                                  more=more)])
     hosts: list[str] = []
     problems: list[Problem] = []
     choices = known + list(groups)
@@ -89,34 +86,22 @@ def hosts_named(where: str, value: t.Any, groups: Mapping[str, Sequence[str]], m
 
 def outside(where: str, hosts: Sequence[str], allowed: Collection[str], code: str) -> list[Problem]:
     """A problem for every host that a run can't act on, though the inventory has it."""
-    rule, fix = _OUTSIDE[code]
     few = listed(sorted(allowed))
-    return [Problem(code, where, show(host), rule.format(few=few), fix.format(few=few))
-            for host in hosts if host not in allowed]
-
-
-_OUTSIDE = {
-    "host_not_balancer": ("is none of the endpoint's balancers, which are {few}", "name balancers only"),
-    "host_outside_limit": ("is a host that --limit leaves out of this run",
-                           "leave --limit out; the named hosts are the only ones that are changed"),
-}
+    return [problem_of(code, where, host, few=few) for host in hosts if host not in allowed]
 
 
 def _wrong(place: str, item: t.Any, groups: Mapping[str, Sequence[str]], choices: Sequence[str]) -> Problem:
     if not isinstance(item, str):
-        return Problem("value_type", place, show(item), "must be a host's name; YAML read it as %s" % describe(item),
-                       "put it in quotes, or write a host of the inventory")
+        return problem_of("value_type", place, item, expected="a host's name", found=describe(item), more=", in quotes")
     if not item:
-        return Problem("value_empty", place, "", "must not be empty: between two commas there is a name",
-                       "remove the comma, or write the host that is missing")
+        return problem_of("value_empty", place, "", expected="the host that is missing between the commas",
+                       rest="a comma out")
     if item in _EVERYBODY:
-        return Problem("host_pattern", place, show(item), "must be a name, and this means hosts that nobody named",
-                       "write out the names of hosts or groups")
+        return problem_of("host_pattern", place, item, reason="this means hosts that nobody named")
     if item in groups:
-        return Problem("group_empty", place, show(item), "is a group without hosts", "put hosts into it, or name hosts")
+        return problem_of("group_empty", place, item)
     if is_pattern(item):
-        return Problem("host_pattern", place, show(item), "must be a name: patterns may mean others than intended",
-                       "write out the names of hosts or groups")
+        return problem_of("host_pattern", place, item, reason="patterns may mean others than intended")
     near = closest(item, choices)
-    return Problem("host_unknown", place, show(item), "is neither a host nor a group of the inventory",
-                   "write %s" % printable(near, 120) if near else "add it to the inventory")
+    return problem_of("host_unknown", place, item,
+                   fix="write %s" % printable(near, 120) if near else "add it to the inventory")

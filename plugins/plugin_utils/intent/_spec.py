@@ -33,7 +33,6 @@ from ._addresses import (
     unusable_kind,
 )
 from ._errors import At, Findings, show
-from ._spelling import alias
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._model import HAProxySettings
@@ -343,7 +342,7 @@ def _read_variables(findings: Findings, intent: Mapping[t.Any, t.Any]) -> dict[s
         if isinstance(key, str) and key in _ALL_KEYS:
             known[str.__str__(key)] = value
             continue
-        near = alias(key, _ALL_KEYS) or values.closest(str.__str__(key), _ALL_KEYS) if isinstance(key, str) else None
+        near = values.nearest(key, _ALL_KEYS)
         At(findings, "endpoint_" + str(show(key, 0))).problem(
             "key_unknown", kind="variable", fix="write {0}".format(_variable(near)) if near else "remove it")
     return known

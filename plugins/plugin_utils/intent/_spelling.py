@@ -48,6 +48,8 @@ def meant(name: str, known: t.Collection[str]) -> str | None:
     head, _underscore, tail = name.partition("_")
     if name in known or not head or len(name) > 60:
         return None
+    if head in PREFIXES and tail in known:  # endpoint_endpoint_vip
+        return tail
     squeezed = _squeezed(name)
     same = next((choice for choice in sorted(known) if _squeezed(choice) == squeezed), None)
     if same is not None or not tail:

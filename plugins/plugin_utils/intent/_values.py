@@ -21,7 +21,7 @@ import datetime
 import difflib
 import re
 import typing as t
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ...module_utils.model._secrets import HIDDEN
 from ...module_utils.model._shapes import printable
@@ -62,7 +62,7 @@ def text(at: At, value: t.Any, expected: str) -> str | None:
         return None
     stripped = str.__str__(value).strip()
     if not stripped:
-        at.problem("value_empty", value, expected=expected)
+        at.problem("value_empty", value, expected=expected, rest="the variable out where it has a default")
         return None
     if not stripped.isprintable():
         at.problem("value_characters", value, expected=expected + " on one line",
@@ -286,7 +286,7 @@ def listing(read: Reader[T], expected: str, empty: bool = False) -> Reader[list[
                 value, (bool, int, float)) else "")
             return None
         if not items and not empty:
-            at.problem("value_empty", value, expected=expected)
+            at.problem("value_empty", value, expected=expected, rest="the variable out where it has a default")
             return None
         found = [read(place, item) for place, item in zip(places, items)]
         good = [item for item in found if item is not None]
@@ -309,10 +309,19 @@ def mapping(at: At, value: t.Any, known: Iterable[str], expected: str) -> dict[s
         if isinstance(key, str) and key in known:
             found[str.__str__(key)] = item
             continue
-        near = alias(key, known) or closest(str.__str__(key), known) if isinstance(key, str) else None
+        near = nearest(key, known)
         fix = "write {0}".format(near) if near else "remove it, or write one of {0}".format(", ".join(known))
         at.problem("key_unknown", key, kind="key here", fix=fix)
     return found
+
+
+def nearest(key: t.Any, known: Collection[str]) -> str | None:
+    """The key that another one was likely meant to be. A variable's whole name is no key, but the key is in it."""
+    if not isinstance(key, str):
+        return None
+    word = str.__str__(key)
+    bare = word[len("endpoint_"):] if word.startswith("endpoint_") else word
+    return bare if bare in known else alias(bare, known) or closest(bare, known)
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:

@@ -13,11 +13,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ...module_utils.cluster import _certificate, _components
 from ...module_utils.model import _accessors
 from ...module_utils.model._planfile import NO_PLAN, deployed_of
+from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, WARNING, Finding
+from ..codes import _codes
+from ..codes._codes import finding_of
 from ..rollout import _waves
 from . import _clocks
 from ._table import table
@@ -27,268 +31,23 @@ if TYPE_CHECKING:
 
 Seen = Mapping[str, Any]
 
-ERROR, WARNING, INFO = "error", "warning", "info"
-SEVERITIES = (ERROR, WARNING, INFO)
-
-
-class Rule(NamedTuple):
-    """Words in braces are filled in for each finding."""
-
-    severity: str
-    why: str
-    fix: str
-
-
-RULES: Dict[str, Rule] = {
-    # The interface
-    "interface_missing": Rule(
-        ERROR,
-        "keepalived speaks VRRP on this interface and puts the VIP there",
-        "set endpoint_interface for {host} to an interface that it has",
-    ),
-    "interface_down": Rule(
-        ERROR, "an interface that is down carries neither VRRP nor the VIP", "`ip link set {interface} up` there"
-    ),
-    "interface_no_carrier": Rule(
-        ERROR,
-        "without a link the instance is in FAULT, and this host can't hold the VIP",
-        "see to the cable, the switch port or the virtual network of {interface}",
-    ),
-    "address_missing": Rule(
-        ERROR,
-        "VRRP is sent from the member's own address, and the VIP needs its subnet there",
-        "set endpoint_address or endpoint_interface for {host} to what it has, or give the address back to {interface}",
-    ),
-    "mtu_differs": Rule(
-        WARNING,
-        "what fits through one holder doesn't fit through another: after a failover large answers hang",
-        "set the same MTU on all members' interfaces",
-    ),
-    "clock_breaks_hmac": Rule(
-        ERROR,
-        "a member drops authenticated adverts that are more than 5 s off by its own clock: both would hold the VIP",
-        "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)",
-    ),
-    "clock_differs": Rule(
-        WARNING,
-        "{why}",
-        "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)",
-    ),
-    "members_left_out": Rule(
-        ERROR,
-        "members that don't agree on it don't hear each other, so a VIP would be on two hosts",
-        "run it without --limit and serial, when all of them can be reached; take one that is gone for good out of "
-        "endpoint_lb_hosts",
-    ),
-    "mode_changes_alone": Rule(
-        ERROR,
-        "the holder would have to let go of the VIP for as long as it's moved, while no other host may take it",
-        "change endpoint_mode in one run, and the rest in another one",
-    ),
-    "holders_crossed": Rule(
-        ERROR,
-        "members that don't agree on it don't hear each other, so all but one are silent until that one has changed; "
-        "who is silent can't hold VIPs of its other endpoints either",
-        "where several endpoints change, change one of them in a run; else give those that only one of these hosts "
-        "balances another balancer before",
-    ),
-    # Ports
-    "port_taken": Rule(
-        ERROR,
-        "HAProxy can't start while something else has its port",
-        "stop {program} there, or set endpoint_port to a free port",
-    ),
-    "apiserver_on_port": Rule(
-        ERROR,
-        "an API server has the balancing port on every address of the host, so HAProxy can't bind it",
-        "let clients use another port (endpoint_port: {free}), or let the API server listen on another one (kubeadm's "
-        "localAPIEndpoint.bindPort, for example {moved}) and set endpoint_apiserver_port to that",
-    ),
-    "health_port_taken": Rule(
-        ERROR,
-        "keepalived asks HAProxy for its health on this port",
-        "set haproxy_health_port to a free port, or stop {program} there",
-    ),
-    "port_ephemeral": Rule(
-        WARNING,
-        "the kernel gives ports of this range to outgoing connections; one of them can keep HAProxy from starting",
-        "choose an endpoint_port outside of the range, or add it to net.ipv4.ip_local_reserved_ports there",
-    ),
-    "apiserver_port_differs": Rule(
-        WARNING,
-        "HAProxy will look for an API server where none is",
-        "set endpoint_apiserver_port: {port}",
-    ),
-    # Daemons of somebody else
-    "haproxy_foreign": Rule(
-        ERROR,
-        "somebody else has configured HAProxy there, and this run would replace that",
-        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
-        "backup",
-    ),
-    "keepalived_foreign": Rule(
-        ERROR,
-        "somebody else has configured keepalived there, and this run would replace that",
-        "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after a "
-        "backup",
-    ),
-    "haproxy_files_ignored": Rule(
-        WARNING,
-        "this collection's HAProxy loads its own file only, and whoever needs what is in others is served no longer",
-        "move them away, run a HAProxy of your own for them, or accept this finding",
-    ),
-    "service_in_the_way": Rule(
-        ERROR,
-        "the pod and the service fight for the same port, or for VRRP's socket and addresses",
-        "`systemctl disable --now {daemon}` there",
-    ),
-    "mode_changes": Rule(
-        WARNING,
-        "each host is moved at its turn, the backups first, and who holds the VIP last; the others serve meanwhile",
-        "set endpoint_mode: {mode} to stay with what is deployed",
-    ),
-    # Static pods
-    "kubelet_missing": Rule(
-        ERROR,
-        "static pods are started by a kubelet, and there is none",
-        "install the kubelet there, balance on hosts that have one (endpoint_lb_hosts), or set endpoint_mode: service",
-    ),
-    "manifest_dir_not_read": Rule(
-        ERROR,
-        "the kubelet starts static pods from the folder in its own configuration, and from no other one",
-        "set endpoint_manifest_dir: {wanted}",
-    ),
-    "manifest_dir_unset": Rule(
-        ERROR,
-        "a kubelet without staticPodPath starts no static pods",
-        "set staticPodPath: {wanted} in the kubelet's configuration, and restart it",
-    ),
-    "image_missing": Rule(
-        ERROR,
-        "the pull policy is Never, so the kubelet takes the image from nowhere else",
-        "import it there (`ctr --namespace k8s.io images import FILE`), or set {variable}_image_pull_policy: "
-        "IfNotPresent",
-    ),
-    "keepalived_other": Rule(
-        WARNING,
-        "two of them on a host fight for VRRP's socket and addresses",
-        "stop it, unless its instances have nothing to do with this endpoint",
-    ),
-    "kube_vip_running": Rule(
-        WARNING,
-        "two managers of one VIP hold it in two places",
-        "remove kube-vip's manifest or daemon set before this endpoint takes its VIP over",
-    ),
-    # What takes the VIP away
-    "networkd_drops_vip": Rule(
-        WARNING,
-        "systemd-networkd removes addresses that it doesn't know: at each `networkctl reconfigure`, and from systemd "
-        "257 on whenever it's restarted, as by an upgrade",
-        "set endpoint_manage_network: true, or KeepConfiguration=static in {file}",
-    ),
-    "networkmanager_drops_vip": Rule(
-        INFO,
-        "NetworkManager removes addresses that it doesn't know when somebody activates or reapplies the connection; "
-        "keepalived puts the VIP back within about half a second",
-        "do so on one balancer at a time, a drained one first; NetworkManager has no setting against it",
-    ),
-    # What keeps packets away
-    "firewall_drops_vrrp": Rule(
-        ERROR,
-        "members that don't hear each other all hold the VIP",
-        "{fix}",
-    ),
-    "firewall_drops_clients": Rule(
-        ERROR,
-        "clients can't reach the VIP while this host holds it",
-        "{fix}",
-    ),
-    "firewall_unclear": Rule(
-        INFO,
-        "its rules are more than this check understands; the test on the wire tells",
-        "see that IP protocol 112 from the peers and the balancing port are let in",
-    ),
-    "rp_filter_strict": Rule(
-        WARNING,
-        "strict reverse path filtering drops clients' packets to the VIP, because answers would leave by another "
-        "interface",
-        # With slashes, because an interface's name may have dots.
-        "`sysctl -w net/ipv4/conf/{interface}/rp_filter=2`, and keep it in /etc/sysctl.d",
-    ),
-    "arp_flux": Rule(
-        WARNING,
-        "the kernel answers for an address on whatever interface it's asked, so peers may send VRRP to the one where "
-        "keepalived doesn't listen, and two hosts hold the VIP",
-        "take {other} out of that subnet, or `sysctl -w net.ipv4.conf.all.arp_ignore=1 "
-        "net.ipv4.conf.all.arp_announce=2` there, and keep it in /etc/sysctl.d",
-    ),
-    "nonlocal_bind_readonly": Rule(
-        ERROR,
-        "endpoints share a port, so HAProxy binds VIPs that the host doesn't hold yet, and that needs {setting} = 1",
-        "set it where the host's network namespace is made, or give each endpoint a port of its own",
-    ),
-    "nonlocal_bind_overridden": Rule(
-        WARNING,
-        "after the next boot HAProxy couldn't bind VIPs that the host doesn't hold",
-        "{fix}",
-    ),
-    # Who takes the VIP for its own
-    "kubelet_took_vip": Rule(
-        ERROR,
-        "the node's address must stay on the node, and the VIP moves: its pods and its API server get lost with it",
-        "set --node-ip={address} for the kubelet (nodeRegistration.kubeletExtraArgs) and restart it",
-    ),
-    "kubelet_node_ip_unset": Rule(
-        WARNING,
-        "a kubelet that chooses for itself can choose the VIP when it starts on the holder",
-        "set --node-ip={address} for the kubelet (nodeRegistration.kubeletExtraArgs, or KUBELET_EXTRA_ARGS)",
-    ),
-    "hostname_is_vip": Rule(
-        ERROR,
-        "the kubelet and kubeadm take the address of the host's name for the node's own",
-        "let {name} in /etc/hosts be the host's own address; give the VIP another name (endpoint_dns_name)",
-    ),
-    "component_uses_vip": Rule(
-        ERROR,
-        "it stops working, or answers for another host, when the VIP moves",
-        "give it the host's own address, {address}",
-    ),
-    "calico_may_take_vip": Rule(
-        WARNING,
-        "Calico takes the first address that it finds for the node's, and that can be the VIP",
-        "set IP_AUTODETECTION_METHOD of calico-node to kubernetes-internal-ip, or to cidr= with the members' subnet",
-    ),
-    # Clients
-    "certificate_lacks_vip": Rule(
-        WARNING,
-        "clients that come by way of the VIP refuse this certificate",
-        _certificate.REPAIR,
-    ),
-    # This check itself
-    "check_incomplete": Rule(INFO, "what can't be read can't be judged", "see that Ansible runs as root there"),
-    "accept_unknown": Rule(
-        WARNING, "no finding has this code, so nothing is accepted by it", "correct endpoint_accept_findings"
-    ),
-}
-
 _WILDCARDS = frozenset(["0.0.0.0", "::"])
 _COMPONENTS_THAT_MAY = frozenset(["kube-apiserver"])  # some advertise the VIP on purpose
 _MANAGED_FIREWALLS = frozenset(["firewalld", "ufw"])
 
 
 def preflight_findings(
-    plan: Plan, observations: Mapping[str, Seen], wire: Iterable[Mapping[str, Any]] = (), known: Iterable[str] = (),
-    others: Optional[Mapping[str, Seen]] = None
+    plan: Plan, observations: Mapping[str, Seen], wire: Iterable[Finding] = (),
+    others: Optional[Mapping[str, Seen]] = None,
 ) -> List[Dict[str, Any]]:
     """[{code, severity, host, endpoint, seen, why, fix, accepted}], the worst first.
 
     `observations` are, by host, what `endpoint_info` returned, with what `endpoint_preflight_info` returned under
-    "preflight"; members may be missing. `wire` are the network's findings, and `known` the codes that they can have.
-    `others` are what `endpoint_info` returned for members that the run leaves out.
+    "preflight"; members may be missing. `wire` are the network's findings. `others` are what `endpoint_info` returned
+    for members that the run leaves out.
     """
     judge = _Judge(plan, observations, others or {})
-    findings = judge.findings() + [judge.mended(dict(finding)) for finding in wire]
-    return _weighed(findings, plan, frozenset(known))
+    return _weighed(judge.findings() + [judge.mended(finding) for finding in wire], plan)
 
 
 def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str:
@@ -354,36 +113,19 @@ def _on_the_wire(endpoint: Endpoint) -> Any:
     ]
 
 
-def _weighed(findings: List[Dict[str, Any]], plan: Plan, known: Iterable[str]) -> List[Dict[str, Any]]:
+def _weighed(findings: List[Finding], plan: Plan) -> List[Dict[str, Any]]:
     """Without repetition, accepted ones as such, the worst first."""
     accepted = {code: item["name"] for item in plan["endpoints"] for code in item["accept_findings"]}
-    codes = set(RULES) | set(known) | {finding["code"] for finding in findings}
-    for code in accepted:
-        if code not in codes:
-            findings.append(_finding("accept_unknown", None, accepted[code], "endpoint_accept_findings has %s" % code))
+    for code, name in accepted.items():
+        if code not in _codes.ACCEPTABLE:
+            findings.append(finding_of("accept_unknown", "endpoint_accept_findings has %s" % code, None, name))
     unique: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
-    for finding in findings:
-        finding["accepted"] = finding["code"] in accepted
-        if finding["accepted"]:
-            finding["severity"] = INFO
-        unique.setdefault((finding["code"], finding["host"], finding["endpoint"], finding["seen"]), finding)
-    return sorted(unique.values(), key=lambda finding: SEVERITIES.index(finding["severity"]))
-
-
-def _finding(
-    code: str, host: Optional[str], endpoint: Optional[str], seen: str, severity: Optional[str] = None, **details: Any
-) -> Dict[str, Any]:
-    rule = RULES[code]
-    values = dict(details, host=host)
-    return {
-        "code": code,
-        "severity": severity or rule.severity,
-        "host": host,
-        "endpoint": endpoint,
-        "seen": seen,
-        "why": rule.why.format(**values),
-        "fix": rule.fix.format(**values),
-    }
+    for found in findings:
+        told = {**_codes.told(found), "accepted": found.code in accepted}
+        if told["accepted"]:
+            told["severity"] = INFO
+        unique.setdefault((found.code, found.host, found.endpoint, found.seen), told)
+    return sorted(unique.values(), key=lambda told: SEVERITIES.index(told["severity"]))
 
 
 class _Place(NamedTuple):
@@ -426,11 +168,6 @@ class _Place(NamedTuple):
 
 # Seconds between members' clocks. keepalived takes an authenticated advert for stale after this many.
 _HMAC_LIMIT, _HMAC_SLACK, _CLOCK_SLACK = 5, 3, 30
-_CLOCK_WHY = {
-    "hmac": "a member drops authenticated adverts that are more than 5 s off by its own clock, and clocks drift",
-    "other": "new certificates aren't valid yet where the clock is behind, and what happened first can't be told from "
-    "logs; with endpoint_auth: hmac two hosts would hold the VIP",
-}
 
 
 class _Judge:
@@ -447,8 +184,8 @@ class _Judge:
             if info.get("preflight")
         ]
 
-    def findings(self) -> List[Dict[str, Any]]:
-        found: List[Dict[str, Any]] = []
+    def findings(self) -> List[Finding]:
+        found: List[Finding] = []
         for place in self.places:
             for check in (
                 self._interface, self._ports, self._mode, self._daemons, self._static_pods, self._network_managers,
@@ -457,20 +194,20 @@ class _Judge:
                 found.extend(check(place))
         return found + list(self._clocks()) + list(self._mtus()) + list(self._agreements())
 
-    def mended(self, finding: Dict[str, Any]) -> Dict[str, Any]:
+    def mended(self, finding: Finding) -> Finding:
         """VRRP that a packet filter drops which this run opens is no reason to stop."""
-        involved = set(re.split(r"[\s,]+", finding["seen"])) | {finding["host"]}
-        if finding["code"] == "vrrp_blocked" and involved & self.mending:
-            finding.update(severity=INFO, seen=finding["seen"] + "; this run opens the packet filter")
+        involved = {finding.host, *re.split(r"[\s,]+", finding.seen)}
+        if finding.code == "vrrp_blocked" and involved & self.mending:
+            return replace(finding, severity=INFO, seen=finding.seen + "; this run opens the packet filter")
         return finding
 
-    def _agreements(self) -> Iterator[Dict[str, Any]]:
+    def _agreements(self) -> Iterator[Finding]:
         deployed = {place.host: deployed_of(place.info).spoken for place in self.places}
         moved = [place.host for place in self.places for item in place.stored
                  if item["name"] == place.name and item["mode"] != place.endpoint["mode"]]
         known = {**{host: deployed_of(info).spoken for host, info in self.others.items()}, **deployed}
         for code, name, why in _waves.refusals(self.plan, known, dict.fromkeys(deployed, False), moved):
-            yield _finding(code, None, name, why)
+            yield finding_of(code, why, None, name)
         plan = _waves.with_deployed(self.plan, deployed)
         vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
         seen = {
@@ -479,30 +216,31 @@ class _Judge:
                 frozenset(item["address"] for item in place.seen["addresses"]) & vips)
             for place in self.places}
         for name, why in _waves.hush(plan, deployed, seen).crossed.items():
-            yield _finding(_waves.CROSSED, None, name, why)
+            yield finding_of(_waves.CROSSED, why, None, name)
 
     # The interface
 
-    def _interface(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _interface(self, place: _Place) -> Iterator[Finding]:
         links = {link["name"]: link for link in place.seen["interfaces"]}
         for _instance, member in place.members:
             name = member["interface"]
             link = links.get(name)
             if link is None:
                 has = ", ".join(sorted(set(links) - {"lo"})) or "none"
-                yield _finding("interface_missing", place.host, place.name, "no interface %s; it has %s" % (name, has))
+                yield finding_of(
+                    "interface_missing", "no interface %s; it has %s" % (name, has), place.host, place.name)
                 continue
             if not link["up"]:
-                yield _finding("interface_down", place.host, None, "%s is down" % name, interface=name)
+                yield finding_of("interface_down", "%s is down" % name, place.host, interface=name)
             elif link["carrier"] is False:
-                yield _finding("interface_no_carrier", place.host, None, "%s has no carrier" % name, interface=name)
+                yield finding_of("interface_no_carrier", "%s has no carrier" % name, place.host, interface=name)
             mine = [item["address"] for item in place.seen["addresses"] if item["interface"] == name]
             if member["address"] not in mine and not place.seen["errors"].get("addresses"):
                 own = [address for address in mine if address not in self.vips and not _link_local(address)]
                 text_ = "%s hasn't %s; it has %s" % (name, member["address"], ", ".join(own) or "no address")
-                yield _finding("address_missing", place.host, place.name, text_, interface=name)
+                yield finding_of("address_missing", text_, place.host, place.name, interface=name)
 
-    def _clocks(self) -> Iterator[Dict[str, Any]]:
+    def _clocks(self) -> Iterator[Finding]:
         for endpoint in self.plan["endpoints"]:
             said = {place.host: _clocks.read(place.seen.get("clock")) for place in self.places
                     if place.endpoint is endpoint}  # fmt: skip
@@ -512,12 +250,11 @@ class _Judge:
                 seen = "its clock is %.1f s or more %s %s's" % (
                     abs(item.seconds), "ahead of" if item.seconds > 0 else "behind", item.other)  # fmt: skip
                 if hmac and abs(item.seconds) > _HMAC_LIMIT:
-                    yield _finding("clock_breaks_hmac", item.host, endpoint["name"], seen)
+                    yield finding_of("clock_breaks_hmac", seen, item.host, endpoint["name"])
                 else:
-                    why = _CLOCK_WHY["hmac" if hmac else "other"]
-                    yield _finding("clock_differs", item.host, endpoint["name"], seen, why=why)
+                    yield finding_of("clock_differs", seen, item.host, endpoint["name"])
 
-    def _mtus(self) -> Iterator[Dict[str, Any]]:
+    def _mtus(self) -> Iterator[Finding]:
         by_endpoint: Dict[str, Dict[int, List[str]]] = {}
         for place in self.places:
             mtus = by_endpoint.setdefault(place.name, {})
@@ -527,11 +264,11 @@ class _Judge:
         for name, mtus in by_endpoint.items():
             if len(mtus) > 1:
                 said = "; ".join("%d on %s" % (mtu, ", ".join(mtus[mtu])) for mtu in sorted(mtus))
-                yield _finding("mtu_differs", None, name, "MTU %s" % said)
+                yield finding_of("mtu_differs", "MTU %s" % said, None, name)
 
     # Ports and daemons
 
-    def _ports(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _ports(self, place: _Place) -> Iterator[Finding]:
         endpoint = place.endpoint
         binds = [bind["address"] for bind in endpoint["haproxy"]["binds"]]
         health = endpoint["haproxy"]["health"]
@@ -543,34 +280,34 @@ class _Judge:
                 if item["kubernetes"]:
                     text_ = "an API server, %s" % where
                     free, moved = _other_ports(item["port"])
-                    yield _finding("apiserver_on_port", place.host, place.name, text_, free=free, moved=moved)
+                    yield finding_of("apiserver_on_port", text_, place.host, place.name, free=free, moved=moved)
                 else:
-                    yield _finding("port_taken", place.host, place.name, where, program=item["program"] or "it")
+                    yield finding_of("port_taken", where, place.host, place.name, program=item["program"] or "it")
             if item["port"] == health["port"] and _overlaps(item["address"], [health["address"]]):
-                yield _finding("health_port_taken", place.host, None, where, program=item["program"] or "it")
+                yield finding_of("health_port_taken", where, place.host, program=item["program"] or "it")
         yield from self._port_range(place)
         yield from self._apiserver_port(place)
 
     @staticmethod
-    def _port_range(place: _Place) -> Iterator[Dict[str, Any]]:
+    def _port_range(place: _Place) -> Iterator[Finding]:
         limits = _numbers(_sysctl(place, "net/ipv4/ip_local_port_range"))
         reserved = _sysctl(place, "net/ipv4/ip_local_reserved_ports")
         port = place.endpoint["port"]
         if len(limits) == 2 and limits[0] <= port <= limits[1] and not _in_ranges(port, reserved):
             text_ = "port %d is one of %d to %d, which are for outgoing connections" % (port, limits[0], limits[1])
-            yield _finding("port_ephemeral", place.host, place.name, text_)
+            yield finding_of("port_ephemeral", text_, place.host, place.name)
 
     @staticmethod
-    def _apiserver_port(place: _Place) -> Iterator[Dict[str, Any]]:
+    def _apiserver_port(place: _Place) -> Iterator[Finding]:
         backend = next((item for item in place.endpoint["backends"] if item["name"] == place.host), None)
         for program in place.seen["programs"]:
             said = program["options"].get("secure-port", "6443")
             if backend and program["name"] == "kube-apiserver" and said.isdigit() and int(said) != backend["port"]:
                 text_ = "the API server listens on port %s, and %d is planned" % (said, backend["port"])
-                yield _finding("apiserver_port_differs", place.host, place.name, text_, port=said)
+                yield finding_of("apiserver_port_differs", text_, place.host, place.name, port=said)
 
     @staticmethod
-    def _mode(place: _Place) -> Iterator[Dict[str, Any]]:
+    def _mode(place: _Place) -> Iterator[Finding]:
         """Daemons of ours that run in the other mode."""
         before = {endpoint["mode"] for endpoint in place.stored}
         wanted = place.endpoint["mode"]
@@ -580,48 +317,49 @@ class _Judge:
         if old in before and active:
             words = {"service": "as services", "static_pod": "as static pods"}
             text_ = "%s of this collection run here %s" % (" and ".join(active), words[old])
-            yield _finding("mode_changes", place.host, None, text_, mode=old)
+            yield finding_of("mode_changes", text_, place.host, mode=old)
 
-    def _daemons(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _daemons(self, place: _Place) -> Iterator[Finding]:
         adopted = place.endpoint["adopt"]
         for daemon, path in _foreign(place):
             text_ = "%s was written by somebody else" % path
             text_ += "; this run takes it over and keeps the original" if adopted else ""
-            yield _finding(daemon + "_foreign", place.host, None, text_, INFO if adopted else None)
+            code = "haproxy_foreign" if daemon == "haproxy" else "keepalived_foreign"
+            yield finding_of(code, text_, place.host, None, INFO if adopted else None)
         if place.endpoint["mode"] == "service":
             yield from _ignored(place)
         for program in place.seen["programs"]:
             if program["name"] == "kube-vip":
-                yield _finding("kube_vip_running", place.host, None, "kube-vip runs here (process %d)" % program["pid"])
+                yield finding_of("kube_vip_running", "kube-vip runs here (process %d)" % program["pid"], place.host)
             elif program["name"] == "keepalived" and not _is_our_keepalived(program, place):
                 where = program["unit"] or "no unit of systemd's"
                 text_ = "a keepalived of %s runs here (process %d)" % (where, program["pid"])
-                yield _finding("keepalived_other", place.host, None, text_)
+                yield finding_of("keepalived_other", text_, place.host)
 
-    def _static_pods(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _static_pods(self, place: _Place) -> Iterator[Finding]:
         seen = place.seen.get("static_pods")
         if place.endpoint["mode"] != "static_pod" or not seen:
             return
         kubelet, wanted = seen["kubelet"], place.endpoint["manifest_dir"] or ""
         if not kubelet["installed"]:
-            yield _finding("kubelet_missing", place.host, None, "no kubelet is installed")
+            yield finding_of("kubelet_missing", "no kubelet is installed", place.host)
         elif kubelet["running"] and not kubelet["static_pod_path"]:
-            yield _finding("manifest_dir_unset", place.host, None, "the kubelet has no staticPodPath", wanted=wanted)
+            yield finding_of("manifest_dir_unset", "the kubelet has no staticPodPath", place.host, wanted=wanted)
         elif kubelet["running"] and kubelet["static_pod_path"] != wanted.rstrip("/"):
             text_ = "the kubelet reads %s, not %s" % (kubelet["static_pod_path"], wanted)
-            yield _finding("manifest_dir_not_read", place.host, None, text_, wanted=kubelet["static_pod_path"])
+            yield finding_of("manifest_dir_not_read", text_, place.host, wanted=kubelet["static_pod_path"])
         for daemon in seen["missing_images"]:
             text_ = "the image %s isn't there" % (place.endpoint["images"] or {})[daemon]["image"]
-            yield _finding("image_missing", place.host, None, text_, variable=daemon)
+            yield finding_of("image_missing", text_, place.host, variable=daemon)
         ours = any(endpoint["mode"] == "service" for endpoint in place.stored)
         for daemon, service in sorted((place.info.get("services") or {}).items()):
             if service.get("active") == "active" and not ours:
                 text_ = "%s.service of somebody else is active" % daemon
-                yield _finding("service_in_the_way", place.host, None, text_, daemon=daemon)
+                yield finding_of("service_in_the_way", text_, place.host, daemon=daemon)
 
     # What takes the VIP or packets away
 
-    def _network_managers(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _network_managers(self, place: _Place) -> Iterator[Finding]:
         for interface in place.interfaces:
             managers = place.seen["network_managers"].get(interface) or {}
             networkd = managers.get("networkd")
@@ -634,20 +372,19 @@ class _Judge:
                     value or "not set",
                 )
                 text_ += "; this run sets it" if managed else ""
-                yield _finding(
-                    "networkd_drops_vip", place.host, None, text_, INFO if managed else None, file=networkd["file"]
-                )
+                yield finding_of(
+                    "networkd_drops_vip", text_, place.host, None, INFO if managed else None, file=networkd["file"])
             if managers.get("networkmanager"):
                 text_ = "NetworkManager configures %s" % interface
-                yield _finding("networkmanager_drops_vip", place.host, None, text_)
+                yield finding_of("networkmanager_drops_vip", text_, place.host)
 
-    def _firewall(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _firewall(self, place: _Place) -> Iterator[Finding]:
         firewall = place.seen["firewall"]
         manager = firewall["manager"]
         mends = bool(place.endpoint.get("manage_firewall")) and manager in _MANAGED_FIREWALLS
         if manager and not firewall["readable"]:
             text_ = "%s is active, and there is no nft to read its rules" % manager
-            yield _finding("firewall_unclear", place.host, None, text_)
+            yield finding_of("firewall_unclear", text_, place.host)
         vrrp = [item for item in firewall["vrrp"] if item["endpoint"] == place.name]
         clients = [item for item in firewall["clients"] if item["endpoint"] == place.name]
         suffix = "; this run opens it" if mends else ""
@@ -662,35 +399,25 @@ class _Judge:
                     ", ".join(peers),
                     dropped[0]["where"],
                 )
-                yield _finding(
-                    "firewall_drops_vrrp",
-                    place.host,
-                    place.name,
-                    text_ + suffix,
-                    INFO if mends else None,
-                    fix=_open_vrrp(manager, direction, dropped[0]["where"], peers),
-                )
+                yield finding_of(
+                    "firewall_drops_vrrp", text_ + suffix, place.host, place.name, INFO if mends else None,
+                    command=_open_vrrp(manager, direction, dropped[0]["where"], peers))
         for item in clients:
             if item["outcome"] == "drop":
                 where = _socket(item["address"], item["port"])
                 text_ = "%s drops new connections to %s (%s)" % (manager or "the packet filter", where, item["where"])
-                yield _finding(
-                    "firewall_drops_clients",
-                    place.host,
-                    place.name,
-                    text_ + suffix,
-                    INFO if mends else None,
-                    fix=_open_port(manager, item["where"], item["port"]),
-                )
+                yield finding_of(
+                    "firewall_drops_clients", text_ + suffix, place.host, place.name, INFO if mends else None,
+                    command=_open_port(manager, item["where"], item["port"]))
         unclear = [item["where"] for item in vrrp + clients if item["outcome"] == "unknown"]
         if unclear:
             text_ = "whether %s lets VRRP and clients in depends on %s" % (
                 manager or "the packet filter",
                 ", ".join(dict.fromkeys(unclear)),
             )
-            yield _finding("firewall_unclear", place.host, None, text_)
+            yield finding_of("firewall_unclear", text_, place.host)
 
-    def _kernel(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _kernel(self, place: _Place) -> Iterator[Finding]:
         routes = place.seen["default_routes"]["ipv4"]
         for instance, member in place.members:
             interface = member["interface"]
@@ -699,32 +426,32 @@ class _Judge:
             strict = max((int(value) for value in filters if value.isdigit()), default=0) == 1
             if instance["family"] == "ipv4" and strict and routes and interface not in routes:
                 text_ = "rp_filter is strict on %s, and the default route leaves by %s" % (interface, ", ".join(routes))
-                yield _finding("rp_filter_strict", place.host, None, text_, interface=interface)
+                yield finding_of("rp_filter_strict", text_, place.host, interface=interface)
             for other in _neighbours(place, member) if instance["family"] == "ipv4" else ():
                 values = [_sysctl(place, "net/ipv4/conf/%s/arp_ignore" % name) for name in ("all", other)]
                 if max((int(value) for value in values if value.isdigit()), default=1) == 0:
                     text_ = "%s has an address in the subnet of %s as well, and arp_ignore is 0 there" % (
                         other, interface)
-                    yield _finding("arp_flux", place.host, None, text_, other=other)
+                    yield finding_of("arp_flux", text_, place.host, other=other)
         if not place.endpoint["haproxy"]["nonlocal_bind"]:
             return
         for path, setting in sorted(place.seen["sysctls"].items()):
             if path.endswith("ip_nonlocal_bind") and setting["value"] != "1" and not setting["writable"]:
                 name = path.replace("/", ".")
                 text_ = "%s is %s and can't be written" % (name, setting["value"])
-                yield _finding("nonlocal_bind_readonly", place.host, None, text_, setting=name)
+                yield finding_of("nonlocal_bind_readonly", text_, place.host, setting=name)
         for path, files in sorted(place.seen["sysctl_files"].items()):
             name = path.replace("/", ".")
             text_ = "%s sets %s = 0 after ours sets 1" % (", ".join(files), name)
-            yield _finding("nonlocal_bind_overridden", place.host, None, text_, fix=_comment_out(name, files))
+            yield finding_of("nonlocal_bind_overridden", text_, place.host, command=_comment_out(name, files))
 
     # Who takes the VIP for its own
 
-    def _own_address(self, place: _Place) -> Iterator[Dict[str, Any]]:
+    def _own_address(self, place: _Place) -> Iterator[Finding]:
         taken = [vip for vip in place.seen["host_names"] if vip in self.vips]
         if taken:
             text_ = "/etc/hosts has %s for the host's own name" % ", ".join(taken)
-            yield _finding("hostname_is_vip", place.host, None, text_, name="the host's name")
+            yield finding_of("hostname_is_vip", text_, place.host)
         running = {program["name"] for program in place.seen["programs"]}
         programs = list(place.seen["programs"])
         if "kubelet" not in running and place.seen["kubelet"]:
@@ -732,48 +459,43 @@ class _Judge:
         for program in programs:
             yield from self._program(place, program)
 
-    def _program(self, place: _Place, program: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
+    def _program(self, place: _Place, program: Mapping[str, Any]) -> Iterator[Finding]:
         name, options = program["name"], program["options"]
         if name in _components.KUBELETS:
             node = place.seen.get("node") or {}
             trouble = _components.node_ip_trouble(name, options, not program.get("stopped"), node, self.vips)
             if trouble:
-                yield _finding(trouble[0], place.host, None, trouble[1], address=place.address)
+                yield finding_of(trouble[0], trouble[1], place.host, address=place.address)
         elif name == "calico-node":
             method = options.get("IP_AUTODETECTION_METHOD", "first-found")
             if options.get("IP", "autodetect") == "autodetect" and method == "first-found":
                 text_ = "calico-node runs with autodetection first-found"
-                yield _finding("calico_may_take_vip", place.host, None, text_)
+                yield finding_of("calico_may_take_vip", text_, place.host)
             elif options.get("IP", "").partition("/")[0] in self.vips:
-                yield _finding(
-                    "component_uses_vip",
-                    place.host,
-                    None,
-                    "calico-node has IP=%s" % options["IP"],
-                    address=place.address,
-                )
+                yield finding_of(
+                    "component_uses_vip", "calico-node has IP=%s" % options["IP"], place.host, address=place.address)
         for option, value in sorted(options.items()):
             taken = self.vips.intersection(_hosts_named(value)) if option != "node-ip" else set()
             if taken and option != "IP":
                 text_ = "%s has --%s=%s" % (name, option, value)
                 severity = WARNING if name in _COMPONENTS_THAT_MAY else None
-                yield _finding("component_uses_vip", place.host, None, text_, severity, address=place.address)
+                yield finding_of("component_uses_vip", text_, place.host, None, severity, address=place.address)
 
     # Clients, and this check
 
     @staticmethod
-    def _certificate(place: _Place) -> Iterator[Dict[str, Any]]:
+    def _certificate(place: _Place) -> Iterator[Finding]:
         for server, names in sorted((place.seen["certificates"].get(place.name) or {}).items()):
             missing = _certificate.lacking(names, place.endpoint)
             if missing:
                 known = _certificate.listed(names)
                 text_ = "the API server's certificate is for %s, not for %s" % (known, ", ".join(missing))
-                yield _finding("certificate_lacks_vip", server, place.name, text_, wanted=", ".join(missing))
+                yield finding_of("certificate_lacks_vip", text_, server, place.name, wanted=", ".join(missing))
 
     @staticmethod
-    def _itself(place: _Place) -> Iterator[Dict[str, Any]]:
+    def _itself(place: _Place) -> Iterator[Finding]:
         for part, error in sorted(place.seen["errors"].items()):
-            yield _finding("check_incomplete", place.host, None, "%s: %s" % (part, error))
+            yield finding_of("check_incomplete", "%s: %s" % (part, error), place.host)
 
 
 def _members(endpoint: Endpoint) -> Dict[str, List[Tuple[Instance, Member]]]:
@@ -794,19 +516,19 @@ def _foreign(place: _Place) -> List[Tuple[str, str]]:
     return [("haproxy" if "haproxy" in path else "keepalived", path) for path, whose in owners if whose == "foreign"]
 
 
-def _ignored(place: _Place) -> Iterator[Dict[str, Any]]:
+def _ignored(place: _Place) -> Iterator[Finding]:
     """Configuration of somebody else's that is loaded now, and won't be; or that lies there as if it were."""
     loads = place.seen.get("loads") or {}
     severity = WARNING if place.endpoint["adopt"] else ERROR
     if loads.get("keepalived"):
         text_ = "keepalived loads %s now, and doesn't after this run" % ", ".join(loads["keepalived"])
-        yield _finding("keepalived_foreign", place.host, None, text_, severity)
+        yield finding_of("keepalived_foreign", text_, place.host, None, severity)
     if loads.get("haproxy"):
         text_ = "HAProxy loads %s now, and doesn't after this run" % ", ".join(loads["haproxy"])
-        yield _finding("haproxy_files_ignored", place.host, None, text_, severity)
+        yield finding_of("haproxy_files_ignored", text_, place.host, None, severity)
     elif place.info.get("haproxy_ignored"):
         text_ = "HAProxy doesn't load %s" % ", ".join(place.info["haproxy_ignored"])
-        yield _finding("haproxy_files_ignored", place.host, None, text_)
+        yield finding_of("haproxy_files_ignored", text_, place.host)
 
 
 def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:

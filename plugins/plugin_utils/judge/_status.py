@@ -35,14 +35,11 @@ from ._table import table
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan, Vip
 from ...module_utils.model._accessors import members_of
+from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, Finding
 from ...module_utils.proof._host_status import (
     DAEMONS,
-    ERROR,
-    INFO,
     OWN_FAULTS,
-    WARNING,
     Expected,
-    Finding,
     Info,
     _listed,
     accepted_codes,
@@ -51,7 +48,6 @@ from ...module_utils.proof._host_status import (
     check_text,
     daemon_findings,
     endpoint_findings,
-    finding_of,
     host_findings,
     is_dormant,
     running_of,
@@ -60,9 +56,7 @@ from ...module_utils.proof._host_status import (
     states_of,
     stored_endpoint,
 )
-
-_SEVERITIES = (ERROR, WARNING, INFO)
-
+from ..codes._codes import finding_of, fix_of
 
 # Where every difference from the plan counts, as in `status`, these count too.
 _STRICT = frozenset(
@@ -130,7 +124,11 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
         endpoint_rows.extend(_endpoint_row(endpoint, vip, observations) for vip in endpoint["vips"])
     return {
         "ok": not any(finding.severity == ERROR for finding in findings),
-        "findings": [finding.to_dict() for finding in findings],
+        "findings": [
+            {"code": found.code, "severity": found.severity, "message": found.seen, "fix": fix_of(found),
+             "host": found.host, "endpoint": found.endpoint}
+            for found in findings
+        ],
         "rows": rows,
         "endpoints": endpoint_rows,
         "holders": holders,
@@ -257,7 +255,9 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
     findings = []
     if stored.error:
         code = "newer_stored_plan" if stored.newer else "bad_stored_plan"
-        findings.append(finding_of(code, "its stored plan can't be read: %s" % stored.error, host))
+        findings.append(finding_of(
+            code, "its stored plan can't be read: %s" % stored.error, host, ports="endpoint_port",
+            vrid="endpoint_virtual_router_id"))
     if info.get("oddities"):
         findings.append(finding_of("odd_answer", "it said what can't be: %s" % "; ".join(info["oddities"]), host))
     for endpoint in plan["endpoints"]:
@@ -266,11 +266,11 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Sc
         theirs = stored_endpoint(endpoint, info)
         if theirs is None and not stored.error:
             code = "not_deployed_yet" if scope.partial and host not in scope.applied else "not_deployed"
-            findings.append(finding_of(code, "it doesn't have this endpoint", host, endpoint))
+            findings.append(finding_of(code, "it doesn't have this endpoint", host, endpoint["name"]))
         elif theirs is not None and theirs != endpoint:
             code = "plan_outdated" if scope.partial and host not in scope.applied else "plan_differs"
             text = "its stored plan differs in %s" % _listed(_differing_keys(endpoint, theirs))
-            findings.append(finding_of(code, text, host, endpoint))
+            findings.append(finding_of(code, text, host, endpoint["name"]))
     return findings
 
 
@@ -288,7 +288,8 @@ def _certificate_findings(endpoint: Endpoint, info: Info) -> List[Finding]:
         missing = _certificate.lacking(names, endpoint)
         if missing:
             text = "its API server's certificate is for %s, not for %s" % (_certificate.listed(names), _listed(missing))
-            findings.append(finding_of("certificate_lacks_vip", text, server, endpoint))
+            findings.append(finding_of(
+                "certificate_lacks_vip", text, server, endpoint["name"], wanted=_listed(missing)))
     return findings
 
 
@@ -300,7 +301,9 @@ def _node_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
     trouble = _components.node_ip_trouble(
         kubelet["name"], kubelet["options"], kubelet["running"], info.get("node") or {}, vips
     )
-    return [finding_of(trouble[0], trouble[1], host)] if trouble else []
+    own = dict.fromkeys(member["address"] for endpoint in plan["endpoints"] for instance in endpoint["instances"]
+                        for member in instance["members"] if member["host"] == host)  # fmt: skip
+    return [finding_of(trouble[0], trouble[1], host, address=",".join(own))] if trouble else []
 
 
 # One host by itself
@@ -325,16 +328,16 @@ def _holding(
     if not deployed:
         return []
     findings: List[Finding] = []
-    holders = _holders(endpoint, observations)
+    name, holders = endpoint["name"], _holders(endpoint, observations)
     unseen = [host for host in members_of(endpoint) if host not in observations and host not in scope.absent]
     for address, hosts in holders.items():
         if len(hosts) > 1:
-            findings.append(finding_of("two_holders", "%s is held by %s" % (address, _listed(hosts)), None, endpoint))
+            findings.append(finding_of("two_holders", "%s is held by %s" % (address, _listed(hosts)), None, name))
         elif not hosts and not (unseen and _answering(endpoint, address, observations)):
-            findings.append(finding_of("no_holder", "nobody holds %s" % address, None, endpoint))
+            findings.append(finding_of("no_holder", "nobody holds %s" % address, None, name))
     if len({tuple(hosts) for hosts in holders.values()}) > 1 and all(holders.values()):
         text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
-        findings.append(finding_of("vips_split", "its addresses are on different hosts: %s" % text, None, endpoint))
+        findings.append(finding_of("vips_split", "its addresses are on different hosts: %s" % text, None, name))
     # A plan that can't be read says nothing of whether its host is to hold.
     unreadable = [host for host in members_of(endpoint) if deployed_of(observations.get(host, {})).error]
     unknown = [host for host in (*unseen, *unreadable) if host not in deployed]
@@ -348,9 +351,9 @@ def _holding(
             left = 0.0 if reason else _failback_left(endpoint, info)
             if left > 0:
                 text += ", which takes it back in %d s" % left
-                findings.append(finding_of("takeover_pending", text, wanted, endpoint))
+                findings.append(finding_of("takeover_pending", text, wanted, name))
             else:
-                findings.append(finding_of("wrong_holder", text + (": " + reason if reason else ""), wanted, endpoint))
+                findings.append(finding_of("wrong_holder", text + (": " + reason if reason else ""), wanted, name))
     return findings
 
 
@@ -385,7 +388,7 @@ def _answers(endpoint: Endpoint, observations: Mapping[str, Info], deployed: Seq
     for vip in endpoint["vips"]:
         if not any(attempts_of(endpoint, info, vip["address"]) for info in observations.values()):
             text = "nobody has connected to %s" % address_port(vip["address"], endpoint["port"])
-            findings.append(finding_of("vip_untried", text, None, endpoint))
+            findings.append(finding_of("vip_untried", text, None, endpoint["name"]))
     return findings
 
 
@@ -431,7 +434,7 @@ def _stranger_findings(plan: Plan, observations: Mapping[str, Info]) -> List[Fin
     for (name, vrid, sender), hosts in heard_by.items():
         what = "; ".join(sent[name, vrid, sender])
         text = "%s sends to virtual router %d: %s (heard by %s)" % (sender, vrid, what, _listed(list(hosts)))
-        findings.append(finding_of("vrrp_stranger", text, None, name))
+        findings.append(finding_of("vrrp_stranger", text, None, name, interface="any"))
     return findings or _rejecting(plan, observations)
 
 
@@ -450,7 +453,7 @@ def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
                         ", ".join("%s: %s" % item for item in sorted(rejects.items())),
                         _listed(list(dict.fromkeys(packet.sender for packet in heard))) or "nobody",
                     )
-                    findings.append(finding_of("vrrp_stranger", text, host, endpoint))
+                    findings.append(finding_of("vrrp_stranger", text, host, endpoint["name"], interface="any"))
     return findings
 
 
@@ -468,7 +471,7 @@ def _row(
     }
     servers = list(servers_of(endpoint, info).values())
     mine = [f for f in findings if f.host == host and f.endpoint in (None, endpoint["name"])]
-    mine.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
+    mine.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return {
         "endpoint": endpoint["name"],
         "host": host,
@@ -479,7 +482,7 @@ def _row(
         "haproxy": _haproxy_text(endpoint, info),
         "backends_up": sum(is_up(server["status"]) for server in servers) if servers else None,
         "backends": len(endpoint["backends"]),
-        "note": mine[0].message if mine else "",
+        "note": mine[0].seen if mine else "",
         "findings": [finding.code for finding in mine],
     }
 
@@ -611,4 +614,4 @@ def _weigh(findings: Sequence[Finding], scope: Scope) -> List[Finding]:
         if finding.code in scope.accept:
             severity = INFO
         weighed.append(replace(finding, severity=severity))
-    return sorted(weighed, key=lambda finding: _SEVERITIES.index(finding.severity))
+    return sorted(weighed, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ...module_utils.proof._finding import SEVERITIES, Finding
+from ..codes._codes import finding_of
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Instance, Member, Plan
@@ -16,52 +19,6 @@ if TYPE_CHECKING:
 # What a host said of the network, or a part of it.
 Seen = Mapping[str, Any]
 Results = Mapping[str, Seen]
-
-ERROR, WARNING, INFO = "error", "warning", "info"
-_SEVERITIES = (ERROR, WARNING, INFO)
-
-# code: (severity, why it matters)
-CODES: Dict[str, Tuple[str, str]] = {
-    "vrid_in_use": (
-        ERROR,
-        "routers with one virtual router ID take each other for their own: the VIP would go to whoever has the higher "
-        "priority, or to nobody",
-    ),
-    "vrid_in_use_unheard": (
-        WARNING,
-        "as long as this endpoint uses unicast and they use multicast, they don't hear each other; if that changes, "
-        "the VIP goes to whoever has the higher priority",
-    ),
-    "vrid_priority_255": (
-        ERROR,
-        "nothing is above priority 255: no member of this endpoint would hold the VIP while that router lives",
-    ),
-    "vip_under_other_vrid": (
-        ERROR,
-        "routers with another virtual router ID don't hear these: both would hold the address, and clients reach one "
-        "or the other",
-    ),
-    "vip_in_use": (ERROR, "two machines with one address: clients reach one or the other"),
-    "vip_two_holders": (WARNING, "clients reach one or the other"),
-    "vip_held_unplanned": (
-        WARNING,
-        "keepalived takes over an address that is there already, and takes it away when another member holds",
-    ),
-    "address_in_use": (WARNING, "two machines with one address: VRRP and API traffic reach one or the other"),
-    "vrrp_blocked": (
-        ERROR,
-        "members that don't hear each other all hold the VIP at the same time",
-    ),
-    "vrrp_lossy": (WARNING, "a backup that misses adverts takes the VIP although the holder is well"),
-    "vrrp_untested": (INFO, "a firewall between them would be noticed only when two members hold the VIP"),
-    "vrrp_malformed": (WARNING, "no member believes such packets: whoever sends them isn't heard"),
-    "vrrp_stranger": (
-        WARNING,
-        "keepalived looks at every packet with this virtual router ID before it drops it; a flood of them costs it "
-        "time, and one that copies a member's adverts is believed where they carry no authentication",
-    ),
-    "wire_untested": (WARNING, "conflicts there would be noticed only once the endpoint runs"),
-}
 
 # So many packets in a row don't get lost by chance.
 _DEAF = 4
@@ -73,19 +30,8 @@ _SUGGESTIONS = 3
 _NAMED = 8
 
 
-@dataclass(frozen=True)
-class Finding:
-    code: str
-    severity: str
-    host: Optional[str]
-    endpoint: Optional[str]
-    seen: str
-    why: str
-    fix: str
-
-
-def wire_findings(plan: Plan, results: Results, deployed: Optional[Mapping[str, Plan]] = None) -> List[Dict[str, Any]]:
-    """[{code, severity, host, endpoint, seen, why, fix}], the worst first.
+def wire_findings(plan: Plan, results: Results, deployed: Optional[Mapping[str, Plan]] = None) -> List[Finding]:
+    """Findings, the worst first.
 
     `results` are what `endpoint_wire` returned, by host: those of this run, members may be missing. `deployed` are the
     plans that members have stored, by host; without it, members that hold or advertise a VIP are believed to be right.
@@ -99,8 +45,7 @@ def wire_findings(plan: Plan, results: Results, deployed: Optional[Mapping[str, 
         *_address_findings(wire),
         *_reach_findings(wire),
     ]
-    unique = list(dict.fromkeys(findings))
-    return [asdict(finding) for finding in sorted(unique, key=lambda finding: _SEVERITIES.index(finding.severity))]
+    return sorted(dict.fromkeys(findings), key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 class _Wire:
@@ -188,7 +133,7 @@ def _untested(wire: _Wire) -> List[Finding]:
                 reasons.setdefault(pair["error"], []).append("reachability of %s" % pair["peer"])
         for reason, parts in reasons.items():
             seen = "couldn't look at %s: %s" % (_listed(list(dict.fromkeys(parts))), reason)
-            findings.append(_finding("wire_untested", seen, "mend that and run `preflight` again", host))
+            findings.append(finding_of("wire_untested", seen, host))
     return findings
 
 
@@ -201,7 +146,7 @@ class _Group(NamedTuple):
     code: str
     endpoint: str
     text: str
-    fix: str
+    words: Tuple[Tuple[str, str], ...]
 
 
 def _router_findings(wire: _Wire) -> List[Finding]:
@@ -215,7 +160,8 @@ def _router_findings(wire: _Wire) -> List[Finding]:
             if group is not None:
                 heard_by.setdefault(group, []).append(member["host"])
     return [
-        _finding(group.code, "%s (heard by %s)" % (group.text, _listed(hosts)), group.fix, hosts[0], group.endpoint)
+        finding_of(group.code, "%s (heard by %s)" % (group.text, _listed(hosts)), hosts[0], group.endpoint,
+                   **dict(group.words))
         for group, hosts in heard_by.items()
     ]
 
@@ -228,20 +174,21 @@ def _judge_router(wire: _Wire, endpoint: Endpoint, instance: Instance, router: S
         return None
     name = endpoint["name"]
     text = _router_text(router, who)
+    words = tuple(_router_words(wire, instance, who).items())
     if same_vrid and 255 in router["priorities"] and _is_heard(endpoint, router):
-        return _Group("vrid_priority_255", name, text, _router_fix(wire, instance, who))
+        return _Group("vrid_priority_255", name, text, words)
     if same_vrid and who is not None:
         other = _other_speech(wire, who, router)
         if other:
             interface = next(member["interface"] for member in instance["members"])
-            return _Group("vrrp_stranger", name, "%s, %s" % (text, other), _stranger_fix(interface))
+            return _Group("vrrp_stranger", name, "%s, %s" % (text, other), (("interface", interface),))
     if who is not None and _is_explained(wire, who, router, taken, same_vrid):
         return None
     if same_vrid:
         code = "vrid_in_use" if _is_heard(endpoint, router) or taken else "vrid_in_use_unheard"
-        return _Group(code, name, text, _router_fix(wire, instance, who))
-    fix = "stop what holds %s on %s, or choose another endpoint_vip" % (_listed(taken), who or "that router")
-    return _Group("vip_under_other_vrid", name, text, fix)
+        return _Group(code, name, text, words)
+    words = (("vips", _listed(taken)), ("router", who or "that router"))
+    return _Group("vip_under_other_vrid", name, text, words)
 
 
 def _other_speech(wire: _Wire, who: str, router: Seen) -> str:
@@ -286,14 +233,11 @@ def _router_text(router: Seen, who: Optional[str]) -> str:
     )
 
 
-def _router_fix(wire: _Wire, instance: Instance, who: Optional[str]) -> str:
-    free = wire.free(instance)
-    choose = "set endpoint_virtual_router_id to a free one, for example %s" % _listed(
-        [str(vrid) for vrid in free], "or"
-    )
-    if who is not None:
-        return "stop the other VRRP instance on %s, or %s" % (who, choose)
-    return "%s; or stop that router if it's a leftover of this endpoint" % choose
+def _router_words(wire: _Wire, instance: Instance, who: Optional[str]) -> Dict[str, str]:
+    return {
+        "router": "the other VRRP instance on %s" % who if who else "that router if it's a leftover of this endpoint",
+        "free": _listed([str(vrid) for vrid in wire.free(instance)], "or"),
+    }
 
 
 def _malformed(wire: _Wire) -> List[Finding]:
@@ -320,7 +264,7 @@ def _malformed(wire: _Wire) -> List[Finding]:
             _listed(heard_by),
         )
         code = "vrrp_malformed" if vrid is None else "vrrp_stranger"
-        result_.append(_finding(code, text, _stranger_fix(interface), heard_by[0]))
+        result_.append(finding_of(code, text, heard_by[0], interface=interface))
     return result_
 
 
@@ -340,13 +284,6 @@ def _planned_vrid(wire: _Wire, host: str, interface: str, rejected: Seen) -> Opt
             and instance["virtual_router_id"] == rejected["virtual_router_id"]
         ),
         None,
-    )
-
-
-def _stranger_fix(interface: str) -> str:
-    return (
-        "stop what sends them (the switch knows the port of its MAC address): `tcpdump -eni %s -vvv 'ip proto 112 or "
-        "ip6 proto 112'` shows them" % interface
     )
 
 
@@ -393,13 +330,6 @@ def _holding(wire: _Wire, hosts: Sequence[str], address: str) -> _Holding:
     return holding
 
 
-# Whatever its prefix is, and on whichever interface.
-_TAKE_OFF = (
-    "ip -o address show to %s | while read -r _ interface _ address _; do "
-    'ip address del $address dev "${interface%%@*}"; done'
-)
-
-
 def _judge_vip(wire: _Wire, endpoint: Endpoint, hosts: Sequence[str], address: str, holding: _Holding) -> List[Finding]:
     findings: List[Finding] = []
     name = endpoint["name"]
@@ -411,8 +341,8 @@ def _judge_vip(wire: _Wire, endpoint: Endpoint, hosts: Sequence[str], address: s
             mac,
             _listed(list(heard_by)),
         )
-        fix = "take the address off that machine (the switch knows the port of its MAC), or choose another endpoint_vip"
-        findings.append(_finding("vip_in_use", seen, fix, next(iter(heard_by)), name))
+        repair = "take the address off that machine (the switch knows the port of its MAC)"
+        findings.append(finding_of("vip_in_use", seen, next(iter(heard_by)), name, repair=repair))
     for mac, heard_by in holding.probing.items():
         if mac not in holding.strangers:
             seen = "a machine with the MAC address %s is about to take %s (heard by %s)" % (
@@ -420,23 +350,19 @@ def _judge_vip(wire: _Wire, endpoint: Endpoint, hosts: Sequence[str], address: s
                 address,
                 _listed(list(heard_by)),
             )
-            fix = "give that machine another address (DHCP may be handing out the VIP), or choose another endpoint_vip"
-            findings.append(_finding("vip_in_use", seen, fix, next(iter(heard_by)), name))
+            repair = "give that machine another address (DHCP may be handing out the VIP)"
+            findings.append(finding_of("vip_in_use", seen, next(iter(heard_by)), name, repair=repair))
     for who in others:
         seen = "%s is held by %s, which isn't a balancer of this endpoint" % (address, who)
-        findings.append(
-            _finding("vip_in_use", seen, "take the address off %s, or choose another endpoint_vip" % who, who, name)
-        )
+        findings.append(finding_of("vip_in_use", seen, who, name, repair="take the address off %s" % who))
     if len(ours) > 1:
         seen = "%s is held by %s at the same time" % (address, _listed(ours))
-        fix = "see whether VRRP passes between them; running `site` mends two holders that don't depend on the network"
-        findings.append(_finding("vip_two_holders", seen, fix, ours[0], name))
+        findings.append(finding_of("vip_two_holders", seen, ours[0], name))
     for who in ours:
         known = wire.deployed is not None and who in wire.results
         if known and not any(entry[0] == who and entry[2] == address for entry in wire.stored):
             seen = "%s is on %s already, and no endpoint is deployed there that has it" % (address, who)
-            fix = "take it off, unless you know what put it there: `%s` there" % (_TAKE_OFF % address)
-            findings.append(_finding("vip_held_unplanned", seen, fix, who, name))
+            findings.append(finding_of("vip_held_unplanned", seen, who, name, address=address))
     return findings
 
 
@@ -453,11 +379,10 @@ def _address_findings(wire: _Wire) -> List[Finding]:
                 if wire.macs.get(mac) != owner:
                     seen_by.setdefault((owner, entry["address"], mac), {})[host] = None
     return [
-        _finding(
+        finding_of(
             "address_in_use",
             "%s, which is %s's, is also used by %s (answered to %s)"
             % (address, owner, _named(wire, mac), _listed(list(hosts))),
-            "give one of the two another address",
             owner,
         )
         for (owner, address, mac), hosts in seen_by.items()
@@ -587,11 +512,9 @@ def _blocked_at_receiver(
             _listed(senders),
             " %s" % detail if detail else "",
         )
-        fix = "let IP protocol 112 in from %s on %s, or set endpoint_manage_firewall: true" % (
-            _listed([addresses[key] for key in keys]),
-            host,
-        )
-        findings.append(_finding("vrrp_blocked", seen, fix, host, endpoint))
+        repair = "let IP protocol 112 in from %s on %s, or set endpoint_manage_firewall: true" % (
+            _listed([addresses[key] for key in keys]), host)
+        findings.append(finding_of("vrrp_blocked", seen, host, endpoint, repair=repair))
     return findings
 
 
@@ -601,13 +524,9 @@ def _blocked_at_sender(verdicts: Mapping[_Direction, _Verdict], endpoint_of: Map
         if verdict.where == "sender":
             grouped.setdefault((key.sender, endpoint_of[key], key.family, verdict.detail), []).append(key.receiver)
     return [
-        _finding(
-            "vrrp_blocked",
-            "it can't send VRRP over %s to %s: %s" % (_family(family), _listed(receivers), detail),
-            "let IP protocol 112 out on %s, or set endpoint_manage_firewall: true" % host,
-            host,
-            endpoint,
-        )
+        finding_of(
+            "vrrp_blocked", "it can't send VRRP over %s to %s: %s" % (_family(family), _listed(receivers), detail),
+            host, endpoint, repair="let IP protocol 112 out on %s, or set endpoint_manage_firewall: true" % host)
         for (host, endpoint, family, detail), receivers in grouped.items()
     ]
 
@@ -626,15 +545,11 @@ def _blocked_between(verdicts: Mapping[_Direction, _Verdict], endpoint_of: Mappi
         host, endpoint = key.receiver, endpoint_of[key]
         if verdict.where == "lossy":
             seen = "VRRP by %s from %s loses %s" % (how, arrow, verdict.detail)
-            findings.append(
-                _finding("vrrp_lossy", seen, "mend the network, or set endpoint_timing: safe", host, endpoint)
-            )
+            findings.append(finding_of("vrrp_lossy", seen, host, endpoint))
         elif verdict.where == "link":
             seen = "%s asks for %s's address and gets no answer" % (key.sender, key.receiver)
-            fix = (
-                "see that both interfaces are in one network (VLAN, switch port), and that the address is on %s" % host
-            )
-            findings.append(_finding("vrrp_blocked", seen, fix, host, endpoint))
+            repair = "see that both interfaces are in one network (VLAN, switch port), and that the address is on %s"
+            findings.append(finding_of("vrrp_blocked", seen, host, endpoint, repair=repair % host))
         else:
             seen = "VRRP by %s doesn't get %s %s%s" % (
                 how,
@@ -642,11 +557,11 @@ def _blocked_between(verdicts: Mapping[_Direction, _Verdict], endpoint_of: Mappi
                 arrow,
                 ", %s" % verdict.detail if verdict.detail else "",
             )
-            findings.append(_finding("vrrp_blocked", seen, _between_fix(key), host, endpoint))
+            findings.append(finding_of("vrrp_blocked", seen, host, endpoint, repair=_between_repair(key)))
     return findings
 
 
-def _between_fix(key: _Direction) -> str:
+def _between_repair(key: _Direction) -> str:
     allow = "let IP protocol 112 pass in the network between them (security groups, the hypervisor's filter, switches)"
     if key.transport == "unicast":
         return allow
@@ -665,18 +580,11 @@ def _not_tested(verdicts: Mapping[_Direction, _Verdict], endpoint_of: Mapping[_D
     findings = []
     for endpoint, pairs in asunder.items():
         seen = "whether VRRP passes between %s: they weren't asked at the same time" % _listed(list(pairs)[:_NAMED])
-        fix = "run it with --forks of at least the number of balancers"
-        findings.append(_finding("vrrp_untested", seen, fix, None, endpoint))
+        how = "with --forks of at least the number of balancers"
+        findings.append(finding_of("vrrp_untested", seen, None, endpoint, how=how))
     for endpoint in absent:
-        findings.append(
-            _finding(
-                "vrrp_untested",
-                "whether VRRP passes to and from hosts outside of this run",
-                "run `preflight` without --limit",
-                None,
-                endpoint,
-            )
-        )
+        seen = "whether VRRP passes to and from hosts outside of this run"
+        findings.append(finding_of("vrrp_untested", seen, None, endpoint, how="without --limit"))
     return findings
 
 
@@ -709,11 +617,6 @@ def _named(wire: _Wire, mac: str) -> str:
 
 def _family(family: str) -> str:
     return {"ipv4": "IPv4", "ipv6": "IPv6"}[family]
-
-
-def _finding(code: str, seen: str, fix: str, host: Optional[str] = None, endpoint: Optional[str] = None) -> Finding:
-    severity, why = CODES[code]
-    return Finding(code, severity, host, endpoint, seen, why, fix)
 
 
 def _listed(items: Sequence[str], last: str = "and") -> str:

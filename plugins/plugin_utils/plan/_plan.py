@@ -254,7 +254,7 @@ def _check_pods(findings: Findings, specs: list[Spec], common: Globals) -> None:
         variable, reference = daemon + "_image", image.reference
         if reference is None:
             if variable not in common.refused:
-                At(findings, variable).problem("image_missing", daemon=daemon)
+                At(findings, variable).problem("image_unset", daemon=daemon)
             continue
         tag, told = image_tag(reference), tag_version(reference)
         if "@" not in reference and tag in (None, "latest"):

@@ -10,9 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._shapes import printable
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import (
-    PROBLEMS,
-    WARNINGS,
     At,
     Findings,
     PlanError,
@@ -81,7 +80,8 @@ def test_the_message_counts() -> None:
 
 def test_sentences() -> None:
     """Rules and fixes are joined with punctuation, so they bring none and begin in lower case."""
-    for code, texts in [*PROBLEMS.items(), *((code, (text,)) for code, text in WARNINGS.items())]:
-        for text in texts:
+    names = ("Calico", "HAProxy", "HAProxy's", "NetworkManager", "VRRP", "VRRP's")
+    for code, entry in CODES.items():
+        for text in filter(None, (entry.why, entry.fix)):
             assert not text.endswith((".", ":", " ")) and not text.startswith(" "), code
-            assert text[0] in "{K" or text[0].islower() or text.split()[0] in ("HAProxy's", "VRRP"), code
+            assert text[0] in "{`K" or text[0].islower() or text.split()[0] in names, code

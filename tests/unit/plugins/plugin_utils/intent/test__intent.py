@@ -230,11 +230,14 @@ def test_facts_that_were_gathered_anyway():
 
 
 def test_misspelt_variables_are_named():
-    hosts = three(endpoint_vip="x", endpoint_virtual_router="7", endpoint_vipp="y", endpoint_url="mine")
+    hosts = three(endpoint_vip="x", endpoint_virtual_router="7", endpoint_vipp="y", endpoint_url="mine",
+                  endpoint_endpoint_vip="z", endpoint_haproxy_maxconn=9, my_endpoint_vip="mine")
     hosts["cp2"]["endpoint_prioritiy"] = 7
     hosts["cp3"].update(haproxy_max_conn=1, haproxy_exporter_port=9101)
     found = gather(hosts, extra={"keepalived_packages_state": "latest", "endpont_port": 9443})
     assert [(text.split(":")[0], text.split("Was ")[1]) for text in found.warnings] == [
+        ("endpoint_endpoint_vip", "endpoint_vip meant?"),
+        ("endpoint_haproxy_maxconn", "haproxy_maxconn meant?"),
         ("endpoint_prioritiy (of cp2)", "endpoint_priority meant?"),
         ("endpoint_vipp", "endpoint_vip meant?"),
         ("endpoint_virtual_router", "endpoint_virtual_router_id meant?"),

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _hostfacts as hostfacts
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES, SECTIONS, finding_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _preflight as preflight
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _wire_verdict as wire_verdict
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 from hypothesis import given
 from hypothesis import strategies as st
@@ -337,7 +337,7 @@ def rp_filter_strict(seen):
 
 def test_advice_works_for_interfaces_with_a_dot():
     """sysctl takes the dots of a name for separators, unless the separators are slashes."""
-    fix = preflight.RULES["rp_filter_strict"].fix.format(interface="bond0.100")
+    fix = CODES["rp_filter_strict"].fix.format(interface="bond0.100")
     assert "net/ipv4/conf/bond0.100/rp_filter=2" in fix
 
 
@@ -604,7 +604,8 @@ def test_holders_of_what_nobody_else_could_hold():
 def test_every_code_has_a_case():
     cases = {case.values[0] for case in CASES} | {case[0] for case in POD_CASES}
     others = {"accept_unknown", "mode_changes", "members_left_out", "mode_changes_alone", "holders_crossed"}
-    assert cases | others == set(preflight.RULES)
+    segment = set(SECTIONS["The network"])
+    assert cases | others == {code for code, entry in CODES.items() if "preflight" in entry.by} - segment
 
 
 @pytest.mark.parametrize("code, severity, seen, options, spoil", CASES)
@@ -621,7 +622,7 @@ def test_a_finding_that_is_accepted(code, severity, seen, options, spoil):
 def test_a_code_that_does_not_exist_is_not_accepted():
     the_plan = plan(endpoint())
     the_plan["endpoints"][0]["accept_findings"] = ["port_takn", "vrid_in_use"]
-    findings = preflight.preflight_findings(the_plan, observations(the_plan), known=wire_verdict.CODES)
+    findings = preflight.preflight_findings(the_plan, observations(the_plan))
     assert codes(findings) == [("accept_unknown", "warning")]
     assert findings[0]["seen"] == "endpoint_accept_findings has port_takn"
 
@@ -701,10 +702,8 @@ def test_only_a_manager_s_packet_filter_is_opened(manager, severity):
     hosts = observations(the_plan)
     vrrp(hosts["cp2"], outcome="drop", where="inet x y")
     hosts["cp2"]["preflight"]["firewall"]["manager"] = manager
-    blocked = {"code": "vrrp_blocked", "severity": "error", "host": "cp2", "endpoint": None,
-               "seen": "cp2 doesn't hear cp1", "why": "w", "fix": "f"}  # fmt: skip
-    other = dict(blocked, host="cp3", seen="cp3 doesn't hear cp1")
-    findings = preflight.preflight_findings(the_plan, hosts, [blocked, other], ["vrrp_blocked"])
+    blocked = [finding_of("vrrp_blocked", "%s doesn't hear cp1" % host, host, repair="f") for host in ("cp2", "cp3")]
+    findings = preflight.preflight_findings(the_plan, hosts, blocked)
     found = {(item["code"], item["host"]): item["severity"] for item in findings}
     assert found == {
         ("firewall_drops_vrrp", "cp2"): severity,
@@ -826,11 +825,3 @@ def test_when_the_network_is_asked(spoil, why):
     hosts = observations(stored, running=True)
     spoil(planned["endpoints"][0], hosts)
     assert preflight.worth_asking(planned, "cp2", hosts) == why
-
-
-def test_the_documentation_has_every_code():
-    text = (ROOT / "docs" / "preflight.md").read_text(encoding="utf-8")
-    documented = dict(re.findall(r"^\| `(\w+)` \| (error|warning|info)", text, re.MULTILINE))
-    expected = {code: rule.severity for code, rule in preflight.RULES.items()}
-    expected.update({code: rule[0] for code, rule in wire_verdict.CODES.items()})
-    assert documented == expected

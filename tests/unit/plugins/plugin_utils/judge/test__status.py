@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _status as verdict
 from ansible_collections.kubeha.apiserver.tests.unit import plans
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.proof.test__host_status import (
@@ -280,7 +281,7 @@ def test_a_holder_whose_plan_cannot_be_read_is_no_wrong_holder(error):
 
 
 def test_every_code_has_a_test():
-    assert {data[0] for data in FINDING_DATA} == set(_host_status.CODES)
+    assert {data[0] for data in FINDING_DATA} == {code for code, entry in CODES.items() if "status" in entry.by}
 
 
 def test_a_stranger_is_named_once_with_all_that_it_sends():

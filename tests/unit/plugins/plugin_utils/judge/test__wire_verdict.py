@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes import _codes
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _wire_verdict as verdict
 from ansible_collections.kubeha.apiserver.tests.unit import plans
 from hypothesis import given
@@ -104,11 +105,11 @@ def change(results, host, peer, **changes):
 
 
 def found(plan, results, deployed=None):
-    findings = verdict.wire_findings(plan, results, deployed)
+    findings = [_codes.told(finding) for finding in verdict.wire_findings(plan, results, deployed)]
     for finding in findings:
         assert set(finding) == {"code", "severity", "host", "endpoint", "seen", "why", "fix"}
-        assert (finding["severity"], finding["why"]) == verdict.CODES[finding["code"]]
-        assert finding["seen"] and finding["fix"]
+        assert finding["severity"] == _codes.CODES[finding["code"]].severity
+        assert finding["seen"] and finding["why"] and finding["fix"]
     assert len({str(finding) for finding in findings}) == len(findings)
     return findings
 
