@@ -32,7 +32,7 @@ VARIABLES = {"endpoint_failback_delay": 3}
 
 
 # They show what is wrong, and mend nothing.
-LOOKS = re.compile(r"journalctl |tcpdump |show table$|status$")
+LOOKS = re.compile(r"journalctl |tcpdump |show table$|preflight$|status$")
 
 
 def commands(advice: str) -> list[str]:

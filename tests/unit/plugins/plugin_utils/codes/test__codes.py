@@ -59,8 +59,9 @@ def test_what_is_said_is_in_the_table() -> None:
 
 
 def test_all_of_the_table_is_said_somewhere() -> None:
-    everywhere = set().union(*map(texts, sources()))
-    assert set(CODES) - everywhere == set()
+    """Some by a name, or by whom a function asks. A code of one word would be found in any text."""
+    everywhere = {text for text in set().union(*map(texts, sources())) if "_" in text}
+    assert set(CODES) - said() - everywhere == set()
 
 
 def test_who_speaks_makes_no_finding_and_no_problem_of_its_own() -> None:

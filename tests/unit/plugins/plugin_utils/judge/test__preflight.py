@@ -505,6 +505,16 @@ def test_each_finding_of_static_pods(code, severity, seen, static_pods, info):
     assert "{" not in findings[0]["fix"]
 
 
+def test_what_was_accepted_before_its_code_meant_one_thing_is_accepted():
+    """The plan said `image_missing`, too; that is `image_unset` now, which nobody could ever accept."""
+    the_plan = plan(pods())
+    the_plan["endpoints"][0]["accept_findings"] = ["image_missing", "image_unset"]
+    hosts = observe_pods(the_plan)
+    hosts["cp2"]["preflight"]["static_pods"]["missing_images"] = ["keepalived"]
+    findings = preflight.preflight_findings(the_plan, hosts)
+    assert codes(findings) == [("accept_unknown", "warning"), ("image_missing", "info")]
+
+
 @pytest.mark.parametrize("running", [False, True])
 def test_static_pods_with_nothing_in_the_way(running):
     the_plan = plan(pods())
