@@ -17,6 +17,7 @@ from ..plugin_utils.intent._intent import known_secrets, plain
 from ..plugin_utils.judge._observed import plan_of_host
 from ..plugin_utils.task._piped import Piped
 from ..plugin_utils.task._run import owned, token
+from ..plugin_utils.task._said import readable
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
@@ -57,8 +58,8 @@ class ActionModule(Piped):
                        "keep_stale": args["keep_stale"], "files": files, "owner": token(task_vars)}
         if marks:
             module_args["sealed"] = _secrets.seal(marks, os.urandom(18))
-        result = owned(lambda given: self.execute(
-            "kubeha.apiserver.endpoint_files", given, task_vars, piped=bool(marks)), module_args)
+        result = readable(owned(lambda given: self.execute(
+            "kubeha.apiserver.endpoint_files", given, task_vars, piped=bool(marks)), module_args))
         result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)
         # Whole files make no readable report; the diff shows them where it's wanted.
         for name in ("files", "sealed"):

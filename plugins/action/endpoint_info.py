@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.judge._observed import arguments_of_host, expectation
 from ..plugin_utils.task._delegate import reach_delegate
+from ..plugin_utils.task._said import readable
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
@@ -29,7 +30,8 @@ class ActionModule(ActionBase):
         plan = args.get("plan")
         if isinstance(plan, dict) and isinstance(plan.get("endpoints"), list) and "expect" not in args:
             args["expect"] = expectation(t.cast("Plan", plan), args["host"], task_vars)
-        result.update(self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val))
+        result.update(readable(
+            self._execute_module(module_args=args, task_vars=task_vars, wrap_async=self._task.async_val)))
         if args.get("gate") and not result.get("failed") and not result.get("met", True):
             # What a failed task returns is printed in full, and the rest of it helps nobody.
             unmet = result["unmet"]

@@ -14,6 +14,7 @@ from ..module_utils.host._identity import same
 from ..plugin_utils.intent._intent import OBSERVED, plain
 from ..plugin_utils.task import _run
 from ..plugin_utils.task._delegate import reach_delegate
+from ..plugin_utils.task._said import readable
 
 
 class ActionModule(ActionBase):
@@ -38,10 +39,10 @@ class ActionModule(ActionBase):
             seen = {}
             if args.get("state") != "absent":
                 args["machine"] = _identities(task_vars, [host]).get(host)
-        result: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
+        result = readable(self._execute_module(module_args=args, task_vars=task_vars))
         holder = result.get("holder") or {}
         if holder and _run.is_void(holder, owner):
-            result = self._execute_module(module_args=dict(args, force=True), task_vars=task_vars)
+            result = readable(self._execute_module(module_args=dict(args, force=True), task_vars=task_vars))
             holder = result.get("holder") or {}
         if result.get("failed"):
             return result

@@ -18,7 +18,7 @@ from ..module_utils.model._shapes import printable
 from ..plugin_utils.intent import _intent, _names
 from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.judge import _status
-from ..plugin_utils.judge._observed import members_of_all, read_observations
+from ..plugin_utils.judge._observed import members_of_all, observations_of
 from ..plugin_utils.rollout import _waves
 
 if t.TYPE_CHECKING:
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 
 class ActionModule(ActionBase):
-    """Order the hosts by what they registered, and say who is next: on the controller, no host contacted."""
+    """Order the hosts by what they said, and say who is next: on the controller, no host contacted, no fact read."""
 
     _requires_connection = False
     _supports_check_mode = True
@@ -43,24 +43,23 @@ class ActionModule(ActionBase):
             "leave_one": {"type": "bool", "default": False},
             "silence": {"type": "bool", "default": False},
             "title": {"type": "str", "required": True},
-            "looks": {"type": "str", "default": "__endpoint_look"},
-            "work": {"type": "str"},
-            "outcomes": {"type": "str", "default": "__endpoint_outcome"},
-            "silent": {"type": "str", "default": "__endpoint_silent"},
-            "turned": {"type": "str", "default": "__endpoint_turned"},
-            "locked": {"type": "str", "default": "__endpoint_locked_outside"},
+            "looks": {"type": "dict"},
+            "work": {"type": "dict"},
+            "deployed": {"type": "dict"},
+            "outcomes": {"type": "dict"},
+            "silent": {"type": "dict"},
+            "turned": {"type": "list", "elements": "str"},
+            "locked": {"type": "list", "elements": "dict"},
             "rollout": {"type": "dict"},
             "number": {"type": "int"},
         })
         if args["hosts"] is not None and args["number"] is None:
             return self._start_named(result, args, task_vars)
-        plan = plain(args["plan"])
-        play = _listed(task_vars, "ansible_play_hosts_all")
-        variables = _variables(task_vars, [host for host in members_of_all(plan) if host in play])
+        args = {name: plain(value) for name, value in args.items()}
         if args["number"] is None:
-            result.update(_start(plan, variables, args, play))
+            result.update(_start(args["plan"], args, _listed(task_vars, "ansible_play_hosts_all")))
         else:
-            result.update(_next(plan, variables, args, task_vars))
+            result.update(_next(args["plan"], args, _listed(task_vars, "ansible_play_hosts")))
         if result.get("text"):
             Display().display("%s\n" % result["text"])
         return result
@@ -71,7 +70,7 @@ class ActionModule(ActionBase):
         play = [str(host) for host in task_vars["ansible_play_hosts_all"]]
         hosts, wrong = _names.hosts_named("hosts", plain(args["hosts"]), plain(task_vars.get("groups", {})))
         wrong += _names.outside("hosts", hosts, play, "host_outside_limit")
-        observed = read_observations(task_vars, play, args["looks"])
+        observed = observations_of(args["looks"] or {})
         plan = _status.stored_plan(observed.fresh)
         wrong += _intent.machines_twice({host: info.get("identity") for host, info in observed.fresh.items()})
         problems = [str(problem) for problem in wrong]
@@ -96,23 +95,22 @@ class ActionModule(ActionBase):
         return result
 
 
-def _start(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
-           play: set[str]) -> dict[str, t.Any]:
+def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.Any]:
     seen: dict[str, _waves.Seen] = {}
     lost: dict[str, str] = {}
-    for host, found in variables.items():
-        look = found.get(args["looks"])
-        if not isinstance(look, Mapping) or look.get("skipped") or look.get("unreachable"):
-            continue
+    looks = {host: look for host, look in _said(args["looks"], members_of_all(plan)).items()
+             if isinstance(look, Mapping) and not look.get("skipped") and not look.get("unreachable")}
+    for host, look in looks.items():
         if look.get("failed"):
             lost[host] = printable(str(look.get("msg")).strip().split("\n", 1)[0])
             continue
         force = str(look.get("force"))
-        if args["work"]:
-            force = "upgrade" if (found.get(args["work"]) or {}).get("changed") else _waves.NOTHING
-        seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(plain(look.get("holds") or [])),
+        if args["work"] is not None:
+            force = "upgrade" if args["work"].get(host) else _waves.NOTHING
+        seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(look.get("holds") or []),
                                  bool(look.get("rekeyed")))
-    deployed = _deployed(variables)
+    deployed = {str(host): deployed_of(_intent.heard({"deployed": said})).spoken
+                for host, said in (args["deployed"] or {}).items() if said}
     plan = _waves.with_deployed(plan, deployed)
     if args["silence"]:
         lost.update(_refused(plan, deployed, seen))
@@ -130,7 +128,7 @@ def _start(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
         "divided": list(hush.divided),
         "alone": _waves.alone(plan, deployed, hush.seen, hush.silent) if args["silence"] else {},
         "leased": [host for host in seen if args["silence"] and not seen[host].running
-                   and variables[host][args["looks"]].get("leased")],
+                   and looks[host].get("leased")],
         "idle": [host for host, look in seen.items() if not look.running],
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
@@ -165,43 +163,31 @@ def _concerned(plan: Plan, waves: list[list[str]], seen: t.Container[str],
             "outside": [host for host in concerned if host not in play]}
 
 
-def _next(plan: Plan, variables: dict[str, t.Any], args: dict[str, t.Any],
-          task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-    rollout = plain(args["rollout"])
-    failures, unsure = _failures(rollout, args, variables, _listed(task_vars, "ansible_play_hosts"))
-    for item in (task_vars.get(args["locked"]) or {}).get("results") or ():
+def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.Any]:
+    rollout = args["rollout"]
+    failures, unsure = _failures(rollout, args, active)
+    for item in args["locked"] or ():
         if item.get("holder") or item.get("mistaken"):
             failures[str(item["item"])] = printable(str(item.get("msg")))
-
-    def noted(name: str) -> frozenset[str]:
-        return frozenset(host for host, found in variables.items() if str(found.get(args[name])) == rollout["began"])
-
-    progress = _waves.Progress(noted("turned"), noted("silent"), frozenset(rollout["idle"]), frozenset(unsure),
+    turned = args["turned"] or []
+    silent = frozenset(host for host, began in (args["silent"] or {}).items() if str(began) == rollout["began"])
+    progress = _waves.Progress(frozenset(turned), silent, frozenset(rollout["idle"]), frozenset(unsure),
                                frozenset(rollout["divided"]))
     result = _waves.step(plan, rollout["waves"], args["number"], failures, progress)
+    result["turned"] = turned + result["hosts"]
     if args["number"] == 0:
         stopped = _waves.neighbours(plan, failures)
         result["quiet"] = [host for host in rollout["quiet"] if host not in stopped]
     return result
 
 
-def _deployed(variables: dict[str, t.Any]) -> dict[str, Spoken]:
-    """What hosts' keepalived had before this run, members outside of this play included."""
-    infos: dict[str, t.Any] = {}
-    for found in variables.values():
-        infos.update(_intent.asked_of(found))
-    infos.update((host, found[_intent.OBSERVED]) for host, found in variables.items()
-                 if isinstance(found.get(_intent.OBSERVED), Mapping))
-    return {host: deployed_of(_intent.heard(info)).spoken for host, info in infos.items()}
-
-
-def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict[str, t.Any],
+def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any],
               active: set[str]) -> tuple[dict[str, str], list[str]]:
     """Hosts that stop their endpoints, and why; and those of them of which nobody knows what they run now."""
     failures = dict(rollout["lost"])
     unsure: list[str] = []
     for host in rollout["members"]:
-        outcome = variables.get(host, {}).get(args["outcomes"])
+        outcome = (args["outcomes"] or {}).get(host)
         if isinstance(outcome, Mapping) and outcome.get("title") == args["title"]:
             failures[host] = printable(str(outcome.get("text")))
             unsure += [host] if str(outcome.get("well", True)) == "False" else []
@@ -211,9 +197,9 @@ def _failures(rollout: dict[str, t.Any], args: dict[str, t.Any], variables: dict
     return failures, unsure
 
 
-def _variables(task_vars: dict[str, t.Any], hosts: list[str]) -> dict[str, t.Any]:
-    """Reading them takes long where there are many, so each is read once."""
-    return {host: task_vars["hostvars"].raw_get(host) for host in hosts}
+def _said(values: Mapping[str, t.Any] | None, hosts: list[str]) -> dict[str, t.Any]:
+    """By host and in this order, as far as they said anything."""
+    return {host: values[host] for host in hosts if values and host in values}
 
 
 def _listed(task_vars: dict[str, t.Any], variable: str) -> set[str]:

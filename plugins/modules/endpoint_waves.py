@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The kubeha.apiserver authors (@kubeha)
 description:
-  - Reads what a task on every host registered, and puts hosts with work into waves. All hosts of a wave may be changed
+  - Takes what a task on every host returned, and puts hosts with work into waves. All hosts of a wave may be changed
     at the same time, because they belong to different endpoints; backups come first and who holds the VIP last, by
     what was seen. Where an endpoint runs nowhere yet, its preferred host comes first, and the others together.
   - With O(number) it says who of that wave may go on. Where a host had to be put back, or was lost, no further host of
@@ -32,8 +32,8 @@ options:
     type: dict
   hosts:
     description:
-      - Hosts to change, by name or group; a list, or a string with commas. Those in RV(waves) then, whatever they
-        registered.
+      - Hosts to change, by name or group; a list, or a string with commas. Those in RV(waves) then, whatever O(looks)
+        says.
     type: raw
   silence:
     description:
@@ -56,34 +56,34 @@ options:
     required: true
   looks:
     description:
-      - The variable in which each host registered what M(kubeha.apiserver.endpoint_files) or the like returned. Its
-        C(force), C(serving) and C(holds) count.
-    type: str
-    default: __endpoint_look
+      - What M(kubeha.apiserver.endpoint_files) returned, by host; its C(force), C(serving), C(holds), C(rekeyed) and
+        C(leased) count. With O(hosts), what M(kubeha.apiserver.endpoint_info) returned. Empty for a host that wasn't
+        looked at.
+    type: dict
   work:
-    description:
-      - The variable whose C(changed) says that a host has work, instead of C(force).
-    type: str
+    description: Whether a host has work, by host. Instead of C(force) in O(looks), where it's given.
+    type: dict
+  deployed:
+    description: The C(deployed) that M(kubeha.apiserver.endpoint_info) returned before this run changed anything, by host.
+    type: dict
   outcomes:
     description:
-      - The variable in which a host notes that it had to be put back, a mapping with C(title), C(text) and, where that
-        was in vain, C(well) that is false.
-    type: str
-    default: __endpoint_outcome
+      - By host a note that it had to be put back, a mapping with C(title), C(text) and, where that was in vain, C(well)
+        that is false. Notes with another title don't count.
+    type: dict
   silent:
-    description: The variable in which a host that was silenced notes RV(began).
-    type: str
-    default: __endpoint_silent
+    description: By host the RV(began) of the rollout that has silenced it last.
+    type: dict
   turned:
-    description: The variable in which a host notes RV(began) when its turn comes.
-    type: str
-    default: __endpoint_turned
+    description: Hosts whose turn has come before, RV(turned) of the wave before.
+    type: list
+    elements: str
   locked:
     description:
-      - The variable in which a loop over RV(outside) registered what M(kubeha.apiserver.endpoint_lock) returned. A host
-        that somebody else changes stops its endpoints.
-    type: str
-    default: __endpoint_locked_outside
+      - What a loop of M(kubeha.apiserver.endpoint_lock) over RV(outside) returned, each with its C(item). A host that
+        somebody else changes stops its endpoints.
+    type: list
+    elements: dict
   rollout:
     description: What this module returned before. Required with O(number).
     type: dict
@@ -106,7 +106,7 @@ EXAMPLES = r"""
   kubeha.apiserver.endpoint_waves:
     plan: "{{ result.plan }}"
     title: HAProxy
-    looks: look
+    looks: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars) | map(attribute='look'))) }}"
   run_once: true
   register: order
 """
@@ -194,6 +194,12 @@ lost:
   sample: {}
 hosts:
   description: Hosts whose turn it is.
+  returned: with O(number)
+  type: list
+  elements: str
+  sample: [cp3]
+turned:
+  description: Those of O(turned), and RV(hosts).
   returned: with O(number)
   type: list
   elements: str

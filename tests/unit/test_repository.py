@@ -283,18 +283,56 @@ def tasks_of(path: str) -> t.Iterator[dict[str, t.Any]]:
     yield from walk(yaml.safe_load(TEXTS[path]))
 
 
+FAMILIES = [name for name in TEXTS if re.match(r"roles/\w+/vars/[A-Z]\w+\.yml", name)]
+
+
+def test_families_of_distributions_differ_in_values_and_not_in_keys() -> None:
+    assert [Path(name).stem for name in FAMILIES] == ["Debian", "RedHat", "Suse"]
+    assert len({tuple(yaml.safe_load(TEXTS[name])) for name in FAMILIES}) == 1
+    loaded = yaml.safe_load(TEXTS["roles/endpoint/vars/main.yml"])["__endpoint_families"]
+    assert sorted(loaded.values()) == [Path(name).name for name in FAMILIES]
+
+
+def test_no_task_knows_a_family() -> None:
+    tasks = {name: text for name, text in TEXTS.items() if re.match(r"roles/\w+/tasks/", name)}
+    words = re.compile(r"\b(debian|redhat|suse|apt|dnf|zypper)\b", re.I)
+    assert tasks and [name for name, text in tasks.items() if words.search(re.sub("(?m)^ *#.*", "", text))] == []
+
+
 def test_package_managers_are_waited_for_and_not_for_good() -> None:
-    """Another program may be installing: apt and dnf have an option, zypper's library a variable."""
+    """Another program may be installing: apt has an option, zypper's library a variable. dnf itself waits for good."""
     seconds = "{{ __endpoint_package_wait }}"
     assert 0 < yaml.safe_load(TEXTS["roles/endpoint/vars/main.yml"])["__endpoint_package_wait"] <= 600
-    found = 0
-    for path in (name for name in TEXTS if re.match(r"roles/\w+/tasks/", name)):
-        for task in tasks_of(path):
-            for module in ("apt", "dnf"):
-                options = task.get("ansible.builtin." + module)
-                assert options is None or options["lock_timeout"] == seconds, task["name"]
-                found += options is not None
-            if "zypper" in str(task.get("ansible.builtin.command", "")):
-                assert task["environment"] == {"LC_ALL": "C", "ZYPP_LOCK_TIMEOUT": seconds}, task["name"]
-                found += 1
-    assert found >= 10
+    debian, redhat, suse = (yaml.safe_load(TEXTS[name]) for name in FAMILIES)
+    assert "DPkg::Lock::Timeout=" + seconds in debian["__endpoint_package_program"]
+    assert suse["__endpoint_package_environment"]["ZYPP_LOCK_TIMEOUT"] == seconds
+    found = set()
+    for task in (task for name in TEXTS if re.match(r"roles/\w+/tasks/", name) for task in tasks_of(name)):
+        command = str((task.get("ansible.builtin.command") or {}).get("argv"))
+        for name in re.findall(r"__endpoint_package_(\w+)", command):
+            found.add(name)
+            assert task["environment"] == "{{ __endpoint_package_environment }}", task["name"]
+            assert name in ("installed", "newer") or task["timeout"] == "{{ __endpoint_package_seconds // 2 }}", task["name"]
+    assert found == {"refresh", "install", "installed", "newer", "fetch", "upgrade", "repair", "downgrade"}
+
+
+def test_no_decision_hangs_on_a_title() -> None:
+    """A title is text: it may be printed, and anybody may word it anew."""
+    roles = "\n".join(text for name, text in TEXTS.items() if name.startswith("roles/") and name.endswith(".yml"))
+    uses = re.findall(r".*ansible_failed_task.*", roles)
+    assert uses and [use for use in uses if not re.search(r"{{ ansible_failed_task\.name }}:", use)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if re.match(r"roles/\w+/tasks/", name)])
+def test_a_task_file_says_first_what_it_does(name: str) -> None:
+    """In one sentence, with the verb in front; more may follow."""
+    text = TEXTS[name]
+    said = re.match(r"---\n((?:# .*\n)+)\n", text)
+    assert said, "begin with a comment"
+    assert re.match(r"# [A-Z][a-z]+,? .+?\.\s", said[1].replace("\n# ", " ")), said[1]
+
+
+def test_facts_of_other_hosts_are_read_in_one_place() -> None:
+    read = [name for name, text in TEXTS.items() if re.match(r"roles/\w+/(tasks|vars)/", name) and "hostvars" in text]
+    assert read == ["roles/endpoint/vars/main.yml"]
+    assert "hostvars" not in TEXTS["plugins/action/endpoint_waves.py"]

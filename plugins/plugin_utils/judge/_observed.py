@@ -60,6 +60,14 @@ def read_observations(
     return Observed(fresh, earlier, unreachable)
 
 
+def observations_of(registered: Mapping[str, t.Any]) -> Observed:
+    """What hosts registered at this point of the run, by host."""
+    return Observed(
+        {str(host): heard(info) for host, info in registered.items() if _is_observation(info)}, {},
+        {str(host): _first_line(info.get("msg")) for host, info in registered.items()
+         if isinstance(info, Mapping) and (info.get("unreachable") or info.get("failed"))})
+
+
 def scope_of(plan: Plan, observed: Observed, task_vars: Mapping[str, t.Any]) -> _status.Scope:
     """Which members this run deploys to, and what is known of the others."""
     members = set(members_of_all(plan))

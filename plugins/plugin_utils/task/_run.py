@@ -14,7 +14,7 @@ import socket
 import typing as t
 from collections.abc import Mapping
 
-# What begin.yml and end.yml register.
+# What lock.yml and unlock.yml register.
 LOCK = "__endpoint_lock"
 
 

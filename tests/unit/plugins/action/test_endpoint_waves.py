@@ -9,16 +9,15 @@ from ansible_collections.kubeha.apiserver.plugins.action import endpoint_waves a
 
 PLAN = {"endpoints": [{"name": "api", "vips": [], "instances": [
     {"members": [{"host": "cp%d" % number, "priority": 150 - number} for number in (1, 2, 3)]}]}]}
-ARGS = {"title": "keepalived", "outcomes": "outcome", "silent": "silent", "turned": "turned", "locked": "locked"}
 
 
-def turn(number, outcome, **rollout):
+def turn(number, outcome, turned=(), **rollout):
     rollout = {"waves": [["cp1"], ["cp2"], ["cp3"]], "members": ["cp1", "cp2", "cp3"], "lost": {}, "idle": [],
                "quiet": ["cp2", "cp3"], "divided": ["api"], "began": "1", **rollout}
-    variables = {"cp1": {}, "cp2": {"silent": "1", "outcome": dict(outcome, title="keepalived")},
-                 "cp3": {"silent": "1"}}
-    hosts = {"ansible_play_hosts": ["cp1", "cp2", "cp3"]}
-    return action._next(PLAN, variables, dict(ARGS, rollout=rollout, number=number), hosts)
+    args = {"title": "keepalived", "outcomes": {"cp2": dict(outcome, title="keepalived")},
+            "silent": {"cp1": "", "cp2": "1", "cp3": 1}, "turned": list(turned), "locked": None, "rollout": rollout,
+            "number": number}
+    return action._next(PLAN, args, {"cp1", "cp2", "cp3"})
 
 
 @pytest.mark.parametrize("idle", [[], ["cp2"]])
