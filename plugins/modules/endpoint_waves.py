@@ -64,7 +64,8 @@ options:
     description: Whether a host has work, by host. Instead of C(force) in O(looks), where it's given.
     type: dict
   deployed:
-    description: The C(deployed) that M(kubeha.apiserver.endpoint_info) returned before this run changed anything, by host.
+    description:
+      - The C(deployed) that M(kubeha.apiserver.endpoint_info) returned before this run changed anything, by host.
     type: dict
   outcomes:
     description:
@@ -106,7 +107,9 @@ EXAMPLES = r"""
   kubeha.apiserver.endpoint_waves:
     plan: "{{ result.plan }}"
     title: HAProxy
-    looks: "{{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars) | map(attribute='look'))) }}"
+    looks: >-
+      {{ dict(ansible_play_hosts_all | zip(ansible_play_hosts_all | map('extract', hostvars)
+                                           | map(attribute='look', default={}))) }}
   run_once: true
   register: order
 """

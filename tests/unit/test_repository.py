@@ -312,7 +312,8 @@ def test_package_managers_are_waited_for_and_not_for_good() -> None:
         for name in re.findall(r"__endpoint_package_(\w+)", command):
             found.add(name)
             assert task["environment"] == "{{ __endpoint_package_environment }}", task["name"]
-            assert name in ("installed", "newer") or task["timeout"] == "{{ __endpoint_package_seconds // 2 }}", task["name"]
+            limit = "{{ __endpoint_package_seconds // 2 }}"
+            assert name in ("installed", "newer") or task["timeout"] == limit, task["name"]
     assert found == {"refresh", "install", "installed", "newer", "fetch", "upgrade", "repair", "downgrade"}
 
 
