@@ -337,3 +337,8 @@ def test_facts_of_other_hosts_are_read_in_one_place() -> None:
     read = [name for name, text in TEXTS.items() if re.match(r"roles/\w+/(tasks|vars)/", name) and "hostvars" in text]
     assert read == ["roles/endpoint/vars/main.yml"]
     assert "hostvars" not in TEXTS["plugins/action/endpoint_waves.py"]
+    # What is read there came in by these.
+    for name in ("endpoint_files", "endpoint_info", "endpoint_lock"):
+        text = TEXTS["plugins/action/%s.py" % name]
+        executed = len(re.findall(r"_execute_module\(|self\.execute\(", text))
+        assert executed and text.count("readable(") == executed, name
