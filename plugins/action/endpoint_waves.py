@@ -99,7 +99,7 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
     seen: dict[str, _waves.Seen] = {}
     lost: dict[str, str] = {}
     looks = {host: look for host, look in _said(args["looks"], members_of_all(plan)).items()
-             if isinstance(look, Mapping) and not look.get("skipped") and not look.get("unreachable")}
+             if look and isinstance(look, Mapping) and not look.get("skipped") and not look.get("unreachable")}
     for host, look in looks.items():
         if look.get("failed"):
             lost[host] = printable(str(look.get("msg")).strip().split("\n", 1)[0])

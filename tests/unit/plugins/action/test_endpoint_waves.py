@@ -26,3 +26,28 @@ def test_a_backup_that_has_started_by_itself_stops_its_endpoint(idle):
     spoke = {"text": "keepalived has started again", "well": False}
     assert turn(0, spoke, idle=idle)["hosts"] == []
     assert set(turn(3, spoke, idle=idle)["stops"]) == {"cp1", "cp2", "cp3"}
+
+
+@pytest.mark.parametrize("nothing", [{}, {"unreachable": True}, {"skipped": True}])
+def test_hosts_that_said_nothing_are_in_no_wave(nothing):
+    looks = {"cp1": {"force": "reload", "serving": True, "holds": ["198.51.100.100"]}, "cp2": nothing,
+             "cp3": {"failed": True, "msg": "its files can't be read\nfor a reason"},
+             "of another play": {"force": "reload"}}
+    args = {"title": "HAProxy", "looks": looks, "work": None, "deployed": {"cp2": {}, "cp3": None}, "silence": False}
+    started = action._start(PLAN, args, {"cp1", "cp2", "cp3"})
+    assert started["waves"] == [] and started["numbers"] == [0]
+    assert started["lost"] == {"cp3": "its files can't be read"}
+    assert action._start(PLAN, dict(args, looks={**looks, "cp3": nothing}), set())["waves"] == [["cp1"]]
+
+
+def test_work_that_is_given_counts_instead_of_what_files_would_take():
+    looks = {"cp%d" % number: {"force": "restart", "serving": True} for number in (1, 2, 3)}
+    args = {"title": "package", "looks": looks, "work": {"cp2": True, "cp3": False}, "deployed": None, "silence": False}
+    assert action._start(PLAN, args, set(looks))["waves"] == [["cp2"]]
+
+
+def test_a_turn_counts_from_when_its_wave_begins():
+    fine = {"text": "of another rollout"}
+    began = turn(0, fine, lost={}, members=["cp1"], divided=[])
+    assert began["hosts"] == began["turned"] == ["cp1"]
+    assert turn(1, fine, turned=["cp1"], members=["cp1"])["turned"] == ["cp1", "cp2"]
