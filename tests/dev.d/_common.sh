@@ -137,6 +137,7 @@ for name in sorted(wanted):
     if path.is_file() and not path.is_symlink() and filecmp.cmp(name, path, shallow=False):
         path.chmod(os.stat(name).st_mode)
         continue
+    path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(name, path, follow_symlinks=False)
 PYTHON

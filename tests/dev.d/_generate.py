@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write what follows from other files: roles' defaults and tables of variables from argument specs, of the plan's keys
-from its types, of codes from their table, and sanity's ignores from shebangs."""
+"""Write what follows from other files: roles' defaults, tables and JSON Schema of variables from argument specs, tables
+of the plan's keys from its types, of codes from their table, and sanity's ignores from shebangs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 import _rooms
+import _schema
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,9 @@ def current_files() -> dict[Path, str]:
     for by, name in DOCUMENTS.items():
         path = ROOT / "docs" / name
         files[path] = between(CODES_BEGIN.format(by=by), codes(by), CODES_END, path.read_text(encoding="utf-8"))
+    every = {name: spec for role in ROLES for name, spec in options(role).items()}
+    schema = _schema.variables(every, plain)
+    files[ROOT / "docs" / "variables.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
     ignored = "".join(ignores())
     files.update({ROOT / "tests" / "sanity" / "ignore-2.{0}.txt".format(core): ignored for core in CORES})
     return files

@@ -110,6 +110,32 @@ def test_each_readme_leads_to_the_other() -> None:
     assert "](README.md)" in DOCUMENTS["README.zh-CN.md"]
 
 
+def test_what_an_inclusion_demands_is_there() -> None:
+    """What each row of CONTRIBUTING names exists; and the demands that no other test looks at."""
+    table = DOCUMENTS["CONTRIBUTING.md"].partition("| demand | where | test |")[2].partition("\n\n")[0]
+    rows = [[re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[2:4]] for row in table.splitlines()[2:]]
+    assert len(rows) > 10 and all(paths and tests for paths, tests in rows)
+    for named in (name for row in rows for cell in row for name in cell):
+        path, _colons, function = named.replace("./dev ", "tests/dev.d/").partition("::")
+        assert (ROOT / path).exists(), named
+        assert not function or "def %s(" % function in (ROOT / path).read_text(encoding="utf-8"), named
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"[1-9]\d*\.\d+\.\d+", galaxy["version"])
+    assert galaxy["license"] == ["GPL-3.0-or-later"] and galaxy["dependencies"] == {}
+    assert yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
+    execution = yaml.safe_load((ROOT / "meta" / "execution-environment.yml").read_text(encoding="utf-8"))
+    assert (ROOT / execution["dependencies"]["python"]).is_file()
+    assert "docs.ansible.com" in DOCUMENTS["CODE_OF_CONDUCT.md"]
+    headings = set(re.findall(r"^## (.*)$", DOCUMENTS["README.md"], re.M))
+    assert {"Requirements", "Use it", "Playbooks", "Variables", "What is tested", "Help"} <= headings
+    assert "forum.ansible.com" in DOCUMENTS["README.md"]
+
+
+def test_nothing_is_binary() -> None:
+    files = [path for path in ROOT.rglob("*") if path.is_file() and not SKIPPED & set(path.relative_to(ROOT).parts)]
+    assert [path for path in files if path.suffix != ".pyc" and b"\0" in path.read_bytes()] == []
+
+
 SCENARIOS = sorted(path.parent for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
 
