@@ -19,6 +19,7 @@ from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
+    from ..module_utils.model._observation import Observation
 
 OBSERVED = "__endpoint_info"
 LOOKED_AT = "__endpoint_preflight"
@@ -82,11 +83,11 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return found
 
 
-def wire_findings(plan: Plan, observations: Mapping[str, t.Any]) -> list[Finding]:
+def wire_findings(plan: Plan, observations: Mapping[str, Observation]) -> list[Finding]:
     asked = {
         host: info["preflight"]["wire"]
         for host, info in observations.items()
-        if ((info.get("preflight") or {}).get("wire") or {}).get("asked")
+        if "preflight" in info and info["preflight"]["wire"].get("asked")
     }
     if not asked:
         return []

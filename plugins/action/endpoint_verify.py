@@ -24,6 +24,7 @@ from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
+    from ..module_utils.model._observation import Observation
 
 ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
 
@@ -62,7 +63,7 @@ class ActionModule(ActionBase):
         if not plan["endpoints"]:
             result.update(failed=True, problems=[], msg=_nothing_stored(observed))
             return result
-        twice = machines_twice({host: info.get("identity") for host, info in observed.fresh.items()})
+        twice = machines_twice({host: info["identity"] for host, info in observed.fresh.items()})
         if twice:
             result.update(failed=True, problems=[problem.to_dict() for problem in twice],
                           msg="\n".join(str(problem) for problem in twice))
@@ -113,23 +114,23 @@ def _is_plan(plan: t.Any) -> bool:
     return isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)
 
 
-def with_drift(plan: Plan, observations: dict[str, t.Any]) -> dict[str, t.Any]:
+def with_drift(plan: Plan, observations: dict[str, Observation]) -> dict[str, Observation]:
     """The observations, each with those of the host's files that aren't what its plan makes of them."""
-    judged = {}
+    judged: dict[str, Observation] = {}
     for host, info in observations.items():
         mine = plan_of_host(plan, host)
         there = plan_of_host(deployed_of(info).plan or NO_PLAN, host)
         # One that has stored another plan has other files, which is a finding already.
         files = render_host(mine, host, ROLES) if there["endpoints"] == mine["endpoints"] else []
-        judged[host] = dict(info, drifted=[entry["path"] for entry in files if _has_drifted(entry, info)])
+        judged[host] = {**info, "drifted": [entry["path"] for entry in files if _has_drifted(entry, info)]}
     return judged
 
 
-def _has_drifted(entry: dict[str, t.Any], info: dict[str, t.Any]) -> bool:
+def _has_drifted(entry: dict[str, t.Any], info: Observation) -> bool:
     # What carries a secret can't be rendered here; the stored plan is compared by its content.
     if entry["secret"] or entry["kind"] == "plan":
         return False
-    return (info.get("files") or {}).get(entry["path"]) != hashlib.sha256(entry["content"].encode()).hexdigest()
+    return info["files"].get(entry["path"]) != hashlib.sha256(entry["content"].encode()).hexdigest()
 
 
 def _unproven(findings: list[dict[str, t.Any]]) -> list[str]:

@@ -72,7 +72,7 @@ class ActionModule(ActionBase):
         wrong += _names.outside("hosts", hosts, play, "host_outside_limit")
         observed = observations_of(args["looks"] or {})
         plan = _status.stored_plan(observed.fresh)
-        wrong += _intent.machines_twice({host: info.get("identity") for host, info in observed.fresh.items()})
+        wrong += _intent.machines_twice({host: info["identity"] for host, info in observed.fresh.items()})
         problems = [str(problem) for problem in wrong]
         problems += ["%s can't be reached: %s" % item for item in observed.unreachable.items() if item[0] in hosts]
         if not problems and args["leave_one"]:

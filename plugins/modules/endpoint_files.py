@@ -579,7 +579,7 @@ class Deployment:
         if config is None or manifest is None or config.same_content:
             return
         process = _process_io.find_pod(self.role)
-        if process is None or _running_io.running(self.role, True, {}).needs_restart(
+        if process is None or _running_io.running(self.role, True, None).needs_restart(
                 _podstate.execution_of(manifest.content.decode())):
             found.not_validated.append("%s: no pod runs that could tell" % config.path)
             return
@@ -734,7 +734,7 @@ class Deployment:
         haproxy = _running_io.ask_haproxy(self._socket(found), SOCKET_SECONDS) if self.role == "haproxy" else {}
         if config is None or config.present is None:
             return
-        if _running_io.running(self.role, bool(found.manifest), haproxy).needs_reload(config.present):
+        if self._running(found, haproxy).needs_reload(config.present):
             return
         if is_whole(self.role, found.listed):
             self._keep_set(found.listed)
@@ -913,7 +913,7 @@ class Deployment:
         asked = self.role == "haproxy" or found.other_mode
         haproxy = _running_io.ask_haproxy(self._socket(found), SOCKET_SECONDS) if asked else {}
         planned = next((file.content for file in found.files if file.path == _paths.PLAN_FILE), None)
-        running = _running_io.running(self.role, bool(found.manifest), haproxy)
+        running = self._running(found, haproxy)
         state = self._pod(found, running) if found.manifest else self._service(found, running)
         return dict(
             state,
@@ -926,6 +926,9 @@ class Deployment:
             up=serving_backends(haproxy),
             at=self.at,
         )
+
+    def _running(self, found: Found, haproxy: Mapping[str, Any]) -> _running_io.Running:
+        return _running_io.running(self.role, bool(found.manifest), haproxy.get("description"))
 
     @staticmethod
     def _socket(found: Found) -> str:

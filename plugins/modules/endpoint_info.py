@@ -273,7 +273,7 @@ restart_pending:
   sample: {haproxy: false, keepalived: false}
 haproxy:
   description:
-    - What HAProxy says on its stats socket. Empty where there's no socket.
+    - What HAProxy says on its stats socket. Only C(hung) and C(error) where there's no socket.
     - C(hung) is true where it takes connections and doesn't answer; C(error) says what failed.
   returned: always
   type: dict
@@ -442,7 +442,7 @@ import sys
 import time
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple, cast
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -455,7 +455,22 @@ from ..module_utils.run import _lease_io, _run_lock_io
 from ..module_utils.segment import _claims_io, _scan_io, _strangers
 
 if TYPE_CHECKING:
-    from ..module_utils.model._model import Endpoint, Plan
+    from ..module_utils.model._model import Backend, Endpoint, Plan
+    from ..module_utils.model._observation import (
+        Attempt,
+        Daemon,
+        HAProxy,
+        Holder,
+        Instance,
+        Keepalived,
+        Lasting,
+        Link,
+        Network,
+        Observation,
+        Package,
+        Seen,
+        StaticPodKubelet,
+    )
 
 HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"
@@ -484,7 +499,6 @@ SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
 PACKAGE_MANAGERS = ("apt-get", "dnf5", "dnf", "yum", "zypper")
 
 HAPROXY_MORE = "/etc/haproxy/conf.d/*.cfg"
-DRAIN = {"drained": _paths.DRAINED, "moving": _paths.MOVING}
 
 COMMAND_SECONDS = 5.0
 CANDIDATE_SECONDS = 20.0
@@ -540,41 +554,44 @@ class Observer(_parts.Parts):
         self.mode = "service" if _podstate.manifest_dir(self.plan) is None else "static_pod"
         # Where the kubelet would read their manifests; None without static pods, planned or deployed.
         self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(stored)
-        self.still: Dict[str, Any] = self._still()
+        self.still: Lasting = self._still()
         self.ports = planned_ports(self.plan) | set(params["ports"])
         # VIPs of the stored plans too: one that was given up should be gone.
         self.vips = planned_vips(self.plan)
         self.vips.update(self.deployed.vips)
-        self.units: Dict[str, Any] = self.still.pop("units")
-        self.units_read = time.monotonic()
         self.unchanged_since: Dict[str, Tuple[Any, float]] = {}
 
-    def result(self) -> Dict[str, Any]:
+    def result(self) -> Observation:
         begun = time.monotonic()
         while True:
             info = self._observe()
             if not (self.params["plan"] and self.params["host"]):
-                return self._finished(dict(info, **self._asked(info)))
+                self._ask(info)
+                return self._finished(info)
             unmet = self._unmet(info)
             late = time.monotonic() - begun >= self.params["wait"]
             pause = POLL_SECONDS
             if late or not unmet:
                 # What costs others something is asked only when all else is right, or when nothing more will be.
-                info.update(self._asked(info))
+                self._ask(info)
                 unmet = self._unmet(info) or self._unsettled(info)
                 pause = ASK_SECONDS
             if late or not unmet:
-                return self._finished(dict(info, met=not unmet, unmet=unmet, waited=round(time.monotonic() - begun, 3)))
+                info["met"], info["unmet"], info["waited"] = not unmet, unmet, round(time.monotonic() - begun, 3)
+                return self._finished(info)
             time.sleep(pause)
 
-    def _finished(self, info: Dict[str, Any]) -> Dict[str, Any]:
-        info.update(self._cluster())
-        lease = self.read("lease", _lease_io.look, {})
-        return dict(self.still, **info, at=round(time.time(), 3), looked=self.looked, lease=lease, errors=self.errors)
+    def _finished(self, info: Seen) -> Observation:
+        self._ask_cluster(info)
+        info["lease"] = self.read("lease", _lease_io.look, {})
+        return self._whole(info)
+
+    def _whole(self, info: Seen) -> Observation:
+        return {**self.still, **info, "at": round(time.time(), 3), "looked": self.looked, "errors": self.errors}
 
     # What doesn't change while the module runs
 
-    def _still(self) -> Dict[str, Any]:
+    def _still(self) -> Lasting:
         # Commands are slow beside everything else, so all run at the same time.
         binaries = {name: _host_io.find_binary(name) for name in DAEMONS}
         system = self.read("os", describe_system, {"family": "other", "pkg_mgr": "", "systemd": False})
@@ -584,17 +601,18 @@ class Observer(_parts.Parts):
         self.configs = {name: contents.get(path) for name, path in self._layout().config.items()}
         shipped = _ownership.parse_shipped(self._output(said, "shipped"))
         sums = {path: sha256(content).hexdigest() for path, content in contents.items() if content is not None}
+        self.units, self.units_read = _hostfacts.parse_units(self._output(said, "units")), time.monotonic()
         return {
             "os": system,
             "users": {name: has_user(name) for name in USERS},
             "selinux_booleans": self._selinux_booleans(system),
             "packages": self._packages(binaries, said, system),
-            "deployed": self.deployed.to_dict(),
+            "deployed": {"plan": self.deployed.plan, "speaks": self.deployed.speaks, "error": self.deployed.error,
+                         "newer": self.deployed.newer, "unsure": self.deployed.unsure},
             # Of a short password its checksum tells as much as the password.
             "files": {path: _secrets.HIDDEN if _secrets.are_in((contents[path] or b"").decode("utf-8", "replace"))
                       else said for path, said in sums.items()},
             "config_owner": {path: _ownership.classify(path, contents[path], shipped) for path in CONFIG.values()},
-            "units": _hostfacts.parse_units(self._output(said, "units")),
         }
 
     def _commands(
@@ -625,7 +643,7 @@ class Observer(_parts.Parts):
         binaries: Mapping[str, Optional[str]],
         said: Mapping[str, _host_io.Output],
         system: Mapping[str, Any],
-    ) -> Dict[str, Any]:
+    ) -> Dict[str, Package]:
         parsers = {"haproxy": _haproxy.parse_version, "keepalived": _keepalived_state.parse_version}
         versions = _hostfacts.parse_candidates(system["pkg_mgr"], self._output(said, "candidates"))
         return {
@@ -648,7 +666,7 @@ class Observer(_parts.Parts):
 
     # What does
 
-    def _observe(self) -> Dict[str, Any]:
+    def _observe(self) -> Seen:
         links = self.read("interfaces", _host_io.read_links, [])
         addresses = self.read("networks", _host_io.read_addresses, [])
         networks = describe_networks(links, addresses, self.vips)
@@ -662,11 +680,10 @@ class Observer(_parts.Parts):
         pods = self.read("pods", self._pods, {})
         daemons = self._daemons(services, pods)
         listeners = self.read("listening", partial(read_listeners, self.ports), [])
-        haproxy = _running_io.ask_haproxy(self._layout().socket, SOCKET_SECONDS)
-        running = {
-            name: _running_io.running(name, self.mode == "static_pod", haproxy if name == "haproxy" else {})
-            for name in DAEMONS
-        }
+        haproxy = cast("HAProxy", {
+            **_host_status.NO_HAPROXY, **_running_io.ask_haproxy(self._layout().socket, SOCKET_SECONDS)})
+        said = {"haproxy": haproxy.get("description")}
+        running = {name: _running_io.running(name, self.mode == "static_pod", said.get(name)) for name in DAEMONS}
         return {
             "interfaces": [describe_link(link) for link in links],
             "identity": self.read("identity", partial(_host_io.read_identity, links), {}),
@@ -689,48 +706,48 @@ class Observer(_parts.Parts):
                 for name in DAEMONS
             },
             "haproxy": haproxy,
-            "keepalived": {
-                "holders": self.read("holders", read_holders, {}),
-                "instances": {},
-                "hung": False,
-                "can_dump": True,
-                "error": None,
-            },
+            "keepalived": {**_host_status.NO_KEEPALIVED, "holders": self.read("holders", read_holders, {})},
             "haproxy_ignored": sorted(glob.glob(HAPROXY_MORE)),
-            "drain": {name: self.read("drain", partial(is_set, path), False) for name, path in DRAIN.items()},
+            "drain": {"drained": self.read("drain", partial(is_set, _paths.DRAINED), False),
+                      "moving": self.read("drain", partial(is_set, _paths.MOVING), False)},
             "listening": sorted({port for _address, port in listeners}),
             "listeners": [{"address": address, "port": port} for address, port in listeners],
             "connect": [],
             "apiservers": {},
+            "certificates": {},
+            "kubelet": {},
+            "node": {},
+            "lease": {},
         }
 
-    def _services(self) -> Dict[str, Any]:
+    def _services(self) -> Dict[str, Daemon]:
         if self.still["os"]["systemd"] and time.monotonic() - self.units_read > UNITS_SECONDS:
             said = {"units": _host_io.run(units_command(), COMMAND_SECONDS)}
             self.units = _hostfacts.parse_units(self._output(said, "units"))
             self.units_read = time.monotonic()
         now = time.monotonic()
-        return {name: _hostfacts.describe_unit(self.units.get(name, {}), now) for name in DAEMONS}
+        return {name: cast("Daemon", _hostfacts.describe_unit(self.units.get(name, {}), now)) for name in DAEMONS}
 
     def _manifest(self, name: str) -> str:
         return _pod_paths.manifest_path(self.manifests or "", name)
 
-    def _pods(self) -> Dict[str, Any]:
+    def _pods(self) -> Dict[str, Daemon]:
         return {name: describe_pod(name, self._manifest(name)) for name in DAEMONS} if self.manifests else {}
 
-    def _static_pod_kubelet(self) -> Dict[str, Any]:
+    def _static_pod_kubelet(self) -> StaticPodKubelet:
         """Where it concerns nobody it isn't looked for again and again."""
         wanted = self.manifests is not None or self.params["plan"] is None
-        return self.read("static_pod_kubelet", _process_io.find_kubelet, {}) if wanted else {}
+        found: StaticPodKubelet = self.read("static_pod_kubelet", _process_io.find_kubelet, {}) if wanted else {}
+        return found
 
-    def _daemons(self, services: Mapping[str, Any], pods: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _daemons(self, services: Dict[str, Daemon], pods: Dict[str, Daemon]) -> Dict[str, Daemon]:
         """Whatever the plan has them be."""
         return pods if self.mode == "static_pod" and pods else services
 
     def _layout(self) -> _paths.Layout:
         return _paths.LAYOUTS[self.mode]
 
-    def _restart_pending(self, name: str, daemon: Mapping[str, Any], running: _running_io.Running) -> bool:
+    def _restart_pending(self, name: str, daemon: Daemon, running: _running_io.Running) -> bool:
         if self.mode == "static_pod":
             wanted = _podstate.execution_of(_host_io.read_text(self._manifest(name)))
         elif not daemon["main_pid"]:
@@ -741,35 +758,31 @@ class Observer(_parts.Parts):
             wanted = _hostfacts.parse_execution(_host_io.read_text(_paths.DROP_INS[name])) or ""
         return wanted != "" and running.needs_restart(wanted)
 
-    def _asked(self, info: Mapping[str, Any]) -> Dict[str, Any]:
+    def _ask(self, info: Seen) -> None:
         """What is learnt only by connecting, and by a signal to keepalived."""
-        asked = self._connect(info)
+        self._connect(info)
         if self.params["gate"]:
             deployed = (self.deployed.keepalived or _planfile.NO_PLAN)["endpoints"]
-            asked["claims"] = self.read(
+            info["claims"] = self.read(
                 "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
         if self.params["keepalived_dump"]:
-            asked["keepalived"] = dict(info["keepalived"], **self._dump())
+            info["keepalived"] = {**self._dump(), "holders": info["keepalived"]["holders"]}
         if self.params["listen"] > 0 and self.params["host"]:
-            asked.update(self._listen(info, asked.get("keepalived") or {}))
-        return asked
+            self._listen(info)
 
-    def _listen(self, info: Mapping[str, Any], keepalived: Mapping[str, Any]) -> Dict[str, Any]:
+    def _listen(self, info: Seen) -> None:
         """Packets that nobody should send, and what keepalived makes of them meanwhile."""
-        before = keepalived.get("instances") or {}
+        before = info["keepalived"]["instances"]
         interfaces = _strangers.interfaces_of(self.plan, self.params["host"])
         scan = self.read("listen", partial(_scan_io.scan, interfaces, self.params["listen"]), {})
-        result: Dict[str, Any] = {"heard": _strangers.heard_of(self.plan, self.params["host"], scan)}
+        info["heard"] = _strangers.heard_of(self.plan, self.params["host"], scan)
         if before:
-            said = self._dump()
-            rejects = _keepalived_state.rejected_since(before, said.get("instances") or {})
-            result["keepalived"] = dict(keepalived, rejects=rejects)
-        return result
+            info["keepalived"]["rejects"] = _keepalived_state.rejected_since(before, self._dump()["instances"])
 
-    def _connect(self, info: Mapping[str, Any]) -> Dict[str, Any]:
+    def _connect(self, info: Seen) -> None:
         """Try the VIPs, and what HAProxy doesn't see."""
         if not self.params["connect"] or not self.params["host"]:
-            return {}
+            return
         seconds = self.params["connect_timeout"]
         attempts: Dict[Any, Callable[[], Any]] = {
             ("vip", item["name"], vip["address"]): partial(connect, item, vip["address"], info["holds"], seconds)
@@ -782,15 +795,13 @@ class Observer(_parts.Parts):
                 key = ("apiserver", _host_status.address_port(address, port))
                 attempts[key] = partial(listens, address, port, min(seconds, PROBE_SECONDS))
         done = _host_io.together(attempts)
-        return {
-            "connect": [result for key, result in done.items() if key[0] == "vip"],
-            "apiservers": {key[1]: result for key, result in done.items() if key[0] == "apiserver"},
-        }
+        info["connect"] = [result for key, result in done.items() if key[0] == "vip"]
+        info["apiservers"] = {key[1]: result for key, result in done.items() if key[0] == "apiserver"}
 
-    def _cluster(self) -> Dict[str, Any]:
+    def _ask_cluster(self, info: Seen) -> None:
         """What Kubernetes makes of the endpoint, read once: it changes with nobody's waiting."""
         if not self.params["connect"] or not self.params["host"]:
-            return {"certificates": {}, "kubelet": {}, "node": {}}
+            return
         seconds, kubelet = self.params["connect_timeout"], self.read("kubelet", _cluster_io.read_kubelet, {})
         calls: Dict[str, Callable[[], Any]] = {
             item["name"]: partial(_cluster_io.read_certificates, item, self.params["host"], seconds)
@@ -799,44 +810,43 @@ class Observer(_parts.Parts):
         certificates = _host_io.together(calls)
         for errors in (item[1] for item in certificates.values()):
             self.errors.update({"certificate of %s" % name: error for name, error in errors.items()})
-        return {
-            "certificates": {name: found for name, (found, dummy) in certificates.items() if found},
-            "kubelet": kubelet,
-            "node": self.read("node", partial(_cluster_io.read_node, kubelet.get("options", {}), seconds), {}),
-        }
+        info["certificates"] = {name: found for name, (found, dummy) in certificates.items() if found}
+        info["kubelet"] = kubelet
+        info["node"] = self.read("node", partial(_cluster_io.read_node, kubelet.get("options", {}), seconds), {})
 
-    def _dump(self) -> Dict[str, Any]:
+    def _dump(self) -> Keepalived:
         find = _process_io.find_service if self.mode == "service" else _process_io.find_pod
         process = find("keepalived")
+        nothing = _host_status.NO_KEEPALIVED
         if process is None:
-            return {"error": "not running"}
+            return {**nothing, "error": "not running"}
         try:
             try:
-                return {"instances": _process_io.dump_keepalived(process, DUMP_SECONDS)}
+                instances = _process_io.dump_keepalived(process, DUMP_SECONDS)
             except _host_io.Timeout:
-                return {"instances": _process_io.dump_keepalived(process, HUNG_SECONDS)}
+                instances = _process_io.dump_keepalived(process, HUNG_SECONDS)
+            return {**nothing, "instances": cast("Dict[str, Instance]", instances)}
         except _host_io.Timeout as error:
-            return {"error": str(error), "hung": True}
+            return {**nothing, "error": str(error), "hung": True}
         except _keepalived_state.CannotDump as error:
-            return {"error": str(error), "can_dump": False}
+            return {**nothing, "error": str(error), "can_dump": False}
         except (OSError, _keepalived_state.DumpError) as error:
-            return {"error": str(error)}
+            return {**nothing, "error": str(error)}
 
     # Beside what is expected
 
     def _mine(self) -> List[Endpoint]:
         return _accessors.endpoints_of(self.plan, self.params["host"])
 
-    def _unmet(self, info: Mapping[str, Any]) -> List[str]:
-        host = self.params["host"]
-        seen = dict(self.still, **info)
+    def _unmet(self, info: Seen) -> List[str]:
+        host, seen = self.params["host"], self._whole(info)
         if self.params["gate"]:
             gate = _host_status.Gate(claims=info.get("claims"), **self.params["gate"])
             return _host_status.not_proven(self.plan, host, seen, gate)
         expected = {name: {host: holds} for name, holds in (self.params["expect"] or {}).items()}
         return _host_status.unmet(self.plan, host, seen, expected)
 
-    def _unsettled(self, info: Mapping[str, Any]) -> List[str]:
+    def _unsettled(self, info: Seen) -> List[str]:
         settle = self.params["settle"]
         if settle is None:
             settle = _accessors.settle_seconds(self.plan, self.params["host"])
@@ -851,7 +861,7 @@ class Observer(_parts.Parts):
         """A HAProxy that was reloaded moves no VIP."""
         return not self.params["gate"] or "keepalived" in self.params["gate"]["daemons"]
 
-    def _lasting(self, endpoint: Endpoint, info: Mapping[str, Any]) -> float:
+    def _lasting(self, endpoint: Endpoint, info: Seen) -> float:
         """For how long an endpoint's VIPs have been here, or not here, with keepalived well.
 
         Seen by ourselves; or told by keepalived; or by the kernel, which notes when an address came, and by the time
@@ -861,13 +871,14 @@ class Observer(_parts.Parts):
         held = [vip["address"] for vip in endpoint["vips"] if vip["address"] in info["holds"]]
         names = [instance["name"] for instance in endpoint["instances"]]
         states = info["keepalived"]["instances"]
-        seen = (tuple(held), tuple((states.get(name) or {}).get("state") for name in names))
+        seen = (tuple(held), tuple(_host_status.states_of(endpoint, info).values()))
         before, since = self.unchanged_since.get(endpoint["name"], (None, now))
         if before != seen:
             since = now
         self.unchanged_since[endpoint["name"]] = (seen, since)
-        if all((states.get(name) or {}).get("last_transition") for name in names):
-            told = [time.time() - states[name]["last_transition"] for name in names]
+        began = [states[name].get("last_transition") if name in states else None for name in names]
+        if all(began):
+            told = [time.time() - (moment or 0) for moment in began]
             # That is by a clock that may have been set since. These aren't.
             told += [info["held_for"][address] for address in held]
             running = self._daemons(info["services"], info["pods"])["keepalived"]["active_for"]
@@ -927,7 +938,7 @@ def units_command() -> List[str]:
     return ["systemctl", "show", "--property=" + properties] + [name + ".service" for name in DAEMONS]
 
 
-def describe_link(link: Any) -> Dict[str, Any]:
+def describe_link(link: Any) -> Link:
     return {
         "name": link.name,
         "index": link.index,
@@ -939,7 +950,7 @@ def describe_link(link: Any) -> Dict[str, Any]:
     }
 
 
-def describe_networks(links: List[Any], addresses: List[Any], vips: Set[str]) -> List[Dict[str, Any]]:
+def describe_networks(links: List[Any], addresses: List[Any], vips: Set[str]) -> List[Network]:
     """Addresses that others can reach. A VIP is among them, and marked: it is no address of the host's own."""
     names = {link.index: link.name for link in links}
     return [
@@ -974,12 +985,12 @@ def read_listeners(ports: Set[int]) -> List[Tuple[str, int]]:
     return found
 
 
-def read_holders() -> Dict[str, Any]:
+def read_holders() -> Dict[str, Holder]:
     try:
         names = os.listdir(HOLDER_FOLDER)
     except FileNotFoundError:
         return {}
-    holders = {}
+    holders: Dict[str, Holder] = {}
     for name in sorted(names):
         path = os.path.join(HOLDER_FOLDER, name)
         if name.startswith(HOLDER_PREFIX):
@@ -988,7 +999,7 @@ def read_holders() -> Dict[str, Any]:
     return holders
 
 
-def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
+def describe_pod(name: str, manifest: str) -> Daemon:
     """With the keys of a service, so that nobody who looks at a daemon has to know how it was started."""
     process = _process_io.find_pod(name)
     text = _host_io.read_text(manifest)
@@ -1008,14 +1019,14 @@ def describe_pod(name: str, manifest: str) -> Dict[str, Any]:
     }
 
 
-def unseen_backends(endpoint: Endpoint, info: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+def unseen_backends(endpoint: Endpoint, info: Seen) -> List[Backend]:
     """Backends that HAProxy doesn't report as up."""
-    servers = (info["haproxy"].get("backends") or {}).get(endpoint["name"], ())
-    up = {server["name"] for server in servers if _haproxy.is_up(server["status"])}
+    servers = _host_status.servers_of(endpoint, info)
+    up = {name for name, server in servers.items() if _haproxy.is_up(server["status"])}
     return [backend for backend in endpoint["backends"] if backend["name"] not in up]
 
 
-def connect(endpoint: Endpoint, address: str, holds: List[str], seconds: float) -> Dict[str, Any]:
+def connect(endpoint: Endpoint, address: str, holds: List[str], seconds: float) -> Attempt:
     attempt = _host_io.https_get(address, endpoint["port"], endpoint["haproxy"]["check"]["path"], seconds)
     return {
         "endpoint": endpoint["name"],

@@ -284,7 +284,7 @@ class Pod:
 
     def look(self) -> _podstate.Seen:
         process = self.find()
-        running = _running_io.running(self.role, True, self._state())
+        running = _running_io.running(self.role, True, self._state().get("description"))
         return _podstate.Seen(
             pid=process.pid if process else None,
             needs_reload=running.needs_reload(self.content),

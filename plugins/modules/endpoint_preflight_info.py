@@ -231,7 +231,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, cast
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -244,6 +244,19 @@ from ..module_utils.segment import _wire_io, _wire_task
 
 if TYPE_CHECKING:
     from ..module_utils.model._model import Endpoint, Instance, Member, Plan
+    from ..module_utils.model._observation import (
+        Firewall,
+        LookedAt,
+        Managers,
+        Names,
+        Networkd,
+        Process,
+        Program,
+        Routes,
+        StaticPodKubelet,
+        StaticPods,
+        Sysctl,
+    )
 
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0
@@ -299,7 +312,7 @@ class Observer(_parts.Parts):
         ]
         self.interfaces = list(dict.fromkeys(member["interface"] for _endpoint, _instance, member in self.members))
 
-    def result(self) -> Dict[str, Any]:
+    def result(self) -> LookedAt:
         links = self.read("interfaces", _host_io.read_links, [])
         addresses = self.read("addresses", _host_io.read_addresses, [])
         names = {link.index: link.name for link in links}
@@ -354,7 +367,7 @@ class Observer(_parts.Parts):
 
     # Ports
 
-    def _listeners(self) -> List[Dict[str, Any]]:
+    def _listeners(self) -> List[Process]:
         balancing = {port for endpoint in self.endpoints for port in _accessors.ports_of(endpoint)}
         health = {endpoint["haproxy"]["health"]["port"] for endpoint in self.endpoints if endpoint.get("haproxy")}
         ports = balancing | health | {endpoint["apiserver_port"] for endpoint in self.endpoints}
@@ -363,7 +376,7 @@ class Observer(_parts.Parts):
             found.extend(_hostfacts.parse_listening_sockets(_cluster_io.read_text(path), ports))
         pids = read_owners({inode for _address, _port, inode in found}) if found else {}
         owners = _process_io.Owners()
-        listeners = []
+        listeners: List[Process] = []
         for address, port, inode in found:
             pid = pids.get(inode)
             program = first_line("/proc/%d/comm" % pid) if pid else None
@@ -388,7 +401,7 @@ class Observer(_parts.Parts):
             return True
         return _host_io.https_get(reachable(address), port, "/readyz", TLS_SECONDS).status in API_STATUS
 
-    def _certificates(self) -> Dict[str, Any]:
+    def _certificates(self) -> Dict[str, Dict[str, Names]]:
         found = {}
         for endpoint in self.endpoints:
             names, errors = _cluster_io.read_certificates(endpoint, self.host, TLS_SECONDS)
@@ -399,13 +412,13 @@ class Observer(_parts.Parts):
 
     # Static pods
 
-    def _static_pods(self) -> Optional[Dict[str, Any]]:
+    def _static_pods(self) -> Optional[StaticPods]:
         mine = [endpoint for endpoint, _instance, _member in self.members if endpoint["mode"] == "static_pod"]
         if not mine:
             return None
         images = mine[0]["images"] or {}
         return {
-            "kubelet": _process_io.find_kubelet(),
+            "kubelet": cast("StaticPodKubelet", _process_io.find_kubelet()),
             "foreign_manifests": {
                 role: _process_io.foreign_manifests(mine[0]["manifest_dir"] or "", role) for role in _paths.ROLES
             },
@@ -416,8 +429,8 @@ class Observer(_parts.Parts):
 
     # Who manages the network
 
-    def _network_managers(self, indices: Mapping[str, int], active: Set[str]) -> Dict[str, Any]:
-        managers = {}
+    def _network_managers(self, indices: Mapping[str, int], active: Set[str]) -> Dict[str, Managers]:
+        managers: Dict[str, Managers] = {}
         for interface in self.interfaces:
             if interface not in indices:
                 continue
@@ -433,10 +446,10 @@ class Observer(_parts.Parts):
 
     # The packet filter
 
-    def _firewall(self, said: Mapping[str, _host_io.Output], active: Set[str]) -> Dict[str, Any]:
+    def _firewall(self, said: Mapping[str, _host_io.Output], active: Set[str]) -> Firewall:
         manager = firewall_manager(active)
         ruleset = self.read("firewall", partial(read_ruleset, self._output(said, "nft")), None)
-        result: Dict[str, Any] = {"manager": manager, "readable": ruleset is not None, "vrrp": [], "clients": []}
+        result: Firewall = {"manager": manager, "readable": ruleset is not None, "vrrp": [], "clients": []}
         if ruleset is None:
             return result
         if ruleset.filters and not manager:
@@ -553,7 +566,7 @@ def loads(daemon: str) -> List[str]:
     return [path for path in _processes.loaded_files(process.argv if process else []) if path != CONFIG[daemon]]
 
 
-def options_of(programs: List[Dict[str, Any]]) -> Mapping[str, str]:
+def options_of(programs: List[Program]) -> Mapping[str, str]:
     """The running kubelet's."""
     return next((item["options"] for item in programs if item["name"] in _components.KUBELETS), {})
 
@@ -570,7 +583,7 @@ def missing_images(images: Mapping[str, str]) -> List[str]:
     return [daemon for daemon, image in images.items() if _podstate.canonical_image(image) not in present]
 
 
-def read_networkd(index: int) -> Optional[Dict[str, Any]]:
+def read_networkd(index: int) -> Optional[Networkd]:
     state = _netconfig.link_state(_cluster_io.read_text(_netconfig.LINK_STATE % index))
     path = _netconfig.network_file(state)
     if path is None:
@@ -605,11 +618,12 @@ def read_ruleset(text: str) -> Optional[_netfilter.Ruleset]:
     return None if begin < 0 else _netfilter.Ruleset(json.JSONDecoder().raw_decode(text, begin)[0])
 
 
-def default_routes() -> Dict[str, List[str]]:
-    return _hostfacts.parse_default_routes(*map(_cluster_io.read_text, ("/proc/net/route", "/proc/net/ipv6_route")))
+def default_routes() -> Routes:
+    found = _hostfacts.parse_default_routes(*map(_cluster_io.read_text, ("/proc/net/route", "/proc/net/ipv6_route")))
+    return {"ipv4": found["ipv4"], "ipv6": found["ipv6"]}
 
 
-def sysctl(path: str) -> Dict[str, Any]:
+def sysctl(path: str) -> Sysctl:
     value = _host_io.read_file("/proc/sys/" + path)
     return {
         "value": None if value is None else value.decode().strip(),

@@ -25,8 +25,9 @@ ROLES = ("endpoint", "haproxy", "keepalived")
 BEGIN = "<!-- variables of {role}: written by `./dev generate` from its argument specs -->"
 END = "<!-- end of variables -->"
 
-MODEL = next(path for path in (ROOT / "plugins").rglob("*.py") if "class Plan(TypedDict)" in path.read_text("utf-8"))
-KEYS_BEGIN, KEYS_END = "<!-- keys: written by `./dev generate` from the plan's types -->", "<!-- end of keys -->"
+MODEL = ROOT / "plugins" / "module_utils" / "model"
+TYPES = {"plan.md": MODEL / "_model.py", "observation.md": MODEL / "_observation.py"}
+KEYS_BEGIN, KEYS_END = "<!-- keys: written by `./dev generate` from the types -->", "<!-- end of keys -->"
 
 DEFAULTS = """---
 # Copyright (c) 2026, the kubeha.apiserver authors
@@ -69,8 +70,9 @@ def current_files() -> dict[Path, str]:
     """Every such file, as it should be."""
     documents = [ROOT / "docs" / "variables.md"] + [ROOT / "roles" / role / "README.md" for role in ROLES]
     files = {path: with_tables(path.read_text(encoding="utf-8")) for path in documents}
-    plan = ROOT / "docs" / "plan.md"
-    files[plan] = with_keys(plan.read_text(encoding="utf-8"))
+    for name, model in TYPES.items():
+        path = ROOT / "docs" / name
+        files[path] = with_keys(path.read_text(encoding="utf-8"), model)
     files.update({ROOT / "roles" / role / "defaults" / "main.yml": "".join(defaults(options(role))) for role in ROLES})
     for by, name in DOCUMENTS.items():
         path = ROOT / "docs" / name
@@ -103,9 +105,9 @@ def with_tables(text: str) -> str:
     return text
 
 
-def with_keys(text: str) -> str:
-    """The text with its tables of a plan's keys made anew."""
-    return between(KEYS_BEGIN, keys(MODEL.read_text(encoding="utf-8")), KEYS_END, text)
+def with_keys(text: str, model: Path) -> str:
+    """The text with its tables of keys made anew."""
+    return between(KEYS_BEGIN, keys(model.read_text(encoding="utf-8")), KEYS_END, text)
 
 
 def between(begin: str, lines: t.Iterable[str], end: str, text: str) -> str:
@@ -159,7 +161,7 @@ def keys(source: str) -> t.Iterator[str]:
     """A Markdown table for each type, the whole before its parts; what a key means is the comment behind it."""
     lines, types = source.splitlines(), [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     for node in reversed(types):
-        yield "\n## {0}\n\n{1}\n".format(node.name, ast.get_docstring(node))
+        yield "\n## {0}\n\n{1}\n".format(node.name, " ".join((ast.get_docstring(node) or "").split()))
         yield "| key | type | meaning |\n|---|---|---|"
         for base in node.bases:
             if isinstance(base, ast.Name) and base.id != "TypedDict":
@@ -179,7 +181,8 @@ def type_words(node: ast.expr, types: t.Container[str]) -> str:
         return {"Optional": "{0} or null", "NotRequired": "{0}; may be missing", "List": "list of {0}",
                 "Dict": "mapping of {0} to {1}"}[node.value.id].format(*inner)
     name = ast.unparse(node)
-    words = {"str": "text", "int": "integer", "float": "number", "bool": "boolean"}
+    words = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "Any": "anything",
+             "Plan": "[Plan](plan.md)"}
     return "[{0}](#{1})".format(name, name.lower()) if name in types else words[name]
 
 

@@ -11,10 +11,11 @@ Python's ssl tells the names only of certificates that it has verified, and an A
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Dict, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Iterator, List, Tuple
 
 if TYPE_CHECKING:
     from ..model._model import Endpoint
+    from ..model._observation import Names
 
 _SEQUENCE, _OBJECT_ID, _OCTETS = 0x30, 0x06, 0x04
 _EXTENSIONS = 0xA3  # [3] of TBSCertificate, RFC 5280 section 4.1
@@ -26,9 +27,9 @@ class CertificateError(Exception):
     """The bytes are no certificate."""
 
 
-def subject_alt_names(der: bytes) -> Dict[str, List[str]]:
+def subject_alt_names(der: bytes) -> Names:
     """{"dns": names, "ip": addresses}, both empty where the certificate names none."""
-    names: Dict[str, List[str]] = {"dns": [], "ip": []}
+    names: Names = {"dns": [], "ip": []}
     certificate = _one(der, _SEQUENCE)
     for tag, value in _items(_one(certificate, _SEQUENCE)):
         if tag == _EXTENSIONS:
@@ -37,7 +38,7 @@ def subject_alt_names(der: bytes) -> Dict[str, List[str]]:
     return names
 
 
-def covers(names: Dict[str, List[str]], wanted: str) -> bool:
+def covers(names: Names, wanted: str) -> bool:
     """Whether a client that connects to `wanted`, a name or an address, will take the certificate."""
     try:
         address = str(ipaddress.ip_address(wanted))
@@ -46,14 +47,14 @@ def covers(names: Dict[str, List[str]], wanted: str) -> bool:
     return address in names["ip"]
 
 
-def lacking(names: Dict[str, List[str]], endpoint: Endpoint) -> List[str]:
+def lacking(names: Names, endpoint: Endpoint) -> List[str]:
     """By which of its names clients of the endpoint would refuse the certificate."""
     name = endpoint["dns_name"]
     wanted = [name] if name else [vip["address"] for vip in endpoint["vips"]]
     return [item for item in wanted if not covers(names, item)]
 
 
-def listed(names: Dict[str, List[str]]) -> str:
+def listed(names: Names) -> str:
     return ", ".join(names["ip"] + names["dns"]) or "no names"
 
 
@@ -65,7 +66,7 @@ def _matches(pattern: str, name: str) -> bool:
     return pattern == name
 
 
-def _read_extension(extension: bytes, names: Dict[str, List[str]]) -> None:
+def _read_extension(extension: bytes, names: Names) -> None:
     items = list(_items(extension))
     if not items or items[0] != (_OBJECT_ID, _SUBJECT_ALT_NAME) or items[-1][0] != _OCTETS:
         return

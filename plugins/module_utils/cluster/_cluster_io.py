@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 from functools import partial
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, Mapping, Optional, Tuple, Union
 from urllib.parse import quote, urlsplit
 
 from ..daemons import _process_io
@@ -21,13 +21,14 @@ from . import _certificate, _components
 
 if TYPE_CHECKING:
     from ..model._model import Backend, Endpoint
+    from ..model._observation import Kubelet, Names, Node, Program
 
 # Where kubeadm puts it; only root may read it.
 KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 _NODE_LIMIT = 1 << 22
 
 
-def read_certificates(endpoint: Endpoint, host: str, seconds: float) -> Tuple[Dict[str, Any], Dict[str, str]]:
+def read_certificates(endpoint: Endpoint, host: str, seconds: float) -> Tuple[Dict[str, Names], Dict[str, str]]:
     """({API server: names in its certificate}, {API server: why it can't be read}); one that doesn't run is in neither.
 
     A host asks the API server that it has itself, and those of hosts that balance nothing, which nobody else would ask.
@@ -39,7 +40,7 @@ def read_certificates(endpoint: Endpoint, host: str, seconds: float) -> Tuple[Di
     return names, {name: answer for name, answer in answers.items() if isinstance(answer, str)}
 
 
-def _ask_names(backend: Backend, seconds: float) -> Any:
+def _ask_names(backend: Backend, seconds: float) -> Union[Names, str, None]:
     """Names; words on what is wrong; or None where nothing listens."""
     try:
         der = _host_io.peer_certificate(backend["address"], backend["port"], seconds)
@@ -50,7 +51,7 @@ def _ask_names(backend: Backend, seconds: float) -> Any:
         return None
 
 
-def read_node(options: Mapping[str, str], seconds: float) -> Dict[str, Any]:
+def read_node(options: Mapping[str, str], seconds: float) -> Node:
     """{name, addresses} of this node as the cluster has them; nothing where there's no node or no answer.
 
     Asked as the kubelet, which may read its own node; its key stays on the host.
@@ -82,7 +83,7 @@ def _get(config: _components.Kubeconfig, path: str, seconds: float) -> bytes:
         connection.close()
 
 
-def read_kubelet() -> Dict[str, Any]:
+def read_kubelet() -> Kubelet:
     """{running, options} of the kubelet: of the process, else of the files that would start it."""
     for program in read_programs():
         if program["name"] in _components.KUBELETS:
@@ -91,7 +92,7 @@ def read_kubelet() -> Dict[str, Any]:
     return {"running": False, "name": "kubelet", "options": options} if options else {}
 
 
-def read_programs() -> Iterator[Dict[str, Any]]:
+def read_programs() -> Iterator[Program]:
     """Programs that somebody runs who may. A name alone, of a user's process or a pod's, is none."""
     owners, own = _process_io.Owners(), network_of(os.getpid())
     for pid in _process_io.pids():
@@ -106,7 +107,8 @@ def read_programs() -> Iterator[Dict[str, Any]]:
         if name in _components.ENVIRONMENT:
             environment = _components.environment_of(read_bytes("/proc/%d/environ" % pid))
         about = _components.describe(name, argv, environment)
-        yield dict(about, pid=pid, unit=owners.unit(pid), owner=owners.owner(pid))
+        yield {"name": name, "options": about["options"], "pid": pid, "unit": owners.unit(pid),
+               "owner": owners.owner(pid)}
 
 
 def network_of(pid: int) -> Optional[str]:

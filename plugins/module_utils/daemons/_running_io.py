@@ -44,7 +44,6 @@ class Running(NamedTuple):
         return self.execution != execution
 
 
-def running(role: str, pod: bool, haproxy: Dict[str, Any]) -> Running:
-    """`haproxy` is what `ask_haproxy` returned, empty for keepalived."""
-    return Running(pod, _process_io.note(_podstate.RUNNING[role]), _process_io.note(_podstate.EXECUTION[role]),
-                   haproxy.get("description"))
+def running(role: str, pod: bool, says: Optional[str]) -> Running:
+    """`says` is the description that `ask_haproxy` returned, None for keepalived."""
+    return Running(pod, _process_io.note(_podstate.RUNNING[role]), _process_io.note(_podstate.EXECUTION[role]), says)

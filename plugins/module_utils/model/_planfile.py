@@ -84,10 +84,7 @@ class Deployed(NamedTuple):
 
 def deployed_of(info: Any) -> Deployed:
     """What an observation says of it. Observations were read by `_observation`, so that what is there is a plan."""
-    said = info.get("deployed") or {}
-    error = said.get("error")
-    return Deployed(said.get("plan") or None, said.get("speaks") or None, error, bool(said.get("newer")),
-                    bool(said.get("unsure", error and not said.get("speaks"))))
+    return Deployed(**info["deployed"])
 
 
 def join(plan: Any, speaks: Any, names: Sequence[str] = ("its stored plan", "keepalived's plan")) -> Deployed:

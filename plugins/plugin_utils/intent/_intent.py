@@ -19,12 +19,16 @@ from collections.abc import Mapping, Sequence
 from ...module_utils.host._identity import twins
 from ...module_utils.model._planfile import Deployed, deployed_of
 from ...module_utils.model._secrets import HIDDEN
+from ...module_utils.proof._host_status import NO_DAEMON
 from ..judge._observation import observation
 from ..plan._plan import INTENT_KEYS
 from ._errors import Problem, listed, problem_of, show
 from ._names import from_json, pieces
 from ._spec import image_logins
 from ._spelling import meant
+
+if t.TYPE_CHECKING:
+    from ...module_utils.model._observation import Observation
 
 DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
 DEFAULT_APISERVER_GROUP = "kube_control_plane"
@@ -72,8 +76,8 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, 
     reader.require_agreement(lb_hosts, apiserver_hosts)
     members = list(dict.fromkeys(lb_hosts + apiserver_hosts))
     observed = reader.observations(members, asked)
-    reader.problems.extend(machines_twice({name: info.get("identity") for name, info in observed.items()}))
-    hosts = {name: reader.host(name, observed.get(name, {})) for name in members if reader.knows(name)}
+    reader.problems.extend(machines_twice({name: info["identity"] for name, info in observed.items()}))
+    hosts = {name: reader.host(name, observed.get(name)) for name in members if reader.knows(name)}
     deployed = {name: deployed_of(info) for name, info in observed.items()
                 if deployed_of(info).plan or deployed_of(info).error}
     return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
@@ -128,7 +132,7 @@ def plain(value: t.Any) -> t.Any:
     return str(value)  # a vaulted string before ansible-core 2.19
 
 
-def heard(info: t.Any) -> dict[str, t.Any]:
+def heard(info: t.Any) -> Observation:
     """What a host returned, in the shape that it's to have."""
     try:
         return observation(plain(info))
@@ -212,30 +216,31 @@ class _Reader:
                     others.add(str(found))
                 self.problems.append(_differs(host, name, found, first_host, expected, host in members))
 
-    def observations(self, members: Sequence[str], asked: bool) -> dict[str, Mapping[str, t.Any]]:
+    def observations(self, members: Sequence[str], asked: bool) -> dict[str, Observation]:
         """What endpoint_info returned for each member: in this play, or asked on behalf of it."""
-        found: dict[str, Mapping[str, t.Any]] = {}
+        found: dict[str, Observation] = {}
         found.update({host: heard(info) for host, info in asked_of(self.task_vars).items()} if asked else {})
         for name in members:
             if self.knows(name) and _usable(self.raw(name).get(OBSERVED)):
                 found[name] = heard(self.raw(name)[OBSERVED])
         return found
 
-    def host(self, name: str, info: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def host(self, name: str, info: Observation | None) -> dict[str, t.Any]:
         """What is known of one member: its variables, and what it reported."""
         entry: dict[str, t.Any] = {}
         for key in ("address", "interface", "priority"):
             self._put(entry, key, self._of(name, "endpoint_" + key))
         self._put(entry, "inventory_address", self._of(name, "ansible_host"))
         entry.setdefault("inventory_address", name)
-        networks = info.get("networks") or _networks_of_facts(self.raw(name).get("ansible_facts"))
+        networks = (info and info["networks"]) or _networks_of_facts(self.raw(name).get("ansible_facts"))
         if networks:
             entry["networks"] = networks
+        if info is None:
+            return entry
         for daemon in ("keepalived", "haproxy"):
-            package = (info.get("packages") or {}).get(daemon) or {}
-            self._put(entry, daemon + "_version", package.get("installed") or package.get("candidate") or None)
-            pod = (info.get("pods") or {}).get(daemon) or {}
-            self._put(entry, daemon + "_pod_version", pod.get("version") or None)
+            package = info["packages"][daemon]
+            self._put(entry, daemon + "_version", package["installed"] or package["candidate"] or None)
+            self._put(entry, daemon + "_pod_version", info["pods"].get(daemon, NO_DAEMON).get("version") or None)
         return entry
 
     def misspelt(self) -> list[str]:

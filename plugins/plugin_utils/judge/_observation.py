@@ -11,7 +11,7 @@ may be indexed by those who judge, and printed as it is.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple
 
 from ...module_utils.model import _planfile
 from ...module_utils.model._shapes import (
@@ -31,26 +31,30 @@ from ...module_utils.model._shapes import (
     setting,
     text,
 )
+from ...module_utils.proof._host_status import DAEMONS, NO_DAEMON, NO_HAPROXY, NO_KEEPALIVED
+
+if TYPE_CHECKING:
+    from ...module_utils.model._observation import Observation, Preflight
 
 
-def observation(raw: Any) -> Dict[str, Any]:
+def observation(raw: Any) -> Observation:
     """What `endpoint_info` returned, with what `endpoint_preflight_info` returned under "preflight"."""
     notes = Notes(strict=False)
     try:
-        found: Dict[str, Any] = _INFO(raw, "it", notes)
+        found: Observation = _INFO(raw, "it", notes)
     except (Odd, RecursionError) as error:
-        return {"deployed": _planfile.Deployed(error="nothing it said can be read", unsure=True).to_dict(),
-                "oddities": [str(error)]}
+        unread = _planfile.Deployed(error="nothing it said can be read", unsure=True).to_dict()
+        found, notes.found = _INFO({"deployed": unread}, "it", notes), [str(error)]
     if notes.found:
         found["oddities"] = notes.found
     return found
 
 
-def preflight(raw: Any) -> Dict[str, Any]:
+def preflight(raw: Any) -> Preflight:
     """What `endpoint_preflight_info` returned."""
     notes = Notes(strict=False)
     try:
-        found: Dict[str, Any] = _PREFLIGHT(raw, "it", notes)
+        found: Preflight = _PREFLIGHT(raw, "it", notes)
     except (Odd, RecursionError) as error:
         found, notes.found = _PREFLIGHT({}, "it", notes), [str(error)]
     if notes.found:
@@ -86,56 +90,84 @@ _TEXTS = many(text)
 _PORT = integer(0, 65535)
 _FAMILY = one_of("ipv4", "ipv6")
 
-_DAEMON = record({}, {
-    "active": text, "exists": maybe(flag), "enabled": maybe(flag), "version": maybe(text), "main_pid": maybe(integer()),
-}, {})
-_SERVER = record({"name": text, "status": text}, {
-    "check_status": maybe(text), "check_code": maybe(integer()), "last_chk": maybe(text)}, {})
+
+def _each(shape: Shape, otherwise: Any) -> Tuple[Shape, Dict[str, Any]]:
+    """Of each daemon."""
+    return _filled(**dict.fromkeys(DAEMONS, (shape, otherwise))), dict.fromkeys(DAEMONS, otherwise)
+
+
+def _part(known: Mapping[str, Any], **shapes: Shape) -> Shape:
+    """With what is known where nothing is said."""
+    return record({}, {name: shape for name, shape in shapes.items() if name not in known},
+                  {name: (shapes.get(name, anything), value) for name, value in known.items()})
+
+
+_DAEMON = _part(
+    NO_DAEMON, exists=maybe(flag), active=text, enabled=flag, main_pid=maybe(integer()), active_for=maybe(number),
+    changed_for=maybe(number), version=maybe(text))
+_SERVER = record({"name": text, "status": text}, {}, {
+    "address": _NAME, "check_status": _MAYBE_TEXT, "check_code": _MAYBE_INTEGER, "last_chk": _MAYBE_TEXT,
+    "sessions": _MAYBE_INTEGER, "changed_for": _MAYBE_INTEGER})
+_FRONTEND = _filled(status=_NAME, sessions=_MAYBE_INTEGER, most=_MAYBE_INTEGER, refused=_MAYBE_INTEGER)
 _NODE = record({"name": text, "addresses": many(address)}, {}, {}, empty=True)
 _CERTIFICATES = mapping(mapping(_filled(dns=(_TEXTS, []), ip=(_TEXTS, []))))
 
 _INFO = record({}, {
-    "networks": many(anything),
-    "holds": many(address),
-    "held_for": mapping(number),
-    "services": mapping(_DAEMON),
-    "pods": mapping(_DAEMON),
-    "packages": mapping(record({}, {"installed": maybe(text), "candidate": maybe(text)}, {})),
-    "deployed": _deployed,
-    "files": mapping(text),
-    "config_owner": mapping(text),
-    "running": mapping(maybe(text)),
-    "reload_pending": mapping(maybe(flag)),
-    "restart_pending": mapping(maybe(flag)),
-    "haproxy": record({}, {
-        "version": maybe(text), "uptime_s": maybe(number), "hung": flag, "error": maybe(text),
-        "backends": mapping(many(_SERVER, unique="name"))}, {}),
-    "keepalived": record({}, {
-        "version": maybe(text), "hung": flag, "error": maybe(text), "holders": mapping(anything),
-        "instances": mapping(_filled(
-            state=_MAYBE_TEXT, priority=_MAYBE_INTEGER, effective_priority=_MAYBE_INTEGER,
-            virtual_router_id=_MAYBE_INTEGER))}, {}),
-    "haproxy_ignored": _TEXTS,
-    "lease": record({"run": text, "since": number, "left": number, "phase": text, "why": text}, {}, {}, empty=True),
-    "drain": mapping(flag),
-    "listening": many(_PORT),
-    "connect": many(record(
-        {"endpoint": text, "address": address, "port": _PORT, "tcp": text},
-        {"local": maybe(flag), "http_status": maybe(integer()), "error": maybe(text)}, {"millis": (number, 0.0)})),
-    "apiservers": mapping(maybe(flag)),
+    "heard": many(anything),
     "claims": maybe(mapping(_TEXTS)),
     "met": maybe(flag),
     "unmet": _TEXTS,
     "waited": maybe(number),
-    "at": maybe(number),
-    "errors": mapping(text),
-    "certificates": _CERTIFICATES,
-    "kubelet": record({"running": flag, "name": text, "options": mapping(text)}, {}, {}, empty=True),
-    "node": _NODE,
-    "static_pod_kubelet": record({}, {"running": flag, "installed": flag, "static_pod_path": maybe(text)}, {}),
     "drifted": _TEXTS,
     "preflight": lambda value, where, notes: preflight(value),
-}, {})
+}, {
+    "os": (mapping(anything), {}),
+    "users": (mapping(flag), {}),
+    "selinux_booleans": (mapping(flag), {}),
+    "packages": _each(_filled(path=_MAYBE_TEXT, installed=_MAYBE_TEXT, candidate=_MAYBE_TEXT),
+                      {"path": None, "installed": None, "candidate": None}),
+    "deployed": (_deployed, _planfile.Deployed().to_dict()),
+    "files": (mapping(text), {}),
+    "config_owner": (mapping(text), {}),
+    "interfaces": (many(record({"name": text}, {}, {
+        "index": (integer(), 0), "up": _FLAG, "carrier": _MAYBE_FLAG, "mtu": _MAYBE_INTEGER, "mac": _NAME,
+        "kind": _NAME})), []),
+    "identity": (mapping(anything), {}),
+    "networks": (many(anything), []),
+    "holds": (many(address), []),
+    "held_for": (mapping(number), {}),
+    "services": _each(_DAEMON, NO_DAEMON),
+    "pods": (mapping(_DAEMON), {}),
+    "static_pod_kubelet": (record(
+        {}, {"running": flag, "installed": flag, "static_pod_path": maybe(text)}, {}), {}),
+    "running": _each(*_MAYBE_TEXT),
+    "reload_pending": _each(*_FLAG),
+    "restart_pending": _each(*_FLAG),
+    "haproxy": (_part(
+        NO_HAPROXY, version=maybe(text), uptime_s=maybe(number), hung=flag, error=maybe(text),
+        frontends=mapping(_FRONTEND), backends=mapping(many(_SERVER, unique="name"))), NO_HAPROXY),
+    "keepalived": (_part(
+        NO_KEEPALIVED, hung=flag, can_dump=flag, error=maybe(text), holders=mapping(anything),
+        instances=mapping(_filled(
+            state=_MAYBE_TEXT, priority=_MAYBE_INTEGER, effective_priority=_MAYBE_INTEGER,
+            virtual_router_id=_MAYBE_INTEGER)), rejects=mapping(mapping(integer()))), NO_KEEPALIVED),
+    "haproxy_ignored": (_TEXTS, []),
+    "drain": (_filled(drained=_FLAG, moving=_FLAG), {"drained": False, "moving": False}),
+    "listening": (many(_PORT), []),
+    "listeners": (many(_filled(address=_NAME, port=(_PORT, 0))), []),
+    "connect": (many(record(
+        {"endpoint": text, "address": address, "port": _PORT, "tcp": text}, {},
+        {"local": _FLAG, "http_status": _MAYBE_INTEGER, "error": _MAYBE_TEXT, "millis": (number, 0.0)})), []),
+    "apiservers": (mapping(maybe(flag)), {}),
+    "certificates": (_CERTIFICATES, {}),
+    "kubelet": (record({"running": flag, "name": text, "options": mapping(text)}, {}, {}, empty=True), {}),
+    "node": (_NODE, {}),
+    "lease": (record(
+        {"run": text, "since": number, "left": number, "phase": text, "why": text}, {}, {}, empty=True), {}),
+    "at": _MAYBE_NUMBER,
+    "looked": _NAME,
+    "errors": (mapping(text), {}),
+})
 
 _PACKET = {"endpoint": _NAME, "interface": _NAME, "outcome": _NAME, "where": _NAME}
 
@@ -171,8 +203,10 @@ _WIRE = record({}, {
 }, {})
 
 _PREFLIGHT = _filled(
+    at=_MAYBE_NUMBER, elapsed=_MAYBE_NUMBER, manage=_FLAG,
     interfaces=(many(record({"name": text}, {}, {
-        "up": (flag, True), "carrier": _MAYBE_FLAG, "mtu": _MAYBE_INTEGER}), unique="name"), []),
+        "index": (integer(), 0), "up": (flag, True), "carrier": _MAYBE_FLAG, "mtu": _MAYBE_INTEGER}),
+        unique="name"), []),
     addresses=(many(record({"interface": text, "address": address, "prefix": integer(0, 128)}, {}, {})), []),
     listeners=(many(record({"address": text, "port": _PORT}, {}, {
         "pid": _MAYBE_INTEGER, "program": _MAYBE_TEXT, "unit": _MAYBE_TEXT, "owner": _MAYBE_TEXT,

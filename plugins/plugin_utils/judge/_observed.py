@@ -19,6 +19,7 @@ from . import _status
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._model import Plan
+    from ...module_utils.model._observation import Observation
 
 OTHERS = "__endpoint_others"
 
@@ -26,8 +27,8 @@ OTHERS = "__endpoint_others"
 class Observed(t.NamedTuple):
     """Observations by host; `fresh` ones were made at this point of the run, `earlier` ones may be outdated."""
 
-    fresh: dict[str, t.Any]
-    earlier: dict[str, t.Any]
+    fresh: dict[str, Observation]
+    earlier: dict[str, Observation]
     unreachable: dict[str, str]
 
 
@@ -39,10 +40,10 @@ def read_observations(
     Only those hosts' variables are read, because reading them takes long where there are many.
     """
     batch = set(_names(task_vars.get("ansible_play_batch")))
-    fresh: dict[str, t.Any] = {}
-    earlier: dict[str, t.Any] = {}
+    fresh: dict[str, Observation] = {}
+    earlier: dict[str, Observation] = {}
     unreachable: dict[str, str] = {}
-    seen_before: dict[str, t.Any] = {}
+    seen_before: dict[str, Observation] = {}
     hostvars = task_vars["hostvars"]
     for host in hosts:
         if host not in hostvars:
@@ -93,7 +94,7 @@ def expectation(plan: Plan, host: str, task_vars: Mapping[str, t.Any]) -> dict[s
         deployed = [
             name
             for name in _status.deployed_members(endpoint, observed.earlier, scope.applied)
-            if not _host_status.is_dormant(endpoint, observed.fresh.get(name, {}))
+            if name not in observed.fresh or not _host_status.is_dormant(endpoint, observed.fresh[name])
         ]
         unknown = [
             name for name in _accessors.members_of(endpoint) if name not in deployed and name not in scope.absent
@@ -124,7 +125,7 @@ def plan_of_host(plan: Plan, host: str) -> Plan:
     return with_endpoints(plan, _accessors.endpoints_of(plan, host))
 
 
-def _looped(registered: t.Any) -> dict[str, t.Any]:
+def _looped(registered: t.Any) -> dict[str, Observation]:
     results = registered.get("results") if isinstance(registered, Mapping) else None
     return {str(item["item"]): heard(item) for item in results or () if _is_observation(item)}
 

@@ -14,12 +14,26 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from ...module_utils.cluster import _certificate, _components
 from ...module_utils.model import _accessors
 from ...module_utils.model._planfile import NO_PLAN, deployed_of
 from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, WARNING, Finding
+from ...module_utils.proof._host_status import NO_DAEMON, daemon_of
 from ..codes import _codes
 from ..codes._codes import finding_of
 from ..rollout import _waves
@@ -28,8 +42,7 @@ from ._table import table
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Instance, Member, Plan
-
-Seen = Mapping[str, Any]
+    from ...module_utils.model._observation import Daemon, Observation, Preflight, Process, Program
 
 _WILDCARDS = frozenset(["0.0.0.0", "::"])
 _COMPONENTS_THAT_MAY = frozenset(["kube-apiserver"])  # some advertise the VIP on purpose
@@ -37,8 +50,8 @@ _MANAGED_FIREWALLS = frozenset(["firewalld", "ufw"])
 
 
 def preflight_findings(
-    plan: Plan, observations: Mapping[str, Seen], wire: Iterable[Finding] = (),
-    others: Optional[Mapping[str, Seen]] = None,
+    plan: Plan, observations: Mapping[str, Observation], wire: Iterable[Finding] = (),
+    others: Optional[Mapping[str, Observation]] = None,
 ) -> List[Dict[str, Any]]:
     """[{code, severity, host, endpoint, seen, why, fix, accepted}], the worst first.
 
@@ -50,23 +63,22 @@ def preflight_findings(
     return _weighed(judge.findings() + [judge.mended(finding) for finding in wire], plan)
 
 
-def worth_asking(plan: Plan, host: str, observations: Mapping[str, Seen]) -> str:
+def worth_asking(plan: Plan, host: str, observations: Mapping[str, Observation]) -> str:
     """Why the network has to be asked on behalf of a host, or nothing where its endpoints run as they're planned.
 
     What an endpoint that runs has to fear from the network shows in who holds its VIPs. So it's asked where there's
     something new to it (a VIP, a VRID, a transport, a member, an interface) or where nobody holds.
     """
-    info = observations.get(host) or {}
-    stored = {item["name"]: item for item in (deployed_of(info).plan or NO_PLAN)["endpoints"]}
-    held = {address for seen in observations.values() for address in seen.get("holds") or ()}
+    info = observations.get(host)
+    stored = {item["name"]: item for item in (info and deployed_of(info).plan or NO_PLAN)["endpoints"]}
+    held = {address for seen in observations.values() for address in seen["holds"]}
     for endpoint in plan["endpoints"]:
         theirs = stored.get(endpoint["name"])
-        if theirs is None:
+        if info is None or theirs is None:
             return "%s isn't deployed here" % endpoint["name"]
         if _on_the_wire(theirs) != _on_the_wire(endpoint):
             return "%s changes on the wire" % endpoint["name"]
-        running = info.get("pods" if endpoint["mode"] == "static_pod" else "services") or {}
-        if (running.get("keepalived") or {}).get("active") != "active":
+        if daemon_of(endpoint, info, "keepalived")["active"] != "active":
             return "keepalived isn't running here"
         if not all(vip["address"] in held for vip in endpoint["vips"]):
             return "nobody was seen to hold %s" % endpoint["name"]
@@ -134,8 +146,8 @@ class _Place(NamedTuple):
     host: str
     endpoint: Endpoint
     members: List[Tuple[Instance, Member]]
-    seen: Seen
-    info: Seen
+    seen: Preflight
+    info: Observation
 
     @property
     def name(self) -> str:
@@ -171,7 +183,7 @@ _HMAC_LIMIT, _HMAC_SLACK, _CLOCK_SLACK = 5, 3, 30
 
 
 class _Judge:
-    def __init__(self, plan: Plan, observations: Mapping[str, Seen], others: Mapping[str, Seen]) -> None:
+    def __init__(self, plan: Plan, observations: Mapping[str, Observation], others: Mapping[str, Observation]) -> None:
         self.plan = plan
         self.others = others
         self.vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
@@ -180,8 +192,8 @@ class _Judge:
             _Place(host, endpoint, members, info["preflight"], info)
             for endpoint in plan["endpoints"]
             for host, members in _members(endpoint).items()
-            for info in [observations.get(host) or {}]
-            if info.get("preflight")
+            if host in observations and "preflight" in observations[host]
+            for info in [observations[host]]
         ]
 
     def findings(self) -> List[Finding]:
@@ -312,8 +324,8 @@ class _Judge:
         before = {endpoint["mode"] for endpoint in place.stored}
         wanted = place.endpoint["mode"]
         old = "service" if wanted == "static_pod" else "static_pod"
-        daemons = place.info.get("services" if old == "service" else "pods") or {}
-        active = sorted(name for name, daemon in daemons.items() if daemon.get("active") == "active")
+        daemons = place.info["services"] if old == "service" else place.info["pods"]
+        active = sorted(name for name, daemon in daemons.items() if daemon["active"] == "active")
         if old in before and active:
             words = {"service": "as services", "static_pod": "as static pods"}
             text_ = "%s of this collection run here %s" % (" and ".join(active), words[old])
@@ -337,7 +349,7 @@ class _Judge:
                 yield finding_of("keepalived_other", text_, place.host)
 
     def _static_pods(self, place: _Place) -> Iterator[Finding]:
-        seen = place.seen.get("static_pods")
+        seen = place.seen["static_pods"]
         if place.endpoint["mode"] != "static_pod" or not seen:
             return
         kubelet, wanted = seen["kubelet"], place.endpoint["manifest_dir"] or ""
@@ -352,8 +364,8 @@ class _Judge:
             text_ = "the image %s isn't there" % (place.endpoint["images"] or {})[daemon]["image"]
             yield finding_of("image_missing", text_, place.host, variable=daemon)
         ours = any(endpoint["mode"] == "service" for endpoint in place.stored)
-        for daemon, service in sorted((place.info.get("services") or {}).items()):
-            if service.get("active") == "active" and not ours:
+        for daemon, service in sorted(place.info["services"].items()):
+            if service["active"] == "active" and not ours:
                 text_ = "%s.service of somebody else is active" % daemon
                 yield finding_of("service_in_the_way", text_, place.host, daemon=daemon)
 
@@ -361,8 +373,10 @@ class _Judge:
 
     def _network_managers(self, place: _Place) -> Iterator[Finding]:
         for interface in place.interfaces:
-            managers = place.seen["network_managers"].get(interface) or {}
-            networkd = managers.get("networkd")
+            managers = place.seen["network_managers"].get(interface)
+            if managers is None:
+                continue
+            networkd = managers["networkd"]
             if networkd and not networkd["keeps"]:
                 managed = place.endpoint.get("manage_network")
                 value = networkd["keep_configuration"]
@@ -374,7 +388,7 @@ class _Judge:
                 text_ += "; this run sets it" if managed else ""
                 yield finding_of(
                     "networkd_drops_vip", text_, place.host, None, INFO if managed else None, file=networkd["file"])
-            if managers.get("networkmanager"):
+            if managers["networkmanager"]:
                 text_ = "NetworkManager configures %s" % interface
                 yield finding_of("networkmanager_drops_vip", text_, place.host)
 
@@ -453,17 +467,17 @@ class _Judge:
             text_ = "/etc/hosts has %s for the host's own name" % ", ".join(taken)
             yield finding_of("hostname_is_vip", text_, place.host)
         running = {program["name"] for program in place.seen["programs"]}
-        programs = list(place.seen["programs"])
-        if "kubelet" not in running and place.seen["kubelet"]:
-            programs.append({"name": "kubelet", "options": place.seen["kubelet"], "stopped": True})
-        for program in programs:
+        for program in place.seen["programs"]:
             yield from self._program(place, program)
+        if "kubelet" not in running and place.seen["kubelet"]:
+            stopped: Program = {
+                "name": "kubelet", "options": place.seen["kubelet"], "pid": 0, "unit": None, "owner": None}
+            yield from self._program(place, stopped, False)
 
-    def _program(self, place: _Place, program: Mapping[str, Any]) -> Iterator[Finding]:
+    def _program(self, place: _Place, program: Program, running: bool = True) -> Iterator[Finding]:
         name, options = program["name"], program["options"]
         if name in _components.KUBELETS:
-            node = place.seen.get("node") or {}
-            trouble = _components.node_ip_trouble(name, options, not program.get("stopped"), node, self.vips)
+            trouble = _components.node_ip_trouble(name, options, running, place.seen["node"], self.vips)
             if trouble:
                 yield finding_of(trouble[0], trouble[1], place.host, address=place.address)
         elif name == "calico-node":
@@ -485,7 +499,7 @@ class _Judge:
 
     @staticmethod
     def _certificate(place: _Place) -> Iterator[Finding]:
-        for server, names in sorted((place.seen["certificates"].get(place.name) or {}).items()):
+        for server, names in sorted(place.seen["certificates"].get(place.name, {}).items()):
             missing = _certificate.lacking(names, place.endpoint)
             if missing:
                 known = _certificate.listed(names)
@@ -510,15 +524,15 @@ def _members(endpoint: Endpoint) -> Dict[str, List[Tuple[Instance, Member]]]:
 def _foreign(place: _Place) -> List[Tuple[str, str]]:
     """(daemon, path) of what somebody else wrote and this run would replace: configurations, or static pods."""
     if place.endpoint["mode"] == "static_pod":
-        manifests = (place.seen.get("static_pods") or {}).get("foreign_manifests") or {}
+        manifests = place.seen["static_pods"]["foreign_manifests"] if place.seen["static_pods"] else {}
         return [(daemon, path) for daemon, paths in sorted(manifests.items()) for path in paths]
-    owners = sorted((place.info.get("config_owner") or {}).items())
+    owners = sorted(place.info["config_owner"].items())
     return [("haproxy" if "haproxy" in path else "keepalived", path) for path, whose in owners if whose == "foreign"]
 
 
 def _ignored(place: _Place) -> Iterator[Finding]:
     """Configuration of somebody else's that is loaded now, and won't be; or that lies there as if it were."""
-    loads = place.seen.get("loads") or {}
+    loads = place.seen["loads"]
     severity = WARNING if place.endpoint["adopt"] else ERROR
     if loads.get("keepalived"):
         text_ = "keepalived loads %s now, and doesn't after this run" % ", ".join(loads["keepalived"])
@@ -526,31 +540,31 @@ def _ignored(place: _Place) -> Iterator[Finding]:
     if loads.get("haproxy"):
         text_ = "HAProxy loads %s now, and doesn't after this run" % ", ".join(loads["haproxy"])
         yield finding_of("haproxy_files_ignored", text_, place.host, None, severity)
-    elif place.info.get("haproxy_ignored"):
+    elif place.info["haproxy_ignored"]:
         text_ = "HAProxy doesn't load %s" % ", ".join(place.info["haproxy_ignored"])
         yield finding_of("haproxy_files_ignored", text_, place.host)
 
 
-def _is_ours(listener: Mapping[str, Any], place: _Place) -> bool:
+def _is_ours(listener: Process, place: _Place) -> bool:
     """HAProxy as the service that this collection configures, or as the pod of an endpoint that is deployed."""
     if listener["program"] is None:
         # Not even root may look at every process of a container. HAProxy has the ports that it was given, and runs.
-        daemon = _deployed(place).get("haproxy") or {}
-        return listener["port"] in place.deployed_ports and daemon.get("active") == "active"
+        daemon = _deployed(place).get("haproxy", NO_DAEMON)
+        return listener["port"] in place.deployed_ports and daemon["active"] == "active"
     return listener["program"] == "haproxy" and _is_known("haproxy", listener, place)
 
 
-def _is_our_keepalived(program: Mapping[str, Any], place: _Place) -> bool:
+def _is_our_keepalived(program: Program, place: _Place) -> bool:
     return _is_known("keepalived", program, place)
 
 
-def _deployed(place: _Place) -> Mapping[str, Any]:
+def _deployed(place: _Place) -> Dict[str, Daemon]:
     """The daemons of the mode that is deployed here."""
     pods = any(endpoint["mode"] == "static_pod" for endpoint in place.stored)
-    return place.info.get("pods" if pods else "services") or {}
+    return place.info["pods"] if pods else place.info["services"]
 
 
-def _is_known(daemon: str, process: Mapping[str, Any], place: _Place) -> bool:
+def _is_known(daemon: str, process: Union[Process, Program], place: _Place) -> bool:
     """A process of ours, or of a static pod of somebody else's that is a finding already."""
     foreign = place.endpoint["mode"] == "static_pod" and any(name == daemon for name, _path in _foreign(place))
     return process["owner"] == daemon or (foreign and process["owner"] == "static_pod")
@@ -561,7 +575,7 @@ def _overlaps(address: str, binds: Iterable[str]) -> bool:
     return any(address in _WILDCARDS or bind == "*" or bind in _WILDCARDS or address == bind for bind in binds)
 
 
-def _process(listener: Mapping[str, Any]) -> str:
+def _process(listener: Process) -> str:
     name = listener["program"] or "an unknown process"
     unit = listener["unit"]
     about = ["process %d" % listener["pid"]] if listener["pid"] else []
@@ -586,7 +600,8 @@ def _neighbours(place: _Place, member: Member) -> List[str]:
 
 
 def _sysctl(place: _Place, path: str) -> str:
-    return (place.seen["sysctls"].get(path) or {}).get("value") or ""
+    found = place.seen["sysctls"].get(path)
+    return found["value"] or "" if found else ""
 
 
 def _numbers(words: str) -> List[int]:

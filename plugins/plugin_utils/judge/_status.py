@@ -34,23 +34,24 @@ from ._table import table
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan, Vip
+    from ...module_utils.model._observation import Attempt, Observation
 from ...module_utils.model._accessors import members_of
 from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, Finding
 from ...module_utils.proof._host_status import (
     DAEMONS,
+    NO_HAPROXY,
     OWN_FAULTS,
     Expected,
-    Info,
     _listed,
     accepted_codes,
     address_port,
     attempts_of,
     check_text,
     daemon_findings,
+    daemon_of,
     endpoint_findings,
     host_findings,
     is_dormant,
-    running_of,
     servers_of,
     silent_findings,
     states_of,
@@ -94,7 +95,7 @@ class Scope:
     accept: FrozenSet[str] = frozenset()
 
 
-def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] = None) -> Dict[str, Any]:
+def judge(plan: Plan, observations: Mapping[str, Observation], scope: Optional[Scope] = None) -> Dict[str, Any]:
     """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP), holders and servers."""
     scope = scope or Scope()
     scope = replace(scope, accept=scope.accept | accepted_codes(plan))
@@ -136,17 +137,19 @@ def judge(plan: Plan, observations: Mapping[str, Info], scope: Optional[Scope] =
             row
             for endpoint in plan["endpoints"]
             for host in members_of(endpoint)
-            for row in _server_rows(endpoint, host, observations.get(host, {}))
+            if host in observations
+            for row in _server_rows(endpoint, host, observations[host])
         ],
     }
 
 
-def apart(observations: Mapping[str, Info]) -> float:
+def apart(observations: Mapping[str, Observation]) -> float:
     """How many seconds lie between the first observation and the last.
 
     By the hosts' clocks, which may differ, and by how long each has waited: whatever is more.
     """
-    spans = [[info[key] for info in observations.values() if info.get(key) is not None] for key in ("at", "waited")]
+    spans = [[found for found in said if found is not None] for said in (
+        [info["at"] for info in observations.values()], [info.get("waited") for info in observations.values()])]
     return max([max(span) - min(span) for span in spans if span], default=0.0)
 
 
@@ -183,12 +186,12 @@ def expected_of(
     return expected
 
 
-def leaving(observations: Mapping[str, Info]) -> List[str]:
+def leaving(observations: Mapping[str, Observation]) -> List[str]:
     """Hosts that rank below all others: drained, or being restarted by a run."""
-    return [host for host, info in observations.items() if any((info.get("drain") or {}).values())]
+    return [host for host, info in observations.items() if any(info["drain"].values())]
 
 
-def undrainable(plan: Plan, observations: Mapping[str, Info], hosts: Sequence[str]) -> List[str]:
+def undrainable(plan: Plan, observations: Mapping[str, Observation], hosts: Sequence[str]) -> List[str]:
     """Why these hosts can't all be drained."""
     texts = []
     named = set(hosts)
@@ -208,15 +211,18 @@ def undrainable(plan: Plan, observations: Mapping[str, Info], hosts: Sequence[st
     return texts
 
 
-def is_well(endpoint: Endpoint, host: str, info: Info) -> bool:
+def is_well(endpoint: Endpoint, host: str, info: Observation) -> bool:
     """Whether a member could hold the VIP, for all that was seen of it."""
-    if stored_endpoint(endpoint, info) is None or (info.get("drain") or {}).get("drained"):
+    if stored_endpoint(endpoint, info) is None or info["drain"]["drained"]:
         return False
-    findings = daemon_findings([endpoint], host, info) + endpoint_findings(endpoint, host, dict(info, haproxy={}))
+    findings = daemon_findings([endpoint], host, info)
+    findings += endpoint_findings(endpoint, host, {**info, "haproxy": NO_HAPROXY})
     return not any(finding.code in OWN_FAULTS for finding in findings)
 
 
-def deployed_members(endpoint: Endpoint, observations: Mapping[str, Info], applied: Iterable[str] = ()) -> List[str]:
+def deployed_members(
+    endpoint: Endpoint, observations: Mapping[str, Observation], applied: Iterable[str] = ()
+) -> List[str]:
     """Members that have this endpoint: this run gave it to them, or their stored plan says so.
 
     Not those that wait for a kubelet to run it.
@@ -225,12 +231,12 @@ def deployed_members(endpoint: Endpoint, observations: Mapping[str, Info], appli
     return [
         host
         for host in members_of(endpoint)
-        if (host in fresh or stored_endpoint(endpoint, observations.get(host, {})) is not None)
-        and not is_dormant(endpoint, observations.get(host, {}))
+        if (host in fresh or (host in observations and stored_endpoint(endpoint, observations[host]) is not None))
+        and not (host in observations and is_dormant(endpoint, observations[host]))
     ]
 
 
-def stored_plan(observations: Mapping[str, Info]) -> Plan:
+def stored_plan(observations: Mapping[str, Observation]) -> Plan:
     """The plan that hosts have stored: of each endpoint what most of its members have, the first of them at a tie."""
     plans = [deployed_of(info).plan for info in observations.values()]
     versions: Dict[str, List[Endpoint]] = {}
@@ -245,7 +251,7 @@ def stored_plan(observations: Mapping[str, Info]) -> Plan:
 # Whether a host is there at all
 
 
-def _presence(plan: Plan, host: str, observations: Mapping[str, Info], scope: Scope) -> List[Finding]:
+def _presence(plan: Plan, host: str, observations: Mapping[str, Observation], scope: Scope) -> List[Finding]:
     if host in scope.unreachable:
         return [finding_of("host_unreachable", "it can't be reached: %s" % scope.unreachable[host], host)]
     if host not in observations:
@@ -281,10 +287,10 @@ def _differing_keys(ours: Endpoint, theirs: Endpoint) -> List[str]:
 # The cluster behind the endpoint
 
 
-def _certificate_findings(endpoint: Endpoint, info: Info) -> List[Finding]:
+def _certificate_findings(endpoint: Endpoint, info: Observation) -> List[Finding]:
     """Of the API servers that this host has asked."""
     findings = []
-    for server, names in sorted(((info.get("certificates") or {}).get(endpoint["name"]) or {}).items()):
+    for server, names in sorted(info["certificates"].get(endpoint["name"], {}).items()):
         missing = _certificate.lacking(names, endpoint)
         if missing:
             text = "its API server's certificate is for %s, not for %s" % (_certificate.listed(names), _listed(missing))
@@ -293,37 +299,31 @@ def _certificate_findings(endpoint: Endpoint, info: Info) -> List[Finding]:
     return findings
 
 
-def _node_findings(plan: Plan, host: str, info: Info) -> List[Finding]:
-    kubelet = info.get("kubelet") or {}
+def _node_findings(plan: Plan, host: str, info: Observation) -> List[Finding]:
+    kubelet = info["kubelet"]
     if not kubelet:
         return []
     vips = {vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]}
     trouble = _components.node_ip_trouble(
-        kubelet["name"], kubelet["options"], kubelet["running"], info.get("node") or {}, vips
+        kubelet["name"], kubelet["options"], kubelet["running"], info["node"], vips
     )
     own = dict.fromkeys(member["address"] for endpoint in plan["endpoints"] for instance in endpoint["instances"]
                         for member in instance["members"] if member["host"] == host)  # fmt: skip
     return [finding_of(trouble[0], trouble[1], host, address=",".join(own))] if trouble else []
 
 
-# One host by itself
-
-
-# One host's part of one endpoint
-
-
 # All hosts together
 
 
-def _holders(endpoint: Endpoint, observations: Mapping[str, Info]) -> Dict[str, List[str]]:
+def _holders(endpoint: Endpoint, observations: Mapping[str, Observation]) -> Dict[str, List[str]]:
     return {
-        vip["address"]: [host for host, info in observations.items() if vip["address"] in info.get("holds", ())]
+        vip["address"]: [host for host, info in observations.items() if vip["address"] in info["holds"]]
         for vip in endpoint["vips"]
     }
 
 
 def _holding(
-    endpoint: Endpoint, observations: Mapping[str, Info], deployed: Sequence[str], scope: Scope
+    endpoint: Endpoint, observations: Mapping[str, Observation], deployed: Sequence[str], scope: Scope
 ) -> List[Finding]:
     if not deployed:
         return []
@@ -339,16 +339,17 @@ def _holding(
         text = ", ".join("%s by %s" % (address, _listed(hosts)) for address, hosts in holders.items())
         findings.append(finding_of("vips_split", "its addresses are on different hosts: %s" % text, None, name))
     # A plan that can't be read says nothing of whether its host is to hold.
-    unreadable = [host for host in members_of(endpoint) if deployed_of(observations.get(host, {})).error]
+    seen = [host for host in members_of(endpoint) if host in observations]
+    unreadable = [host for host in seen if deployed_of(observations[host]).error]
     unknown = [host for host in (*unseen, *unreadable) if host not in deployed]
     expected = expected_of(endpoint, deployed, unknown, leaving(observations))
     wanted = next((host for host, holds in expected.items() if holds), None)
     for address, hosts in holders.items():
         if wanted is not None and hosts and wanted not in hosts:
             text = "%s is held by %s instead of %s" % (address, _listed(hosts), wanted)
-            info = observations.get(wanted, {})
-            reason = _why_not(endpoint, info)
-            left = 0.0 if reason else _failback_left(endpoint, info)
+            info = observations.get(wanted)
+            reason = "" if info is None else _why_not(endpoint, info)
+            left = 0.0 if reason or info is None else _failback_left(endpoint, info)
             if left > 0:
                 text += ", which takes it back in %d s" % left
                 findings.append(finding_of("takeover_pending", text, wanted, name))
@@ -357,14 +358,13 @@ def _holding(
     return findings
 
 
-def _why_not(endpoint: Endpoint, info: Info) -> str:
+def _why_not(endpoint: Endpoint, info: Observation) -> str:
     """The likeliest reason that a preferred host doesn't hold."""
-    daemons = running_of(endpoint, info)
-    down = [name for name in DAEMONS if daemons.get(name) and daemons[name].get("active") != "active"]
-    haproxy = info.get("haproxy") or {}
+    daemons = {name: daemon_of(endpoint, info, name) for name in DAEMONS}
+    down = [name for name, daemon in daemons.items() if daemon["exists"] is not None and daemon["active"] != "active"]
     if down:
         return "%s is down there" % _listed(down)
-    if haproxy.get("hung"):
+    if info["haproxy"]["hung"]:
         return "HAProxy hangs there"
     servers = servers_of(endpoint, info)
     if servers and not any(is_up(server["status"]) for server in servers.values()):
@@ -372,13 +372,13 @@ def _why_not(endpoint: Endpoint, info: Info) -> str:
     return ""
 
 
-def _failback_left(endpoint: Endpoint, info: Info) -> float:
+def _failback_left(endpoint: Endpoint, info: Observation) -> float:
     """Seconds until a preferred host that is well takes the VIP back."""
-    uptime = (info.get("haproxy") or {}).get("uptime_s")
+    uptime = info["haproxy"].get("uptime_s")
     return 0.0 if uptime is None else max(0.0, endpoint["failback_delay"] + _FAILBACK_GRACE - uptime)
 
 
-def _answers(endpoint: Endpoint, observations: Mapping[str, Info], deployed: Sequence[str]) -> List[Finding]:
+def _answers(endpoint: Endpoint, observations: Mapping[str, Observation], deployed: Sequence[str]) -> List[Finding]:
     if not deployed:
         return []
     findings: List[Finding] = []
@@ -393,8 +393,8 @@ def _answers(endpoint: Endpoint, observations: Mapping[str, Info], deployed: Seq
 
 
 def _answering(
-    endpoint: Endpoint, address: str, observations: Mapping[str, Info]
-) -> List[Tuple[str, Mapping[str, Any]]]:
+    endpoint: Endpoint, address: str, observations: Mapping[str, Observation]
+) -> List[Tuple[str, Attempt]]:
     return [
         (host, attempt)
         for host, info in observations.items()
@@ -403,13 +403,13 @@ def _answering(
     ]
 
 
-def _unsettled(observations: Mapping[str, Info], findings: Sequence[Finding]) -> List[Finding]:
+def _unsettled(observations: Mapping[str, Observation], findings: Sequence[Finding]) -> List[Finding]:
     """Hosts that didn't come to rest, although nothing is wrong with what was seen last."""
     if any(finding.severity == ERROR or finding.code == "takeover_pending" for finding in findings):
         return []
     return [
         finding_of(
-            "unsettled", "after %g s still: %s" % (info.get("waited") or 0, "; ".join(info.get("unmet") or ())), host
+            "unsettled", "after %g s still: %s" % (info.get("waited") or 0, "; ".join(info.get("unmet", ()))), host
         )
         for host, info in observations.items()
         if info.get("met") is False
@@ -419,9 +419,9 @@ def _unsettled(observations: Mapping[str, Info], findings: Sequence[Finding]) ->
 # What else speaks VRRP
 
 
-def _stranger_findings(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
+def _stranger_findings(plan: Plan, observations: Mapping[str, Observation]) -> List[Finding]:
     """The same sender is one finding, whoever heard it."""
-    macs = {str(link["mac"]): host for host, info in observations.items() for link in info.get("interfaces") or ()
+    macs = {str(link["mac"]): host for host, info in observations.items() for link in info["interfaces"]
             if link.get("mac")}  # fmt: skip
     heard_by: Dict[Tuple[str, int, str], Dict[str, None]] = {}
     sent: Dict[Tuple[str, int, str], Dict[str, None]] = {}
@@ -438,13 +438,13 @@ def _stranger_findings(plan: Plan, observations: Mapping[str, Info]) -> List[Fin
     return findings or _rejecting(plan, observations)
 
 
-def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
+def _rejecting(plan: Plan, observations: Mapping[str, Observation]) -> List[Finding]:
     """What keepalived rejects and nobody else can tell from a member's adverts, such as another password."""
     findings = []
     for endpoint in plan["endpoints"]:
         for instance in endpoint["instances"]:
             for host, info in observations.items():
-                rejects = ((info.get("keepalived") or {}).get("rejects") or {}).get(instance["name"])
+                rejects = info["keepalived"].get("rejects", {}).get(instance["name"])
                 if rejects:
                     heard = [packet for packet in _strangers.packets_of(info.get("heard"))
                              if packet.virtual_router_id == instance["virtual_router_id"]]  # fmt: skip
@@ -461,15 +461,14 @@ def _rejecting(plan: Plan, observations: Mapping[str, Info]) -> List[Finding]:
 
 
 def _row(
-    endpoint: Endpoint, host: str, observations: Mapping[str, Info], scope: Scope, findings: Sequence[Finding]
+    endpoint: Endpoint, host: str, observations: Mapping[str, Observation], scope: Scope, findings: Sequence[Finding]
 ) -> Dict[str, Any]:
-    info = observations.get(host, {})
+    info = observations.get(host)
     member = next(m for i in endpoint["instances"] for m in i["members"] if m["host"] == host)
-    states = (info.get("keepalived") or {}).get("instances") or {}
-    priorities = {
-        (states.get(instance["name"]) or {}).get("effective_priority") for instance in endpoint["instances"]
-    }
-    servers = list(servers_of(endpoint, info).values())
+    states = info["keepalived"]["instances"] if info else {}
+    names = [instance["name"] for instance in endpoint["instances"]]
+    priorities = {states[name]["effective_priority"] if name in states else None for name in names}
+    servers = list(servers_of(endpoint, info).values()) if info else []
     mine = [f for f in findings if f.host == host and f.endpoint in (None, endpoint["name"])]
     mine.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return {
@@ -479,7 +478,7 @@ def _row(
         "planned_priority": member["priority"],
         "observed": _observed(endpoint, host, info, scope),
         "effective_priority": priorities.pop() if len(priorities) == 1 else None,
-        "haproxy": _haproxy_text(endpoint, info),
+        "haproxy": _haproxy_text(endpoint, info) if info else "",
         "backends_up": sum(is_up(server["status"]) for server in servers) if servers else None,
         "backends": len(endpoint["backends"]),
         "note": mine[0].seen if mine else "",
@@ -487,43 +486,41 @@ def _row(
     }
 
 
-def _observed(endpoint: Endpoint, host: str, info: Info, scope: Scope) -> str:
+def _observed(endpoint: Endpoint, host: str, info: Optional[Observation], scope: Scope) -> str:
     if host in scope.unreachable:
         return "unreachable"
-    if not info:
+    if info is None:
         return "not observed"
     vips = [vip["address"] for vip in endpoint["vips"]]
-    held = sum(address in info.get("holds", ()) for address in vips)
+    held = sum(address in info["holds"] for address in vips)
     if held:
         return "holds" if held == len(vips) else "holds %d of %d" % (held, len(vips))
     if stored_endpoint(endpoint, info) is None:
         return "not deployed"
     if is_dormant(endpoint, info):
         return "waits for kubelet"
-    if (running_of(endpoint, info).get("keepalived") or {}).get("active") != "active":
+    if daemon_of(endpoint, info, "keepalived")["active"] != "active":
         return "down"
-    if (info.get("drain") or {}).get("drained"):
+    if info["drain"]["drained"]:
         return "drained"
     if "fault" in states_of(endpoint, info).values() or _haproxy_text(endpoint, info) in ("down", "hung"):
         return "fault"
     return "backup"
 
 
-def _haproxy_text(endpoint: Endpoint, info: Info) -> str:
-    daemon = running_of(endpoint, info).get("haproxy") or {}
-    haproxy = info.get("haproxy") or {}
-    if not info or is_dormant(endpoint, info):
+def _haproxy_text(endpoint: Endpoint, info: Observation) -> str:
+    daemon = daemon_of(endpoint, info, "haproxy")
+    if is_dormant(endpoint, info):
         return ""
-    if daemon.get("exists") and daemon.get("active") not in ("active", "reloading"):
+    if daemon["exists"] and daemon["active"] not in ("active", "reloading"):
         return "down"
-    if haproxy.get("hung"):
+    if info["haproxy"]["hung"]:
         return "hung"
-    if endpoint["mode"] == "static_pod":
-        return haproxy.get("version") or daemon.get("version") or ""
-    return haproxy.get("version") or ((info.get("packages") or {}).get("haproxy") or {}).get("installed") or ""
+    fallback = daemon.get("version") if endpoint["mode"] == "static_pod" else info["packages"]["haproxy"]["installed"]
+    return info["haproxy"].get("version") or fallback or ""
 
 
-def _server_rows(endpoint: Endpoint, host: str, info: Info) -> List[Dict[str, Any]]:
+def _server_rows(endpoint: Endpoint, host: str, info: Observation) -> List[Dict[str, Any]]:
     """What the HAProxy of one host says of each API server."""
     return [
         {
@@ -538,11 +535,11 @@ def _server_rows(endpoint: Endpoint, host: str, info: Info) -> List[Dict[str, An
     ]
 
 
-def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Info]) -> Dict[str, Any]:
+def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Observation]) -> Dict[str, Any]:
     holders = _holders(endpoint, observations)[vip["address"]]
     # From outside counts more than from the holder itself.
     tried = sorted(
-        (bool(attempt.get("local")), attempt["millis"], host, attempt)
+        (attempt["local"], attempt["millis"], host, attempt)
         for host, attempt in _answering(endpoint, vip["address"], observations)
     )
     best = tried[0] if tried else None
@@ -554,7 +551,7 @@ def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Info]
         "answers": best is not None,
         "answered_to": best[2] if best else None,
         "millis": best[1] if best else None,
-        "http_status": best[3].get("http_status") if best else None,
+        "http_status": best[3]["http_status"] if best else None,
     }
 
 

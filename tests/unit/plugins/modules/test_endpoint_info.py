@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_info
+import yaml
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _haproxy, _keepalived_state, _process_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _host_io, _hostfacts
+from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_info, endpoint_preflight_info
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
+from ansible_collections.kubeha.apiserver.tests.unit import observing
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 
 
@@ -54,8 +58,62 @@ def test_what_is_heard_and_what_keepalived_rejects_meanwhile(monkeypatch, before
     observer.plan, observer.mode, observer.errors = plan(endpoint()), "service", {}
     observer.params = {"host": "cp1", "listen": 0.4}
     observer._dump = lambda: {"instances": {name: {"rejected": after}}}
-    info = {"services": {"keepalived": {"main_pid": 7}}, "pods": {}}
-    seen = observer._listen(info, {"instances": {name: {"rejected": before}}, "hung": False})
+    seen = observing.observe(plan(endpoint()), "cp1")
+    seen["keepalived"]["instances"][name] = observing.instance("master", rejected=before)
+    observer._listen(seen)
     assert listened == [(["eth0"], 0.4)]
     assert [packet["virtual_router_id"] for packet in seen["heard"]] == [100]
     assert seen["keepalived"]["rejects"] == ({name: rejects} if rejects else {}) and seen["keepalived"]["hung"] is False
+
+
+@pytest.mark.parametrize("module, name", [
+    (endpoint_info, "Observation"), (endpoint_preflight_info, "Preflight")])
+def test_the_documentation_has_the_keys_of_the_type(module, name):
+    documented = yaml.safe_load(module.RETURN)
+    assert set(documented) == observing.keys(name) - (observing.ADDED if name == "Observation" else set())
+    assert {key for key, about in documented.items() if about["returned"] == "always"} == \
+        observing.keys(name, required=True)
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """A host on which no command says anything."""
+    monkeypatch.setattr(_host_io, "run", lambda argv, seconds: _host_io.Output(0, ""))
+
+
+PARAMS = {"host": "cp1", "wait": 0, "expect": None, "settle": None, "connect": False, "keepalived_dump": True,
+          "listen": 0, "gate": None, "ports": []}
+
+
+@pytest.mark.parametrize("planned, more", [(None, set()), (plan(endpoint()), {"met", "unmet", "waited"})])
+def test_the_module_builds_what_the_type_says(quiet, planned, more):
+    found = endpoint_info.Observer({**PARAMS, "plan": planned}).result()
+    assert set(found) == observing.keys("Observation", required=True) | more
+    for part, name in (("deployed", "Deployed"), ("haproxy", "HAProxy"), ("keepalived", "Keepalived"),
+                       ("drain", "Drain")):
+        assert set(found[part]) == observing.keys(name, required=True), part
+    for part, name in (("interfaces", "Link"), ("networks", "Network"), ("listeners", "Listener")):
+        for item in found[part]:
+            assert set(item) == observing.keys(name), part
+    for package in found["packages"].values():
+        assert set(package) == observing.keys("Package")
+
+
+def test_what_was_looked_at_before_a_change_is_what_the_type_says(quiet):
+    found = endpoint_preflight_info.Observer(plan(endpoint()), "cp1").result()
+    assert set(found) == observing.keys("LookedAt") - {"clock", "at", "elapsed"}
+
+
+def test_parts_that_others_read_are_what_the_types_say(quiet):
+    """Where mypy only has their word."""
+    pod = {"version", "image"}
+    assert set(_hostfacts.describe_unit({}, 1.0)) == observing.keys("Daemon") - pod == observing.keys("Daemon", True)
+    assert set(endpoint_info.describe_pod("haproxy", "/nonexistent")) == observing.keys("Daemon")
+    assert set(_process_io.find_kubelet()) == observing.keys("StaticPodKubelet")
+    header = "# pxname,svname,status\na,FRONTEND,OPEN\na,b,UP\n"
+    said = _haproxy.parse_state("Version: 3.0.11\n\n" + header)
+    assert {*said, "hung", "error"} == observing.keys("HAProxy")
+    assert set(said["frontends"]["a"]) == observing.keys("Frontend")
+    assert set(said["backends"]["a"][0]) == observing.keys("Server")
+    dump = _keepalived_state.parse_dump(b'[{"data": {"iname": "a", "state": 2}, "stats": {}}]')
+    assert set(dump["a"]) == observing.keys("Instance")

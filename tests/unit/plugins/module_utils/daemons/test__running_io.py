@@ -18,7 +18,7 @@ NOTED = sha256(CONFIG).hexdigest()
 def running(monkeypatch, pod, noted, says=None, execution=None):
     notes = {_podstate.RUNNING["haproxy"]: noted, _podstate.EXECUTION["haproxy"]: execution}
     monkeypatch.setattr(_process_io, "note", notes.get)
-    return _running_io.running("haproxy", pod, {"description": says} if says else {})
+    return _running_io.running("haproxy", pod, says)
 
 
 @pytest.mark.parametrize("pod, noted, says, expected", [

@@ -5,79 +5,20 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _accessors
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
 from ansible_collections.kubeha.apiserver.tests.unit import plans
+from ansible_collections.kubeha.apiserver.tests.unit.observing import instance, observe
 
 HOSTS = ["cp1", "cp2", "cp3"]
 VIP4, VIP6 = "198.51.100.100", "2001:db8:1::100"
 NAME = "kube-apiserver"
-SHA = {"haproxy": "a" * 64, "keepalived": "b" * 64}
 
 
 def make_plan(dual=False, failback=True, hosts=tuple(HOSTS), name=NAME, mode="service"):
     made = plans.endpoint(name, ("ipv4", "ipv6") if dual else ("ipv4",), hosts, failback=failback)
     return plans.plan(plans.pods(made) if mode == "static_pod" else made)
-
-
-def server(name, status="UP", check="L7OK", code=200):
-    return {
-        "name": name,
-        "address": "",
-        "status": status,
-        "check_status": check,
-        "check_code": code,
-        "last_chk": "",
-        "sessions": 0,
-        "changed_for": 9,
-    }
-
-
-def observe(plan, host, holder="cp1"):
-    """A host that does all that is planned."""
-    vips = [vip["address"] for endpoint in plan["endpoints"] for vip in endpoint["vips"]]
-    service = {"exists": True, "active": "active", "sub": "running", "enabled": True}
-    return {
-        "deployed": {"plan": copy.deepcopy(plan), "error": None},
-        "holds": vips if host == holder else [],
-        "services": {"haproxy": dict(service), "keepalived": dict(service)},
-        "pods": {"haproxy": dict(service, version="2.6.12"), "keepalived": dict(service, version="2.2.7")},
-        "static_pod_kubelet": {"installed": True, "running": True},
-        "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
-        "running": dict(SHA),
-        "reload_pending": {"haproxy": False, "keepalived": False},
-        "restart_pending": {"haproxy": False, "keepalived": False},
-        "drifted": [],
-        "haproxy": {
-            "version": "2.6.12",
-            "uptime_s": 999,
-            "hung": False,
-            "error": None,
-            "backends": {
-                endpoint["name"]: [server(backend["name"]) for backend in endpoint["backends"]]
-                for endpoint in plan["endpoints"]
-            },
-        },
-        "keepalived": {"instances": {}},
-        "connect": [
-            {
-                "endpoint": endpoint["name"],
-                "address": vip["address"],
-                "port": endpoint["port"],
-                "local": host == holder,
-                "tcp": "ok",
-                "http_status": 200,
-                "millis": 3.2,
-                "error": None,
-            }
-            for endpoint in plan["endpoints"]
-            for vip in endpoint["vips"]
-        ],
-        "apiservers": {},
-    }
 
 
 def test_unmet():
@@ -98,7 +39,7 @@ def test_a_host_whose_keepalived_starts_or_is_in_fault_is_not_ready():
     plan = make_plan()
     for state, text in (("init", "still starting"), ("fault", "in FAULT")):
         info = observe(plan, "cp2")
-        info["keepalived"]["instances"] = {NAME + "-ipv4": {"state": state}}
+        info["keepalived"]["instances"] = {NAME + "-ipv4": instance(state)}
         assert [text in line for line in _host_status.unmet(plan, "cp2", info, {})] == [True]
 
 
@@ -133,9 +74,9 @@ def test_a_host_that_is_well_has_proven_itself():
         ("keepalived is failed", lambda info: info["services"]["keepalived"].update(active="failed")),
         ("another configuration", lambda info: info["reload_pending"].update(haproxy=True)),
         ("doesn't answer", lambda info: info["haproxy"].update(hung=True)),
-        ("in FAULT", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": {"state": "fault"}})),
-        ("still starting", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": {"state": "init"}})),
-        ("no instance", lambda info: info["keepalived"]["instances"].update({"other": {"state": "backup"}})),
+        ("in FAULT", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": instance("fault")})),
+        ("still starting", lambda info: info["keepalived"]["instances"].update({NAME + "-ipv4": instance("init")})),
+        ("no instance", lambda info: info["keepalived"]["instances"].update({"other": instance("backup")})),
         ("no API server any more", lambda info: [
             entry.update(status="DOWN") for entry in info["haproxy"]["backends"][NAME]]),
         # What HAProxy takes for up without having looked proves nothing.

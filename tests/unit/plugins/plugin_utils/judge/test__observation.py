@@ -27,10 +27,8 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import (
 )
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout import _waves
-from ansible_collections.kubeha.apiserver.tests.unit import configs, planning
-from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.proof import test__host_status
+from ansible_collections.kubeha.apiserver.tests.unit import configs, observing, planning
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.plugin_utils.judge import (
-    test__preflight,
     test__wire_verdict,
 )
 
@@ -52,8 +50,8 @@ def everything():
             "reason": "checksum", "count": 3, "destination": "multicast"}]
     found = {}
     for host in HOSTS:
-        info = test__host_status.observe(PLAN, host)
-        seen = test__preflight.observe(PLAN, host, True)["preflight"]
+        info = observing.observe(PLAN, host)
+        seen = observing.look(PLAN, host, True)
         info.update(
             networks=planning.hosts()[host]["networks"], at=1.0, waited=2.0, met=True, unmet=[],
             haproxy_ignored=["/etc/haproxy/conf.d/a.cfg"],
@@ -225,3 +223,23 @@ def test_a_host_that_says_nothing_that_can_be_read_is_named():
         found = _status.judge(PLAN, {host: _observation.observation(nothing) for host in HOSTS})
         assert {item["host"] for item in found["findings"] if item["code"] in ("odd_answer", "bad_stored_plan")} == \
             set(HOSTS)
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"holds": deep(3000)}])
+def test_whatever_a_host_says_all_keys_are_there(nothing):
+    said = _observation.observation(nothing)
+    assert set(said) - {"oddities"} == observing.keys("Observation", required=True)
+    for part, name in (("deployed", "Deployed"), ("haproxy", "HAProxy"), ("keepalived", "Keepalived"),
+                       ("drain", "Drain")):
+        assert set(said[part]) == observing.keys(name, required=True), part
+    assert all(set(service) == observing.keys("Daemon", required=True) for service in said["services"].values())
+    assert set(_observation.preflight(nothing)) >= observing.keys("Preflight", required=True)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_what_tests_make_up_is_what_hosts_say(running):
+    said = observing.observe(PLAN, "cp1", running=running)
+    assert set(said) == observing.keys("Observation", required=True)
+    read_ = heard(said)
+    assert {key: read_[key] for key in said if key != "pods"} == {key: said[key] for key in said if key != "pods"}
+    assert set(observing.look(PLAN, "cp1")) == observing.keys("Preflight")

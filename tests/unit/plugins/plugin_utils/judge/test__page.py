@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _page
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _status as verdict
-from ansible_collections.kubeha.apiserver.tests.unit import configs
+from ansible_collections.kubeha.apiserver.tests.unit import configs, observing
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,26 +53,10 @@ class Page(HTMLParser):
 
 
 def observe(the_plan, holds=(), down=(), **more):
-    item = the_plan["endpoints"][0]
-    servers = [
-        {"name": backend["name"], "status": "DOWN" if backend["name"] in down else "UP", "check_code": 200,
-         "check_status": "L4CON" if backend["name"] in down else "L7OK", "last_chk": ""}
-        for backend in item["backends"]
-    ]  # fmt: skip
-    return {
-        "holds": list(holds),
-        "deployed": {"plan": the_plan, "error": None},
-        "services": {name: {"active": "active", "enabled": True} for name in ("haproxy", "keepalived")},
-        "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
-        "haproxy": {"version": "2.6.12", "hung": False, "error": None, "backends": {item["name"]: servers}},
-        "keepalived": {"instances": {}},
-        "connect": [
-            {"endpoint": item["name"], "address": vip["address"], "port": item["port"], "tcp": "ok", "http_status": 200,
-             "millis": 3.2, "local": bool(holds)}
-            for vip in item["vips"]
-        ],
-        **more,
-    }  # fmt: skip
+    info = observing.observe(the_plan, "cp1" if holds else "cp2")
+    for backend in info["haproxy"]["backends"][the_plan["endpoints"][0]["name"]]:
+        backend.update({"status": "DOWN", "check_status": "L4CON"} if backend["name"] in down else {})
+    return {**info, "holds": list(holds), **more}
 
 
 def page_of(the_plan, observations, scope=None):

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _hostfacts as hostfacts
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES, SECTIONS, finding_of
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _preflight as preflight
+from ansible_collections.kubeha.apiserver.tests.unit import observing
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,82 +22,11 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).resolve().parents[5]
 VIP = "198.51.100.100"
 HOSTS = ("cp1", "cp2", "cp3")
-OURS = {"pid": 514, "program": "haproxy", "unit": "haproxy.service", "owner": "haproxy", "kubernetes": False}
 
 
 def observe(the_plan, host, running=False):
     """What a host says that has nothing wrong, before the endpoint is deployed or while it runs."""
-    mine = [
-        (item, member)
-        for item in the_plan["endpoints"]
-        for instance in item["instances"]
-        for member in instance["members"]
-        if member["host"] == host
-    ]
-    ports = sorted({item["port"] for item, _member in mine} | {8481}) if running else []
-    return {
-        "deployed": {"plan": the_plan if running else None, "error": None},
-        "holds": [VIP] if running and host == "cp1" else [],
-        "services": {"haproxy": {"active": "active"}, "keepalived": {"active": "active"}} if running else {},
-        "config_owner": dict.fromkeys(
-            ["/etc/haproxy/haproxy.cfg", "/etc/keepalived/keepalived.conf"], "ours" if running else "absent"
-        ),
-        "preflight": {
-            "interfaces": [
-                {"name": "lo", "index": 1, "up": True, "carrier": True, "mtu": 65536},
-                {"name": "eth0", "index": 2, "up": True, "carrier": True, "mtu": 1500},
-            ],
-            "addresses": [
-                {"interface": "eth0", "address": member["address"], "prefix": member["prefix"]}
-                for _item, member in mine
-            ]
-            + [{"interface": "eth0", "address": "fe80::1", "prefix": 64}]
-            + ([{"interface": "eth0", "address": VIP, "prefix": 32}] if running and host == "cp1" else []),
-            "listeners": [dict(OURS, address="0.0.0.0", port=port) for port in ports]
-            + [{"address": "::", "port": 6443, "pid": 700, "program": "kube-apiserver", "unit": "a pod",
-                "owner": "static_pod", "kubernetes": False}],
-            "network_managers": {"eth0": {"networkd": None, "networkmanager": None}},
-            "firewall": {
-                "manager": None,
-                "readable": True,
-                "vrrp": [
-                    {"endpoint": item["name"], "direction": direction, "interface": "eth0", "address": peer,
-                     "outcome": "accept", "where": ""}
-                    for item, member in mine for peer in member["peers"] for direction in ("in", "out")
-                ],
-                "clients": [
-                    {"endpoint": item["name"], "interface": "eth0", "address": VIP, "port": item["port"],
-                     "outcome": "accept", "where": ""}
-                    for item, _member in mine
-                ],
-            },
-            "default_routes": {"ipv4": ["eth0"], "ipv6": []},
-            "sysctls": {
-                "net/ipv4/conf/all/rp_filter": {"value": "2", "writable": True},
-                "net/ipv4/conf/eth0/rp_filter": {"value": "2", "writable": True},
-                "net/ipv4/ip_local_port_range": {"value": "32768\t60999", "writable": True},
-                "net/ipv4/ip_local_reserved_ports": {"value": "", "writable": True},
-            },
-            "sysctl_files": {},
-            "programs": [
-                {"name": "kubelet", "pid": 600, "unit": "kubelet.service", "owner": None,
-                 "options": {"node-ip": mine[0][1]["address"]}},
-                {"name": "kube-apiserver", "pid": 700, "unit": "a pod", "owner": "static_pod",
-                 "options": {"secure-port": "6443"}},
-                {"name": "etcd", "pid": 701, "unit": "a pod", "owner": "static_pod",
-                 "options": {"listen-peer-urls": "https://%s:2380" % mine[0][1]["address"]}},
-            ],
-            "kubelet": {},
-            "host_names": ["127.0.1.1"],
-            "node": {"name": host, "addresses": [mine[0][1]["address"]]},
-            "certificates": {
-                item["name"]: {host: {"dns": ["kubernetes"], "ip": ["10.96.0.1", VIP]}} for item, _member in mine
-            },
-            "manage": False,
-            "clock": {"low": 1795380000.0, "high": 1795380001.0},
-            "errors": {},
-        },
-    }  # fmt: skip
+    return dict(observing.observe(the_plan, host, running=running), preflight=observing.look(the_plan, host, running))
 
 
 def observations(the_plan, running=False):

@@ -8,15 +8,15 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _status as verdict
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge._observation import observation
 from ansible_collections.kubeha.apiserver.tests.unit import plans
+from ansible_collections.kubeha.apiserver.tests.unit.observing import observe, server
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.module_utils.proof.test__host_status import (
     HOSTS,
     NAME,
     VIP4,
     VIP6,
     make_plan,
-    observe,
-    server,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +24,11 @@ from hypothesis import strategies as st
 
 def observe_all(plan, hosts=tuple(HOSTS), holder="cp1"):
     return {host: observe(plan, host, holder) for host in hosts}
+
+
+def judge(plan, seen, scope=None):
+    """As the controller reads it."""
+    return verdict.judge(plan, {host: observation(info) for host, info in seen.items()}, scope)
 
 
 def codes(result, severity=None):
@@ -34,7 +39,7 @@ def codes(result, severity=None):
 @pytest.mark.parametrize("failback", [False, True])
 def test_all_is_well(dual, failback):
     plan = make_plan(dual, failback)
-    result = verdict.judge(plan, observe_all(plan))
+    result = judge(plan, observe_all(plan))
     assert result["findings"] == []
     assert result["ok"] is True
     assert result["holders"][NAME][VIP4] == ["cp1"]
@@ -48,7 +53,7 @@ def spoil(change, plan=None, scope=None, holder="cp1"):
     plan = plan or make_plan()
     seen = observe_all(plan, holder=holder)
     change(seen)
-    return verdict.judge(plan, seen, scope)
+    return judge(plan, seen, scope)
 
 
 def put(host, *path_and_value):
@@ -271,7 +276,7 @@ def test_each_finding(code, severity, host, change, plan, scope):
 def test_below_80_percent_nobody_is_bothered():
     seen = observe_all(make_plan())
     connections(79)(seen)
-    assert codes(verdict.judge(make_plan(), seen)) == []
+    assert codes(judge(make_plan(), seen)) == []
 
 
 @pytest.mark.parametrize("error", ["EOF", "a later schema"])
@@ -307,7 +312,7 @@ def test_what_keepalived_rejects_comes_with_whom_it_hears():
 
 
 def test_services_are_no_pods_and_pods_no_services():
-    assert verdict.judge(PODS, observe_all(PODS))["findings"] == []
+    assert judge(PODS, observe_all(PODS))["findings"] == []
     assert spoil(put("cp2", "services", {}), PODS)["findings"] == []
     assert spoil(put("cp2", "pods", {}))["findings"] == []
     # What the host has installed says nothing of what pods run.
@@ -328,7 +333,7 @@ def test_hosts_that_wait_for_a_kubelet():
     # Pods that run on without a kubelet are to work.
     seen = observe_all(PODS)
     put("cp1", "static_pod_kubelet", "running", False)(seen)
-    assert verdict.judge(PODS, seen)["findings"] == []
+    assert judge(PODS, seen)["findings"] == []
 
 
 def nobody_answers(seen):
@@ -342,7 +347,7 @@ def test_the_plan_says_what_is_accepted_too():
     accepting["endpoints"][0]["accept_findings"] = ["backend_down"]
     seen = observe_all(accepting)
     backend("cp2", 2, "DOWN", "L7STS", 500)(seen)
-    result = verdict.judge(accepting, seen)
+    result = judge(accepting, seen)
     assert codes(result, "info") == ["backend_down"] and result["ok"]
     assert _host_status.unmet(accepting, "cp2", seen["cp2"], {}) == []
     assert _host_status.unmet(make_plan(), "cp2", seen["cp2"], {}) != []
@@ -379,7 +384,7 @@ def test_a_host_that_waits_for_its_turn_is_no_unsettled_one():
 
 def test_without_failback_anybody_may_hold():
     plan = make_plan(failback=False)
-    assert verdict.judge(plan, observe_all(plan, holder="cp3"))["ok"]
+    assert judge(plan, observe_all(plan, holder="cp3"))["ok"]
 
 
 def test_members_that_are_not_deployed_yet_do_not_count():
@@ -387,29 +392,29 @@ def test_members_that_are_not_deployed_yet_do_not_count():
     seen = observe_all(plan, holder="cp2")
     seen["cp1"]["deployed"]["plan"] = None
     seen["cp1"].update(services={}, haproxy={}, packages={})
-    result = verdict.judge(plan, seen, verdict.Scope(applied=frozenset(["cp2", "cp3"]), partial=True))
+    result = judge(plan, seen, verdict.Scope(applied=frozenset(["cp2", "cp3"]), partial=True))
     assert codes(result) == ["not_deployed_yet"]
     # After the last batch the preferred one has to hold.
-    result = verdict.judge(plan, observe_all(plan, holder="cp2"), verdict.Scope(applied=frozenset(HOSTS)))
+    result = judge(plan, observe_all(plan, holder="cp2"), verdict.Scope(applied=frozenset(HOSTS)))
     assert "wrong_holder" in codes(result)
 
 
 def test_a_member_that_was_not_looked_at_may_hold():
     plan = make_plan()
     seen = observe_all(plan, hosts=["cp2", "cp3"], holder="cp1")
-    assert codes(verdict.judge(plan, seen, verdict.Scope(partial=True)), "error") == []
+    assert codes(judge(plan, seen, verdict.Scope(partial=True)), "error") == []
     for host in seen:
         seen[host]["connect"][0].update(tcp="timeout")
-    assert "no_holder" in codes(verdict.judge(plan, seen, verdict.Scope(partial=True)))
+    assert "no_holder" in codes(judge(plan, seen, verdict.Scope(partial=True)))
 
 
 def test_a_preferred_member_that_is_deployed_elsewhere_should_hold():
     plan = make_plan()
     seen = observe_all(plan, hosts=["cp2", "cp3"], holder="cp2")
-    assert "wrong_holder" not in codes(verdict.judge(plan, seen))
+    assert "wrong_holder" not in codes(judge(plan, seen))
     scope = verdict.Scope(elsewhere=frozenset(["cp1"]))
-    assert "wrong_holder" in codes(verdict.judge(plan, seen, scope))
-    assert "wrong_holder" not in codes(verdict.judge(plan, seen, verdict.Scope(absent=frozenset(["cp1"]))))
+    assert "wrong_holder" in codes(judge(plan, seen, scope))
+    assert "wrong_holder" not in codes(judge(plan, seen, verdict.Scope(absent=frozenset(["cp1"]))))
 
 
 def test_stored_plan_is_what_most_members_have():
@@ -417,7 +422,7 @@ def test_stored_plan_is_what_most_members_have():
     seen = observe_all(plan)
     seen["cp1"]["deployed"]["plan"]["endpoints"][0]["port"] = 1
     assert verdict.stored_plan(seen) == plan
-    assert codes(verdict.judge(verdict.stored_plan(seen), seen)) == ["plan_differs"]
+    assert codes(judge(verdict.stored_plan(seen), seen)) == ["plan_differs"]
     assert verdict.stored_plan({}) == {"schema": 1, "endpoints": []}
 
 
@@ -479,7 +484,7 @@ APART_DATA = [
     # Clocks that differ hide what a long wait shows, and the other way round.
     ([{"at": 100.0, "waited": 0.0}, {"at": 100.5, "waited": 30.0}], 30.0),
     ([{"at": 100.0, "waited": 0.0}, {"at": 140.0, "waited": 0.0}], 40.0),
-    ([{"at": 100.0}, {}], 0.0),
+    ([{"at": 100.0}, {"at": None}], 0.0),
 ]
 
 
@@ -502,7 +507,7 @@ def with_cluster(plan, host, holder="cp1"):
 def test_a_cluster_that_was_told_of_the_endpoint():
     plan = make_plan(dual=True)
     seen = {host: with_cluster(plan, host) for host in HOSTS}
-    assert codes(verdict.judge(plan, seen, verdict.Scope(strict=True))) == []
+    assert codes(judge(plan, seen, verdict.Scope(strict=True))) == []
 
 
 def test_a_certificate_that_clients_refuse():
@@ -511,11 +516,11 @@ def test_a_certificate_that_clients_refuse():
     # An API server on a host that balances nothing is asked by those that do.
     for info in seen.values():
         info["certificates"] = {NAME: {"api1": {"dns": ["kubernetes"], "ip": ["10.96.0.1"]}}}
-    result = verdict.judge(plan, seen)
+    result = judge(plan, seen)
     assert codes(result, "warning") == ["certificate_lacks_vip"]
     assert result["findings"][0]["host"] == "api1"
     assert "for 10.96.0.1, kubernetes, not for %s" % VIP4 in result["findings"][0]["message"]
-    assert codes(verdict.judge(plan, seen, verdict.Scope(strict=True)), "error") == ["certificate_lacks_vip"]
+    assert codes(judge(plan, seen, verdict.Scope(strict=True)), "error") == ["certificate_lacks_vip"]
     # Nothing to wait for: it will be so until somebody makes another one.
     assert _host_status.unmet(plan, "cp1", seen["cp1"], {NAME: {"cp1": True}}) == []
 
@@ -526,7 +531,7 @@ def test_a_node_that_has_taken_the_vip():
     seen["cp1"]["kubelet"]["options"] = {}
     seen["cp1"]["node"]["addresses"] = [VIP4]
     seen["cp2"]["kubelet"]["options"] = {}
-    result = verdict.judge(plan, seen)
+    result = judge(plan, seen)
     found = {(item["code"], item["severity"], item["host"]) for item in result["findings"]}
     assert found == {("kubelet_took_vip", "error", "cp1"), ("kubelet_node_ip_unset", "warning", "cp2")}
 
@@ -546,13 +551,13 @@ def drained(plan, *hosts, holder="cp1"):
 
 def test_a_drained_host_is_not_expected_to_hold():
     plan = make_plan()
-    result = verdict.judge(plan, drained(plan, "cp1", holder="cp2"), verdict.Scope(strict=True))
+    result = judge(plan, drained(plan, "cp1", holder="cp2"), verdict.Scope(strict=True))
     assert codes(result) == ["drained"] and result["ok"]
     assert result["rows"][0]["observed"] == "drained"
     # It hasn't let go.
-    assert "wrong_holder" in codes(verdict.judge(plan, drained(plan, "cp1")))
+    assert "wrong_holder" in codes(judge(plan, drained(plan, "cp1")))
     # Nobody else can.
-    assert codes(verdict.judge(plan, drained(plan, *HOSTS)), "error") == []
+    assert codes(judge(plan, drained(plan, *HOSTS)), "error") == []
 
 
 def test_the_last_host_that_is_well_is_not_drained():
