@@ -66,7 +66,7 @@ class PlanError(Exception):
         return "\n".join(lines)
 
 
-class Findings:
+class Problems:
     """Problems and warnings, in the order in which they are found."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class At:
 
     __slots__ = ("findings", "where")
 
-    def __init__(self, findings: Findings, where: str) -> None:
+    def __init__(self, findings: Problems, where: str) -> None:
         self.findings = findings
         self.where = where
 

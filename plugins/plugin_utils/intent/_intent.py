@@ -327,7 +327,7 @@ class _Reader:
             return plain(template(subject))
         except Exception as error:  # pylint: disable=broad-except  # whatever a user's template raises is his to mend
             found = problem_of("template_failed", "%s: %s" % (host, name), "(not shown)", reason=_reason(name, error),
-                            fix=_repair(name, subject, error))
+                               fix=_repair(name, subject, error))
             if found not in self.problems:
                 self.problems.append(found)
             return _ABSENT

@@ -66,10 +66,10 @@ def hosts_named(where: str, value: t.Any, groups: Mapping[str, Sequence[str]], m
     more = ", as in -e %s=HOST,HOST" % where
     if isinstance(value, str) and value.strip()[:1] in ("[", "{") and from_json(value) is value:
         return Named([], [problem_of("value_type", where, value, expected="names between commas or a list in JSON",
-                                  found="text that is neither", more=more)])
+                                     found="text that is neither", more=more)])
     if not isinstance(items, list):
         return Named([], [problem_of("value_type", where, value, expected="a list of hosts", found=describe(value),
-                                  more=more)])
+                                     more=more)])
     hosts: list[str] = []
     problems: list[Problem] = []
     choices = known + list(groups)
@@ -95,7 +95,7 @@ def _wrong(place: str, item: t.Any, groups: Mapping[str, Sequence[str]], choices
         return problem_of("value_type", place, item, expected="a host's name", found=describe(item), more=", in quotes")
     if not item:
         return problem_of("value_empty", place, "", expected="the host that is missing between the commas",
-                       rest="a comma out")
+                          rest="a comma out")
     if item in _EVERYBODY:
         return problem_of("host_pattern", place, item, reason="this means hosts that nobody named")
     if item in groups:
@@ -104,4 +104,4 @@ def _wrong(place: str, item: t.Any, groups: Mapping[str, Sequence[str]], choices
         return problem_of("host_pattern", place, item, reason="patterns may mean others than intended")
     near = closest(item, choices)
     return problem_of("host_unknown", place, item,
-                   fix="write %s" % printable(near, 120) if near else "add it to the inventory")
+                      fix="write %s" % printable(near, 120) if near else "add it to the inventory")

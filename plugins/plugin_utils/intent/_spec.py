@@ -32,7 +32,7 @@ from ._addresses import (
     subnet_of,
     unusable_kind,
 )
-from ._errors import At, Findings, show
+from ._errors import At, Problems, show
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._model import HAProxySettings
@@ -281,7 +281,7 @@ _ENTRY_KEYS: tuple[str, ...] = (*_ENDPOINT_FIELDS, *_HOST_FIELDS, "hosts")
 _ALL_KEYS: tuple[str, ...] = (*INTENT_KEYS, *_HOST_FIELDS)
 
 
-def read_intent(findings: Findings, intent: t.Any) -> tuple[list[Spec], Globals]:
+def read_intent(findings: Problems, intent: t.Any) -> tuple[list[Spec], Globals]:
     """Read the intent: its endpoints in the order of the list, and what is said once for all of them."""
     if not isinstance(intent, Mapping):
         At(findings, "intent").problem(
@@ -298,10 +298,10 @@ def read_intent(findings: Findings, intent: t.Any) -> tuple[list[Spec], Globals]
 
 def image_logins(value: t.Any) -> dict[str, str]:
     """What the kubelet tells registries, of an endpoint_image_auth that the plan has accepted."""
-    return _image_auth(At(Findings(), ""), value or {}) or {}
+    return _image_auth(At(Problems(), ""), value or {}) or {}
 
 
-def read_hosts(findings: Findings, hosts: t.Any, specs: list[Spec]) -> dict[str, Host]:
+def read_hosts(findings: Problems, hosts: t.Any, specs: list[Spec]) -> dict[str, Host]:
     """Read the hosts that any endpoint names."""
     if not isinstance(hosts, Mapping):
         At(findings, "hosts").problem("host_data_invalid", hosts)
@@ -336,7 +336,7 @@ def _present(given: Mapping[str, t.Any] | None) -> dict[str, t.Any]:
     return {key: value for key, value in (given or {}).items() if value is not None}
 
 
-def _read_variables(findings: Findings, intent: Mapping[t.Any, t.Any]) -> dict[str, t.Any]:
+def _read_variables(findings: Problems, intent: Mapping[t.Any, t.Any]) -> dict[str, t.Any]:
     known: dict[str, t.Any] = {}
     for key, value in intent.items():
         if isinstance(key, str) and key in _ALL_KEYS:
@@ -352,7 +352,7 @@ def _variable(key: str) -> str:
     return key if key.startswith((HAPROXY + "_", KEEPALIVED + "_")) else "endpoint_" + key
 
 
-def _read_list(findings: Findings, entries: t.Any, top: _Fields) -> list[Spec]:
+def _read_list(findings: Problems, entries: t.Any, top: _Fields) -> list[Spec]:
     at = At(findings, "endpoint_list")
     if not isinstance(entries, (list, tuple)):
         at.problem("value_type", entries, expected="a list of mappings", found=values.describe(entries), more="")
@@ -399,7 +399,7 @@ def _read_entry_hosts(at: At, value: t.Any, fields: _Fields) -> dict[str, Saying
     return found
 
 
-def _read_fields(findings: Findings, where: str, given: Mapping[str, t.Any], inherited: dict[str, t.Any]) -> _Fields:
+def _read_fields(findings: Problems, where: str, given: Mapping[str, t.Any], inherited: dict[str, t.Any]) -> _Fields:
     """Read an endpoint's fields out of ``given``; absent ones are inherited or have their default."""
     found = dict(inherited)
     written = frozenset(key for key in _ENDPOINT_FIELDS if key in given)
@@ -417,7 +417,7 @@ def _read_fields(findings: Findings, where: str, given: Mapping[str, t.Any], inh
     return _Fields(found, written, frozenset(refused))
 
 
-def _read_globals(findings: Findings, given: Mapping[str, t.Any]) -> Globals:
+def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
     found = {}
     refused = set()
     for key, spec in _GLOBAL_FIELDS.items():
@@ -451,7 +451,7 @@ def _reference(image: str | None, prefix: str | None) -> str | None:
     return "{0}/{1}".format(prefix or ("docker.io" if slash else "docker.io/library"), image)
 
 
-def _read_sayings(findings: Findings, where: str, given: Mapping[str, t.Any]) -> Sayings:
+def _read_sayings(findings: Problems, where: str, given: Mapping[str, t.Any]) -> Sayings:
     """Read interface, address and priority."""
     if not any(key in given for key in _HOST_FIELDS):
         return NOTHING_SAID
@@ -475,7 +475,7 @@ def _spec(where: str, fields: _Fields, inherited: frozenset[str], sayings: Sayin
                 hosts=hosts, **fields.values)
 
 
-def _read_host(findings: Findings, name: str, value: t.Any) -> Host:
+def _read_host(findings: Problems, name: str, value: t.Any) -> Host:
     if not isinstance(value, Mapping):
         At(findings, name).problem("host_data_invalid", value)
         return Host(Sayings(refused=set(_HOST_FIELDS)), None, [], {}, {})
@@ -504,7 +504,7 @@ def _usable(address: Address | None) -> Address | None:
     return None if address is None or unusable_kind(address) else address
 
 
-def _read_networks(findings: Findings, name: str, value: t.Any) -> list[Network]:
+def _read_networks(findings: Problems, name: str, value: t.Any) -> list[Network]:
     """The networks that a host reported, without those that no VIP can be in."""
     if value is None:
         return []

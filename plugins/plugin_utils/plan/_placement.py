@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..intent._addresses import BITS, FAMILIES, Address, Located, Subnet, reserved_kind, subnet_of, unusable_kind
-from ..intent._errors import At, Findings, listed
+from ..intent._errors import At, Problems, listed
 from ..intent._spec import Host, Network, Said, Sayings, Spec
 from ..intent._values import family_name
 from ._stored import Record, Stored, elect, vote
@@ -58,7 +58,7 @@ class Instance:
 class Surroundings(t.NamedTuple):
     """What is known of hosts and of addresses that move."""
 
-    findings: Findings
+    findings: Problems
     hosts: dict[str, Host]
     everywhere: Sayings             # said of all hosts
     stored: Stored
@@ -487,7 +487,7 @@ def _voted(around: Surroundings, spec: Spec, part: t.Callable[[Record], dict[K, 
     return found
 
 
-def _duplicates(findings: Findings, addresses: Iterable[tuple[str, Address]]) -> bool:
+def _duplicates(findings: Problems, addresses: Iterable[tuple[str, Address]]) -> bool:
     """Refuse hosts of one endpoint with the same address."""
     owners: dict[Address, str] = {}
     before = len(findings.problems)

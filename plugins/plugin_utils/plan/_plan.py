@@ -20,7 +20,7 @@ from ...module_utils.model._planfile import SCHEMA
 from ...module_utils.model._secrets import HIDDEN
 from ...module_utils.model._shapes import printable
 from ..intent._addresses import FAMILIES, IPV6, Address, Located, require_netaddr, unusable_kind
-from ..intent._errors import At, Findings, PlanError, listed
+from ..intent._errors import At, PlanError, Problems, listed
 from ..intent._spec import INTENT_KEYS, Globals, Host, Spec, literal, read_hosts, read_intent
 from ..intent._values import safe_host_name
 from . import _vrid as vrid
@@ -70,7 +70,7 @@ def compute_plan(
     Raises PlanError with every problem found; ImportError where netaddr is missing.
     """
     require_netaddr()
-    findings = Findings()
+    findings = Problems()
     with _collector_paused():
         endpoints = _plan_endpoints(findings, intent, hosts, deployed)
     if findings.problems:
@@ -78,7 +78,7 @@ def compute_plan(
     return {"schema": SCHEMA, "warnings": findings.warnings, "endpoints": endpoints}
 
 
-def _plan_endpoints(findings: Findings, intent: t.Any, hosts: t.Any, deployed: t.Any) -> list[model.Endpoint]:
+def _plan_endpoints(findings: Problems, intent: t.Any, hosts: t.Any, deployed: t.Any) -> list[model.Endpoint]:
     """The plan's endpoints; what it returns is worth nothing once there are problems."""
     specs, common = read_intent(findings, intent)
     known = read_hosts(findings, hosts, specs)
@@ -130,7 +130,7 @@ def _collector_paused() -> t.Iterator[None]:
 
 # Judging values beside each other
 
-def _check_names(findings: Findings, specs: list[Spec]) -> None:
+def _check_names(findings: Problems, specs: list[Spec]) -> None:
     """Endpoints have names of their own, and none has the name of another one's instance."""
     owners: dict[str, Spec] = {}
     for spec in specs:
@@ -143,7 +143,7 @@ def _check_names(findings: Findings, specs: list[Spec]) -> None:
                 break
 
 
-def _check_members(findings: Findings, specs: list[Spec]) -> None:
+def _check_members(findings: Problems, specs: list[Spec]) -> None:
     """Each endpoint has balancers and API servers, each of them once, with names that can be written into files."""
     for spec in specs:
         if not spec.lb_hosts and "lb_hosts" not in spec.written | spec.inherited:
@@ -165,7 +165,7 @@ def _check_members(findings: Findings, specs: list[Spec]) -> None:
             findings.warn("balancer_alone", endpoint=spec.name, host=spec.lb_hosts[0])
 
 
-def _check_unreadable(findings: Findings, specs: list[Spec], stored: Stored) -> None:
+def _check_unreadable(findings: Problems, specs: list[Spec], stored: Stored) -> None:
     """Nobody is changed by those who can't tell what it runs. A minority that can't be read is told by the others, and
     is silent until they have changed; of what is newer nobody knows what it means."""
     told: set[str] = set()
@@ -188,7 +188,7 @@ def _check_unreadable(findings: Findings, specs: list[Spec], stored: Stored) -> 
             findings.warn("deployed_unreadable", host=host, reason=found.error)
 
 
-def _check_left(findings: Findings, specs: list[Spec], stored: Stored) -> None:
+def _check_left(findings: Problems, specs: list[Spec], stored: Stored) -> None:
     """Nobody who has an endpoint is left out of it: it would go on by itself. Who can't be asked may have it still."""
     for spec in specs:
         records = stored.records(spec)
@@ -207,7 +207,7 @@ def _check_left(findings: Findings, specs: list[Spec], stored: Stored) -> None:
                     "member_left", record.host, host=record.host, endpoint=spec.name)
 
 
-def _check_auth(findings: Findings, specs: list[Spec]) -> None:
+def _check_auth(findings: Problems, specs: list[Spec]) -> None:
     """A password is there where one is needed, and is one that VRRP can carry."""
     for spec in specs:
         at = At(findings, spec.origin("auth_password"))
@@ -227,7 +227,7 @@ def _check_auth(findings: Findings, specs: list[Spec]) -> None:
             At(findings, spec.origin("auth")).problem("auth_pass_ipv6", spec.auth)
 
 
-def _check_shared_hosts(findings: Findings, specs: list[Spec]) -> None:
+def _check_shared_hosts(findings: Problems, specs: list[Spec]) -> None:
     """Endpoints that share a balancer agree on what exists once there."""
     first: dict[str, Spec] = {}
     for spec in specs:
@@ -243,7 +243,7 @@ def _check_shared_hosts(findings: Findings, specs: list[Spec]) -> None:
                 break
 
 
-def _check_pods(findings: Findings, specs: list[Spec], common: Globals) -> None:
+def _check_pods(findings: Problems, specs: list[Spec], common: Globals) -> None:
     """Static pods have images that tell what they run, and a folder of the kubelet's."""
     specs = [spec for spec in specs if spec.mode == "static_pod"]
     for spec in specs:
@@ -264,13 +264,13 @@ def _check_pods(findings: Findings, specs: list[Spec], common: Globals) -> None:
                                            needed=version_text(FLOOR[daemon]))
 
 
-def _check_connections(findings: Findings, common: Globals) -> None:
+def _check_connections(findings: Problems, common: Globals) -> None:
     limit = common.maxconn_per_source
     if limit and limit > _maxconn(common):
         At(findings, "haproxy_maxconn_per_source").problem("source_above_maxconn", limit, maxconn=_maxconn(common))
 
 
-def _check_pod_ports(findings: Findings, specs: list[Spec], common: Globals, ports: list[Ports]) -> None:
+def _check_pod_ports(findings: Problems, specs: list[Spec], common: Globals, ports: list[Ports]) -> None:
     """Whoever isn't root listens on no port below 1024."""
     user = common.images[HAPROXY].user
     pods = [(spec, ports[index].port) for index, spec in enumerate(specs) if spec.mode == "static_pod" and user]
@@ -286,7 +286,7 @@ def _check_pod_ports(findings: Findings, specs: list[Spec], common: Globals, por
         At(findings, "haproxy_health_port").problem("image_port_privileged", common.health_port, user=user)
 
 
-def _check_vips(findings: Findings, specs: list[Spec], known: dict[str, Host], hosts: t.Any,
+def _check_vips(findings: Problems, specs: list[Spec], known: dict[str, Host], hosts: t.Any,
                 stored: Stored) -> dict[Address, str]:
     """Each VIP is one that can move, once. Returns all of them and the endpoints that they belong to."""
     vips: dict[Address, str] = {}
@@ -323,7 +323,7 @@ def _check_cluster_networks(at: At, spec: Spec, vip: Address) -> None:
                 at.problem("vip_in_cluster_network", str(vip), subnet=subnet, variable=spec.origin(key))
 
 
-def _keep_former_vips(findings: Findings, specs: list[Spec], vips: t.Container[Address], hosts: t.Any,
+def _keep_former_vips(findings: Problems, specs: list[Spec], vips: t.Container[Address], hosts: t.Any,
                       stored: Stored) -> dict[Address, str]:
     """Deployed VIPs that aren't written any more stay beside the new ones, until somebody lets them go."""
     kept: dict[Address, str] = {}
@@ -377,13 +377,13 @@ def _rank(around: Surroundings, spec: Spec) -> Ranks | None:
     return rank(around.findings, spec.origin("lb_hosts"), names, explicit, spec.failback)
 
 
-def _assign_vrids(findings: Findings, stored: Stored, instances: list[list[Instance]]) -> dict[str, int]:
+def _assign_vrids(findings: Problems, stored: Stored, instances: list[list[Instance]]) -> dict[str, int]:
     """Virtual router IDs by instance."""
     claims = [_claim(findings, stored, instance) for group in instances for instance in group]
     return vrid.assign(findings, claims)
 
 
-def _claim(findings: Findings, stored: Stored, instance: Instance) -> vrid.Claim:
+def _claim(findings: Problems, stored: Stored, instance: Instance) -> vrid.Claim:
     spec, family = instance.spec, instance.family
     variable = spec.variable("virtual_router_id")
     for other in spec.virtual_router_id:
@@ -421,7 +421,7 @@ class _Oldest(t.NamedTuple):
 
 
 def _oldest_versions(
-        findings: Findings, specs: list[Spec], known: dict[str, Host], common: Globals,
+        findings: Problems, specs: list[Spec], known: dict[str, Host], common: Globals,
         stored: Stored) -> list[dict[str, _Oldest]]:
     """The oldest versions that matter to each endpoint: the hosts' own, the user's word, or what was planned before.
 
@@ -469,7 +469,7 @@ def _pod_version(daemon: str, host: Host | None, common: Globals) -> Version | N
     return max(complete(told), FLOOR[daemon])
 
 
-def _fit_timing(findings: Findings, spec: Spec, versions: dict[str, _Oldest]) -> Timing | None:
+def _fit_timing(findings: Problems, spec: Spec, versions: dict[str, _Oldest]) -> Timing | None:
     keepalived = versions[KEEPALIVED]
     if spec.auth == "hmac" and keepalived.version < AUTH_HMAC:
         At(findings, spec.origin("auth")).problem(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..intent._errors import At, Findings
+from ..intent._errors import At, Problems
 from ..intent._spec import Spec
 from ._stored import Stored, elect, served, stays, vote
 
@@ -43,7 +43,7 @@ class Ports(t.NamedTuple):
         return [{"address": "*", "port": port, "family": family} for port in ports for family in spec.families]
 
 
-def plan_ports(findings: Findings, specs: list[Spec], health_port: int, stored: Stored) -> list[Ports]:
+def plan_ports(findings: Problems, specs: list[Spec], health_port: int, stored: Stored) -> list[Ports]:
     """Give each endpoint its port and refuse what collides."""
     apiservers = _apiserver_ports(specs)
     stacked = [any(host in apiservers for host in spec.lb_hosts) for spec in specs]
@@ -77,7 +77,7 @@ def _apiserver_ports(specs: list[Spec]) -> dict[str, dict[int, str]]:
     return found
 
 
-def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
+def _port(findings: Problems, spec: Spec, stacked: bool, stored: Stored) -> int:
     default = STACKED_PORT if stacked else DEDICATED_PORT
     planned = default if spec.port is None else spec.port
     variable = spec.variable("port")
@@ -96,7 +96,7 @@ def _port(findings: Findings, spec: Spec, stacked: bool, stored: Stored) -> int:
     return planned
 
 
-def _keep_former(findings: Findings, spec: Spec, planned: int, stored: Stored) -> None:
+def _keep_former(findings: Problems, spec: Spec, planned: int, stored: Stored) -> None:
     """Deployed ports that aren't planned any more stay open beside the new one, until somebody lets them go."""
     former = [port for port in served(stored.records(spec)).ports if port != planned]
     # A default that would change a port is refused anyway.

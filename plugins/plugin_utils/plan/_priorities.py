@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..intent._errors import At, Findings
+from ..intent._errors import At, Problems
 from ..intent._spec import Said
 
 HIGHEST_COMPUTED = 150
@@ -55,7 +55,7 @@ class Ranks(t.NamedTuple):
         return max(self.priorities, key=lambda host: self.priorities[host])
 
 
-def rank(findings: Findings, where: str, hosts: list[str], explicit: dict[str, Said], failback: bool) -> Ranks | None:
+def rank(findings: Problems, where: str, hosts: list[str], explicit: dict[str, Said], failback: bool) -> Ranks | None:
     """Give each host a priority: the explicit one, or 150, 149, 148, ... in the order of the list.
 
     ``where`` is the variable that lists the hosts. Ties and priorities that leave no room for the weights are problems.
@@ -101,7 +101,7 @@ def _limit(failback: bool) -> int:
     return count
 
 
-def _refuse_ties(findings: Findings, priorities: dict[str, int], explicit: dict[str, Said]) -> bool:
+def _refuse_ties(findings: Problems, priorities: dict[str, int], explicit: dict[str, Said]) -> bool:
     owners: dict[int, str] = {}
     used = frozenset(priorities.values())
     free = next((number for number in range(HIGHEST_COMPUTED, 0, -1) if number not in used), HIGHEST_VALID)
@@ -118,7 +118,7 @@ def _refuse_ties(findings: Findings, priorities: dict[str, int], explicit: dict[
     return tied
 
 
-def _refuse_span(findings: Findings, where: str, priorities: dict[str, int], failback: bool) -> None:
+def _refuse_span(findings: Problems, where: str, priorities: dict[str, int], failback: bool) -> None:
     low, high = min(priorities.values()), max(priorities.values())
     least = next((number for number in range(low, high + 1) if _weights([number, high], failback)), None)
     if least is None:

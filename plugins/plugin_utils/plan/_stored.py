@@ -21,7 +21,7 @@ from types import MappingProxyType
 from ...module_utils.model._planfile import NO_PLAN, Deployed, join
 from ...module_utils.model._shapes import printable
 from ..intent._addresses import BITS, Address, Located, unusable_kind
-from ..intent._errors import Findings, listed
+from ..intent._errors import Problems, listed
 from ..intent._spec import Spec, literal
 from ..intent._values import safe_interface
 from ._versions import FLOOR, Version, parse_version
@@ -102,7 +102,7 @@ def served(records: list[Record]) -> Served:
     return Served(_common([record.vips for record in records]), _common([record.ports for record in records]))
 
 
-def stays(findings: Findings, spec: Spec, former: t.Sequence[object], new: str, kind: str = "") -> bool:
+def stays(findings: Problems, spec: Spec, former: t.Sequence[object], new: str, kind: str = "") -> bool:
     """Whether what clients may still use is served beside what is written now, until somebody lets it go. Says so."""
     what = kind + listed(map(str, former))
     if spec.release_former:
@@ -143,7 +143,7 @@ def vote(said: Iterable[tuple[str, V]]) -> Vote[V]:
     return Vote(ranked[0] if ranked and 2 * most >= total and not tied else None, found)
 
 
-def elect(findings: Findings, spec: Spec, what: str, said: Vote[V]) -> V | None:
+def elect(findings: Problems, spec: Spec, what: str, said: Vote[V]) -> V | None:
     """What counts of what hosts have stored; whoever says otherwise is named."""
     if said.elected is not None:
         for value, hosts in said.others().items():
@@ -162,7 +162,7 @@ def deployed_versions(records: list[Record]) -> dict[tuple[str, str], Version]:
     return {key: vote(found).elected or min(version for dummy, version in found) for key, found in said.items()}
 
 
-def read_stored(findings: Findings, deployed: t.Any) -> Stored:
+def read_stored(findings: Problems, deployed: t.Any) -> Stored:
     """Read the plans that hosts have stored: as `Deployed`, or as they are."""
     if deployed is None:
         return Stored([])

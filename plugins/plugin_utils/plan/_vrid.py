@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ..intent._addresses import IPV4, Address, Subnet
-from ..intent._errors import At, Findings
+from ..intent._errors import At, Problems
 from ..intent._values import family_name
 from ._union_find import Groups
 
@@ -40,7 +40,7 @@ class Claim(t.NamedTuple):
         return (last - 1) % LAST + 1
 
 
-def assign(findings: Findings, claims: list[Claim]) -> dict[str, int]:
+def assign(findings: Problems, claims: list[Claim]) -> dict[str, int]:
     """Give each virtual router its ID, in the order of ``claims``; by name, and missing after a problem."""
     ids: dict[str, int] = {}
     for wire in _wires(claims):
@@ -59,7 +59,7 @@ def _wires(claims: list[Claim]) -> list[list[Claim]]:
 class _Wire:
     """Hands out the IDs of one wire."""
 
-    def __init__(self, findings: Findings, claims: list[Claim]) -> None:
+    def __init__(self, findings: Problems, claims: list[Claim]) -> None:
         self.findings = findings
         self.claims = claims
         self.ids: dict[str, int] = {}       # by the claim's name

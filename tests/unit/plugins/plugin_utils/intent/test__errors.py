@@ -13,8 +13,8 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.model._shapes imp
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import (
     At,
-    Findings,
     PlanError,
+    Problems,
     listed,
     show,
 )
@@ -54,7 +54,7 @@ def test_listed() -> None:
 
 
 def test_the_same_is_not_said_twice() -> None:
-    findings = Findings()
+    findings = Problems()
     for dummy in range(2):
         At(findings, "endpoint_list")[1]["vip"].problem("vip_missing")
         findings.warn("hmac_untried")
@@ -64,14 +64,14 @@ def test_the_same_is_not_said_twice() -> None:
 
 
 def test_a_value_cannot_fill_in_words() -> None:
-    findings = Findings()
+    findings = Problems()
     findings.problem("vip_kind", "endpoint_vip", "{kind}", kind="{0.__class__}")
     assert findings.problems[0].rule == "{0.__class__} can't be a virtual IP"
     assert findings.problems[0].value == "{kind}"
 
 
 def test_the_message_counts() -> None:
-    findings = Findings()
+    findings = Problems()
     findings.problem("vip_missing", "endpoint_vip")
     lines = str(PlanError(findings.problems)).splitlines()
     assert lines[0] == "The plan has 1 problem; no host was touched."

@@ -11,14 +11,14 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent import _values as values
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import At, Findings
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import At, Problems
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 def read(reader: values.Reader[t.Any], value: t.Any) -> t.Any:
     """What a reader makes of a value; the code of the problem where it's refused."""
-    findings = Findings()
+    findings = Problems()
     found = reader(At(findings, "variable"), value)
     assert (found is None) == bool(findings.problems)
     return findings.problems[0].code if findings.problems else found
@@ -105,7 +105,7 @@ def test_an_empty_list_may_be_meant() -> None:
 
 
 def test_every_item_of_a_list_is_judged_at_its_place() -> None:
-    findings = Findings()
+    findings = Problems()
     assert NAMES(At(findings, "variable"), ["a", "b c", 3, "d"]) is None
     assert [problem.where for problem in findings.problems] == ["variable[1]", "variable[2]"]
 
