@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED = {".ansible", ".git", ".nox", ".hypothesis", "output"}
+SKIPPED = {".ansible", ".git", ".nox", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "output"}
 DOCUMENTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for path in sorted(ROOT.rglob("*.md"))
