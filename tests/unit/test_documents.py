@@ -63,6 +63,8 @@ def test_the_readme_is_short_and_leads_to_every_guide() -> None:
     assert len(readme.splitlines()) <= 150
     guides = [name for name in DOCUMENTS if re.match(r"docs/[^/]+\.md$", name)]
     assert [name for name in guides if "](%s)" % name not in readme] == []
+    site = DOCUMENTS["docs/docsite/index.md"].splitlines()
+    assert [name for name in guides if name[: -len(".md")] not in site] == []
 
 
 def platforms(role: str) -> dict[str, list[str]]:
