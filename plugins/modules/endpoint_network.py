@@ -249,7 +249,7 @@ class Network:
             if path is None:
                 continue
             ours = _netconfig.our_drop_in(path)
-            listings = [(folder, list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
+            listings = [(folder, _host_io.list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
             others = [name for name in _netconfig.drop_ins_in_order(listings) if name != ours]
             value = _netconfig.keep_configuration([_host_io.read_text(name) for name in [path] + others])
             if not _netconfig.keeps_foreign(value):
@@ -511,15 +511,8 @@ def write_state(
 
 
 def remove_if_empty(folder: str) -> None:
-    if not list_folder(folder):
+    if not _host_io.list_folder(folder):
         os.rmdir(folder)
-
-
-def list_folder(path: str) -> List[str]:
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
-        return []
 
 
 if __name__ == "__main__":

@@ -588,7 +588,7 @@ def read_networkd(index: int) -> Optional[Networkd]:
     path = _netconfig.network_file(state)
     if path is None:
         return None
-    listings = [(folder, list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
+    listings = [(folder, _host_io.list_folder(folder)) for folder in _netconfig.drop_in_folders(path)]
     paths = [path] + _netconfig.drop_ins_in_order(listings)
     value = _netconfig.keep_configuration([_cluster_io.read_text(name) for name in paths])
     return {"file": path, "keep_configuration": value, "keeps": _netconfig.keeps_foreign(value)}
@@ -599,7 +599,7 @@ def read_networkmanager(index: int) -> Optional[Dict[str, Any]]:
     if connection is None:
         return None
     folder = _netconfig.NM_CONNECTIONS
-    devices = [_cluster_io.read_text(os.path.join(folder, name)) for name in list_folder(folder)]
+    devices = [_cluster_io.read_text(os.path.join(folder, name)) for name in _host_io.list_folder(folder)]
     external = {_netconfig.nm_external(text) for text in devices}
     return None if connection in external else {"connection": connection}
 
@@ -635,7 +635,7 @@ def later_sysctl_files(names: List[str]) -> Dict[str, List[str]]:
     """Files that are read after ours and set what ours sets."""
     found: Dict[str, List[str]] = {}
     ours = os.path.basename(_paths.SYSCTL_FILE)
-    for path in _hostfacts.sysctl_files(list_folder) if names else ():
+    for path in _hostfacts.sysctl_files(_host_io.list_folder) if names else ():
         if os.path.basename(path) <= ours:
             continue
         settings = _hostfacts.parse_sysctls(_cluster_io.read_text(path))
@@ -657,13 +657,6 @@ def host_names() -> List[str]:
 
 def reachable(address: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-
-
-def list_folder(path: str) -> List[str]:
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
-        return []
 
 
 def first_line(path: str) -> Optional[str]:

@@ -423,7 +423,7 @@ def find_kubelet() -> Dict[str, Any]:
 def foreign_manifests(folder: str, role: str) -> List[str]:
     """Somebody else's static pods that run the same daemon, as kubeadm's document has them."""
     found = []
-    for path in (os.path.join(folder, name) for name in list_folder(folder) if _podstate.is_manifest(name)):
+    for path in (os.path.join(folder, name) for name in _host_io.list_folder(folder) if _podstate.is_manifest(name)):
         try:
             text = _roots_text(path)
         except _owned_files_io.Untrusted:
@@ -435,14 +435,9 @@ def foreign_manifests(folder: str, role: str) -> List[str]:
 
 def _drop_ins(folder: Optional[str]) -> List[str]:
     """In the order in which the kubelet reads them."""
-    return [os.path.join(folder, name) for name in list_folder(folder) if name.endswith(".conf")] if folder else []
-
-
-def list_folder(path: str) -> List[str]:
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
+    if not folder:
         return []
+    return [os.path.join(folder, name) for name in _host_io.list_folder(folder) if name.endswith(".conf")]
 
 
 def _roots_text(path: str) -> str:

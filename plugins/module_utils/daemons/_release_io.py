@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterable
+from typing import Iterable, List
 
 from ..host import _host_io
 from ..model import _pod_paths
@@ -29,6 +29,11 @@ def is_off() -> bool:
     watcher = said[UNITS.index(WATCHER)]
     stale = any("NeedDaemonReload=yes" in words for words in said)
     return stale or not {"ActiveState=active", "UnitFileState=enabled"} <= set(watcher)
+
+
+def due(changed: Iterable[str], planned: Iterable[str]) -> List[str]:
+    """What has to be begun: where it's planned, and systemd doesn't have it as it will be."""
+    return [WATCHER] if is_among(planned) and (is_among(changed) or is_off()) else []
 
 
 def begin() -> None:

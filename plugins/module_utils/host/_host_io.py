@@ -78,6 +78,13 @@ def read_file(path: str, limit: int = 1 << 24) -> Optional[bytes]:
         return None
 
 
+def list_folder(path: str) -> List[str]:
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
 def find_binary(name: str) -> Optional[str]:
     return shutil.which(name, path=os.environ.get("PATH", "") + ":" + _SYSTEM_PATH)
 

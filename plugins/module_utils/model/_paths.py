@@ -7,12 +7,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional
 
 from . import _pod_paths
-
-if TYPE_CHECKING:
-    pass
 
 ROLES = ("haproxy", "keepalived")
 

@@ -7,11 +7,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 NAMESPACE = "kube-system"
 NAMES = {"haproxy": "kubeha-haproxy", "keepalived": "kubeha-keepalived"}
 FOLDER = {"haproxy": "/etc/kubeha/haproxy", "keepalived": "/etc/kubeha/keepalived"}

@@ -11,14 +11,10 @@ and would take every number with it. So a host gets all secrets as one text that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping
-
-if TYPE_CHECKING:
-    pass
-
 import base64
 import json
 import re
+from typing import Any, Dict, List, Mapping
 
 from ..daemons import _keepalived
 

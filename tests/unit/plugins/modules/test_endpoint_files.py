@@ -18,9 +18,27 @@ import sys
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _processes, _release_io
-from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _hostfacts
-from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import (
+    _confined_io,
+    _podstate,
+    _process_io,
+    _processes,
+    _release_io,
+    _running_io,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
+    _daemon_io,
+    _files_io,
+    _folders_io,
+    _foreign_pods_io,
+    _previous_io,
+    _records_io,
+    _sysctls_io,
+)
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _copies_io, _host_io, _hostfacts, _ownership
+from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io as owned
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths, _secrets
+from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _run_lock_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
@@ -70,35 +88,33 @@ class Host:
         self.running.parent.mkdir(parents=True)
         (root / "var/lib").mkdir(parents=True)
         for name, value in {
-            "STATE": "/var/lib/kubeha", "STATE_LIST": "/var/lib/kubeha/files-%s.json",
-            "STATE_PLAN": "/var/lib/kubeha/plan-%s.json",
-            "PREVIOUS": "/var/lib/kubeha/previous", "OWN_FOLDER": "/etc/kubeha",
+            "STATE": "/var/lib/kubeha", "ROLE_PLAN": "/var/lib/kubeha/plan-%s.json", "RUN": "/run/kubeha",
+            "DRAIN": "/var/lib/kubeha/drain", "PLAN_FILE": "/etc/kubeha/plan.json",
         }.items():
-            monkeypatch.setattr(endpoint_files, name, self.path(value))
-        monkeypatch.setattr(endpoint_files._copies_io, "FOLDER", self.path("/var/lib/kubeha/adopted"))
-        monkeypatch.setattr(endpoint_files._paths, "RUN", self.path("/run/kubeha"))
-        monkeypatch.setattr(endpoint_files._paths, "DRAIN", self.path("/var/lib/kubeha/drain"))
+            monkeypatch.setattr(_paths, name, self.path(value))
+        monkeypatch.setattr(_previous_io, "FOLDER", self.path("/var/lib/kubeha/previous"))
+        monkeypatch.setattr(_folders_io, "OWN", self.path("/etc/kubeha"))
+        monkeypatch.setattr(_copies_io, "FOLDER", self.path("/var/lib/kubeha/adopted"))
         # Never this machine's own.
         monkeypatch.setattr(endpoint_files, "OURS_ALONE", tuple(
             self.path(path) for path in ("/var/lib/kubeha/drain", "/var/lib/haproxy/kubeha.sock")))
         for name in ("LOCK", "GUARD"):
-            monkeypatch.setattr(endpoint_files._run_lock_io, name, self.path("/run/kubeha/" + name.lower()))
+            monkeypatch.setattr(_run_lock_io, name, self.path("/run/kubeha/" + name.lower()))
         for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
-            monkeypatch.setattr(endpoint_files.owned, name, value)
-        monkeypatch.setattr(endpoint_files._podstate, "RUNNING", {
+            monkeypatch.setattr(owned, name, value)
+        monkeypatch.setattr(_podstate, "RUNNING", {
             "haproxy": str(self.running), "keepalived": str(root / "run/keepalived.running")})
-        monkeypatch.setattr(endpoint_files._podstate, "EXECUTION", {
+        monkeypatch.setattr(_podstate, "EXECUTION", {
             "haproxy": str(root / "run/haproxy/execution"), "keepalived": str(root / "run/keepalived.execution")})
-        monkeypatch.setattr(endpoint_files._paths, "DROP_INS", {
+        monkeypatch.setattr(_paths, "DROP_INS", {
             "haproxy": self.drop_in,
             "keepalived": self.path("/etc/systemd/system/keepalived.service.d/kubeha.conf")})
-        monkeypatch.setattr(endpoint_files._paths, "PLAN_FILE", self.path("/etc/kubeha/plan.json"))
-        monkeypatch.setattr(endpoint_files._running_io, "ask_haproxy", lambda path, seconds: self.said)
+        monkeypatch.setattr(_running_io, "ask_haproxy", lambda path, seconds: self.said)
         self.said = {}
-        monkeypatch.setattr(endpoint_files, "systemd_unit", lambda role: self.unit)
-        monkeypatch.setattr(endpoint_files, "user_exists", lambda name: True)
-        monkeypatch.setattr(endpoint_files._ownership, "shipped_command", lambda family, packages: None)
-        monkeypatch.setattr(endpoint_files._host_io, "find_binary", self._find)
+        monkeypatch.setattr(_daemon_io, "systemd_unit", lambda role: self.unit)
+        monkeypatch.setattr(_files_io, "user_exists", lambda name: True)
+        monkeypatch.setattr(_ownership, "shipped_command", lambda family, packages: None)
+        monkeypatch.setattr(_host_io, "find_binary", self._find)
         monkeypatch.setattr(os, "fchown", lambda *arguments: None)
         self.binary("haproxy", "exit 0")
         self.binary("keepalived", "exit 0")
@@ -210,7 +226,7 @@ def test_an_invalid_file_leaves_everything_as_it_is(host):
 
 @pytest.mark.skipif(not os.path.exists("/bin/bash"), reason="bash is needed")
 def test_an_invalid_script(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files._host_io, "find_binary", lambda name: "/bin/" + name)
+    monkeypatch.setattr(_host_io, "find_binary", lambda name: "/bin/" + name)
     result = host.run(host.files(hook="#!/bin/bash\nif\n"))
     assert result["failed"]
     assert not os.path.exists(host.path("/usr"))
@@ -226,12 +242,11 @@ def test_without_the_binary(host):
 
 
 def test_what_keepalived_refers_to_is_found_where_it_was_staged(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files._paths, "CHECK", host.path("/usr/libexec/keepalived/kubeha-check"))
-    monkeypatch.setattr(endpoint_files._paths, "RUN", host.path("/run/kubeha"))
-    check = {"path": endpoint_files._paths.CHECK, "kind": "script", "guarded": False, "owner": USER,
+    monkeypatch.setattr(_paths, "CHECK", host.path("/usr/libexec/keepalived/kubeha-check"))
+    check = {"path": _paths.CHECK, "kind": "script", "guarded": False, "owner": USER,
              "group": GROUP, "mode": "0755", "secret": False, "content": "#!/bin/sh\n"}
     text = OURS + 'script "%s live"\nfile "%s/haproxy/down"\n' % (
-        endpoint_files._paths.CHECK, endpoint_files._paths.RUN)
+        _paths.CHECK, _paths.RUN)
     host.binary("keepalived", 'conf=$3; script=$(sed -n \'s/script "\\(.*\\) live"/\\1/p\' "$conf"); '
                               'file=$(sed -n \'s/file "\\(.*\\)"/\\1/p\' "$conf"); '
                               '[ -x "$script" ] && [ -d "${file%/*}" ] || echo missing')
@@ -267,8 +282,8 @@ def test_an_adopted_configuration_is_kept_once(host):
 def test_the_packages_own_is_replaced_without_asking(host, monkeypatch):
     host.write(host.haproxy, "global\n")
     digest = sha256(b"global\n").hexdigest()
-    monkeypatch.setattr(endpoint_files._ownership, "shipped_command", lambda family, packages: ["echo"] + packages)
-    monkeypatch.setattr(endpoint_files._ownership, "parse_shipped", lambda output: {host.haproxy: digest})
+    monkeypatch.setattr(_ownership, "shipped_command", lambda family, packages: ["echo"] + packages)
+    monkeypatch.setattr(_ownership, "parse_shipped", lambda output: {host.haproxy: digest})
     assert host.run(host.files(haproxy=OURS))["adopted_files"] == []
 
 
@@ -305,8 +320,8 @@ def test_what_a_killed_run_wrote_is_known_to_the_next(host, monkeypatch):
     # SIGKILL leaves no time to clean up.
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", killed)
-        patched.setattr(endpoint_files.owned.Batch, "_undo", lambda batch: None)
-        patched.setattr(endpoint_files.owned.Batch, "__exit__", lambda batch, *why: None)
+        patched.setattr(owned.Batch, "_undo", lambda batch: None)
+        patched.setattr(owned.Batch, "__exit__", lambda batch, *why: None)
         with pytest.raises(KeyboardInterrupt):
             host.run(host.files(hook="#!/bin/bash\n", haproxy=OURS))
     # The plan has changed meanwhile: what is left over goes.
@@ -376,9 +391,9 @@ def test_going_back(host):
 
 
 def test_going_back_takes_kernel_settings_along(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files, "sysctl_path", lambda name: host.path("/proc/" + name))
+    monkeypatch.setattr(_sysctls_io, "place", lambda name: host.path("/proc/" + name))
     monkeypatch.setattr(_hostfacts, "SYSCTL_FOLDERS", ())
-    monkeypatch.setattr(endpoint_files, "SYSCTL_CONF", host.path("/etc/sysctl.conf"))
+    monkeypatch.setattr(_sysctls_io, "CONF", host.path("/etc/sysctl.conf"))
     setting = host.path("/proc/net.ipv4.ip_nonlocal_bind")
     host.write(setting, "0\n")
     sysctl = {"path": host.path("/etc/sysctl.d/90-kubeha.conf"), "kind": "sysctl", "guarded": False, "owner": USER,
@@ -393,7 +408,7 @@ def test_going_back_takes_kernel_settings_along(host, monkeypatch):
 
 
 def test_removing(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy,))
+    monkeypatch.setattr(_records_io, "GUARDED", (host.haproxy,))
     monkeypatch.setattr(endpoint_files, "OURS_ALONE", (host.path("/etc/kubeha"),))
     host.write(host.haproxy, "theirs\n")
     host.run(host.files(haproxy=OURS, drop_in=OURS), adopt=True)
@@ -412,7 +427,7 @@ def test_removing(host, monkeypatch):
 
 
 def test_removing_leaves_what_somebody_wrote_since(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy,))
+    monkeypatch.setattr(_records_io, "GUARDED", (host.haproxy,))
     monkeypatch.setattr(endpoint_files, "OURS_ALONE", ())
     host.run(host.files(haproxy=OURS))
     host.write(host.haproxy, "somebody's\n")
@@ -489,7 +504,7 @@ def test_a_folder_in_the_way(host):
 
 
 def test_sysctls(host, monkeypatch):
-    monkeypatch.setattr(endpoint_files, "sysctl_path", lambda name: host.path("/proc/" + name))
+    monkeypatch.setattr(_sysctls_io, "place", lambda name: host.path("/proc/" + name))
     name = "net.ipv4.ip_nonlocal_bind"
     host.write(host.path("/proc/" + name), "0\n")
     path = host.path("/etc/sysctl.d/90-kubeha.conf")
@@ -506,7 +521,7 @@ def test_sysctls(host, monkeypatch):
     # Of no use any more, unless somebody else wants it.
     host.write(host.path("/proc/" + name), "1\n")
     monkeypatch.setattr(_hostfacts, "SYSCTL_FOLDERS", (host.path("/etc/sysctl.d"),))
-    monkeypatch.setattr(endpoint_files, "SYSCTL_CONF", host.path("/etc/sysctl.conf"))
+    monkeypatch.setattr(_sysctls_io, "CONF", host.path("/etc/sysctl.conf"))
     host.write(host.path("/etc/sysctl.d/99-site.conf"), "# mine\n-net/ipv4/ip_nonlocal_bind=1\n")
     assert host.run([], check_mode=True)["sysctls_changed"] == []
     host.write(host.path("/etc/sysctl.conf"), "net.ipv4.ip_nonlocal_bind = 0\n")
@@ -553,15 +568,15 @@ class PodHost(Host):
         self.folder = self.path("/run/kubeha/haproxy")
         self.calls = root / "calls"
         monkeypatch.setenv("PATH", "%s:%s" % (self.bin, os.environ["PATH"]))
-        monkeypatch.setattr(endpoint_files._process_io, "find_pod", lambda role: self.process)
-        monkeypatch.setattr(endpoint_files._process_io, "find_in_static_pods", lambda program: set(self.others))
-        monkeypatch.setattr(endpoint_files._process_io, "find_kubelet", lambda: {"running": True})
-        monkeypatch.setattr(endpoint_files._confined_io, "run_beside", self.run_beside)
+        monkeypatch.setattr(_process_io, "find_pod", lambda role: self.process)
+        monkeypatch.setattr(_process_io, "find_in_static_pods", lambda program: set(self.others))
+        monkeypatch.setattr(_process_io, "find_kubelet", lambda: {"running": True})
+        monkeypatch.setattr(_confined_io, "run_beside", self.run_beside)
         self.binary("sh", "exec /bin/sh \"$@\"")
 
     def run_beside(self, process, argv, content, seconds):
         self.asked.append((process.pid, argv, content))
-        return endpoint_files._host_io.Output(*self.judged)
+        return _host_io.Output(*self.judged)
 
     def pod_files(self, config="one\n", execution="e1", script="#!/bin/sh\nexit 0\n"):
         owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
@@ -579,12 +594,12 @@ class PodHost(Host):
     def in_either_mode(self, monkeypatch):
         paths = {"service": self.haproxy, "static_pod": self.config}
         layouts = {mode: layout._replace(config=dict(layout.config, haproxy=paths[mode]))
-                   for mode, layout in endpoint_files._paths.LAYOUTS.items()}
-        monkeypatch.setattr(endpoint_files._paths, "LAYOUTS", layouts)
+                   for mode, layout in _paths.LAYOUTS.items()}
+        monkeypatch.setattr(_paths, "LAYOUTS", layouts)
 
     def starts(self, config="one\n", execution="e1"):
         self.process = _processes.Process(7, 1, 5.0, ("haproxy",))
-        self.write(str(self.running), endpoint_files.checksum((OURS + config).encode()))
+        self.write(str(self.running), sha256((OURS + config).encode()).hexdigest())
         self.write(str(self.root / "run/haproxy/execution"), execution)
 
     def called(self):
@@ -755,7 +770,7 @@ def test_pods_of_somebody_else_are_refused_or_taken_over(node, monkeypatch):
     assert refused["failed"] and refused["foreign_files"] == [other] and not os.path.exists(node.manifest)
     # Its pod ends some time after its manifest has gone.
     node.others = {9}
-    monkeypatch.setattr(endpoint_files.time, "sleep", lambda seconds: node.others.clear())
+    monkeypatch.setattr(_foreign_pods_io.time, "sleep", lambda seconds: node.others.clear())
     result = node.run(node.pod_files(), adopt=True)
     assert result["adopted_files"] == [other] and not os.path.exists(other) and not node.others
     assert read(node.path("/var/lib/kubeha/adopted") + other) == "spec:\n  containers:\n  - image: haproxy:2.8\n"
@@ -779,7 +794,7 @@ def test_a_pod_that_was_silenced_gets_its_manifest_back(node, monkeypatch):
 
 def test_a_host_that_goes_back_to_pods_gets_their_folder_before_their_manifest(node, monkeypatch):
     node.in_either_mode(monkeypatch)
-    monkeypatch.setattr(endpoint_files._paths, "TMPFILES", node.path("/etc/tmpfiles.d/kubeha.conf"))
+    monkeypatch.setattr(_paths, "TMPFILES", node.path("/etc/tmpfiles.d/kubeha.conf"))
     node.run(node.pod_files())
     node.starts()
     services = node.files(haproxy=OURS + "one\n", drop_in=OURS)
@@ -829,11 +844,11 @@ def test_another_password_is_seen_in_the_other_modes_file(node, monkeypatch, to,
     """Members that don't share it wouldn't hear each other: both changes at once are refused."""
     paths = {"service": node.path("/etc/keepalived/keepalived.conf"),
              "static_pod": node.path("/etc/kubeha/keepalived/keepalived.conf")}
-    monkeypatch.setattr(endpoint_files._paths, "LAYOUTS", {
+    monkeypatch.setattr(_paths, "LAYOUTS", {
         mode: layout._replace(config=dict(layout.config, keepalived=paths[mode]))
-        for mode, layout in endpoint_files._paths.LAYOUTS.items()})
+        for mode, layout in _paths.LAYOUTS.items()})
     if to == "static_pod":
-        node.unit.update(ActiveState="active", DropInPaths=endpoint_files._paths.DROP_INS["keepalived"])
+        node.unit.update(ActiveState="active", DropInPaths=_paths.DROP_INS["keepalived"])
     else:
         node.starts()
     [mode] = set(paths) - {to}
@@ -1043,7 +1058,7 @@ def test_removal_keeps_a_copy_of_what_was_edited(host):
 def test_what_somebody_has_written_anew_stays(host, monkeypatch, which, how):
     """A configuration of a service that was moved to pods, and the kubelet's file of registries."""
     auth = host.path("/var/lib/kubelet/config.json")
-    monkeypatch.setattr(endpoint_files, "GUARDED", (host.haproxy, auth))
+    monkeypatch.setattr(_records_io, "GUARDED", (host.haproxy, auth))
     entry = dict(host.files(haproxy='{\n "#": "Managed by kubeha.apiserver"\n}\n')[0], path=auth, kind="image-auth")
     host.run([*host.files(haproxy=OURS, drop_in=OURS), entry])
     path, theirs = (host.haproxy, "global\n") if which == "haproxy" else (auth, '{"auths": {"theirs": {}}}\n')
@@ -1120,30 +1135,6 @@ def test_wrong_modes_are_a_change_and_are_mended(node, path, mode):
     assert node.run(node.pod_files())["folders_changed"] == [node.path(path)]
     assert stat.S_IMODE(os.stat(node.path(path)).st_mode) == right
     assert not node.run(node.pod_files())["changed"]
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives folders to others")
-def test_a_folder_that_haproxys_pod_has_had_is_roots_again_and_without_traps(node, monkeypatch):
-    monkeypatch.undo()
-    secret = node.root / "shadow"
-    secret.write_text("secret")
-    secret.chmod(0o600)
-    os.makedirs(node.folder)
-    for name in ("down", "running.new"):
-        os.symlink(secret, os.path.join(node.folder, name))
-    os.mkfifo(os.path.join(node.folder, "since"))
-    os.chown(node.folder, 99, 99)
-    lines = "d {0} 0755 root root -\nf {0}/down 0644 99 99 - 1\nf {0}/since 0644 99 99 -\n".format(node.folder)
-    files = [endpoint_files.File(path="x", kind="tmpfiles", owner="0", group="0", mode=0o644, guarded=False,
-                                 secret=False, tested=b"", content=lines.encode())]
-    monkeypatch.setattr(endpoint_files.owned, "TOP", str(node.root))
-    wanted = [node.folder, node.folder + "/down", node.folder + "/since"]
-    assert endpoint_files.wanted_folders(files) == wanted
-    endpoint_files.make_volatile(files)
-    assert endpoint_files.wanted_folders(files) == []
-    assert sorted(os.listdir(node.folder)) == ["down", "since"] and read(node.folder + "/down") == "1"
-    assert os.stat(node.folder).st_uid == 0 and os.lstat(node.folder + "/since").st_uid == 99
-    assert (secret.read_text(), stat.S_IMODE(secret.stat().st_mode), secret.stat().st_uid) == ("secret", 0o600, 0)
 
 
 @pytest.mark.parametrize("folder, mode", [("/etc/haproxy", 0o777), ("/etc", 0o775), ("/etc/systemd/system", 0o1777)])
@@ -1228,7 +1219,7 @@ def test_a_copy_of_the_module_with_its_secrets_goes_before_it_does_anything(tmp_
     for path in (payload, other):
         path.write_text("")
     words = b"/usr/bin/python3\0%s\0%s\0" % (str(payload).encode(), str(other).encode())
-    monkeypatch.setattr(endpoint_files._host_io, "read_file", lambda path: words)
+    monkeypatch.setattr(_host_io, "read_file", lambda path: words)
     endpoint_files.forget_payload()
     endpoint_files.forget_payload()
     assert not payload.exists() and other.exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy._found import vips_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _deployed_io as deployed_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _planfile as planfile
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import SCHEMA
@@ -75,11 +76,10 @@ def test_what_keepalived_has_or_the_plan(monkeypatch, stored, role, expected):
     assert bool(found.error) == (b"junk" in (stored, role) or isinstance(stored, dict) and stored["schema"] == 2)
     # The way to the controller changes nothing.
     assert planfile.deployed_of({"deployed": json.loads(json.dumps(found.to_dict()))}) == found
-    endpoint_files = pytest.importorskip(MODULES + "endpoint_files", reason="modules need Ansible")
     # A VIP that is to go counts until keepalived has let it go.
     vips = {vip["address"] for plan_ in expected[:2] if plan_ for vip in plan_["endpoints"][0]["vips"]}
-    assert endpoint_files.vips_of(None) == vips
-    assert endpoint_files.vips_of(json.dumps(NEW).encode()) == vips | {"198.51.100.77"}
+    assert vips_of(None, found) == vips
+    assert vips_of(json.dumps(NEW).encode(), found) == vips | {"198.51.100.77"}
 
 
 class Done(Exception):

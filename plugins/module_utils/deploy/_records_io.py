@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What is noted of files of ours, and whose a file is that is there now."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from typing import Dict, Iterable, List, Optional, Set
+
+from ..host import _copies_io, _host_io, _ownership
+from ..host import _owned_files_io as owned
+from ..model import _paths
+from ._found import File
+
+# Somebody else may have them, with or without this collection.
+GUARDED = (_paths.HAPROXY_CONFIG, _paths.KEEPALIVED_CONFIG, _paths.IMAGE_AUTH)
+
+
+def place(role: str) -> str:
+    return "%s/files-%s.json" % (_paths.STATE, role)
+
+
+def sums(role: str) -> Dict[str, List[str]]:
+    """Files of ours, with the checksums of what we wrote."""
+    try:
+        return _ownership.noted_sums(json.loads(_host_io.read_file(place(role)) or b"[]"))
+    except ValueError:
+        return {}
+
+
+def of_others(role: str) -> Set[str]:
+    """What the other role has."""
+    return {path for other in _paths.ROLES if other != role for path in sums(other)}
+
+
+def note(role: str, files: List[File], keep: Iterable[str] = (), batch: Optional[owned.Batch] = None) -> None:
+    """What is planned, or in place; `keep` are paths that go on being ours, with what was noted of them."""
+    before = sums(role)
+    now = {path: before.get(path, []) for path in keep}
+    for file in files:
+        if file.path in now and file.present is not None and not _ownership.is_edited(
+                file.path, file.present, now[file.path]):
+            now[file.path] = [sha256(file.present).hexdigest()]
+        now[file.path] = list(dict.fromkeys([*now.get(file.path, []), sha256(file.content).hexdigest()]))
+    if now != before:
+        write = owned.write if batch is None else batch.add
+        write(place(role), (json.dumps(now, indent=1, sort_keys=True) + "\n").encode(), 0o600)
+
+
+def copy_of(path: str, original: bool = False) -> Optional[str]:
+    """Where a copy has to be made of what somebody else wrote; None where we wrote it, or there is one."""
+    content = _host_io.read_file(path)
+    if content is None or not _ownership.is_edited(path, content, _written(path)):
+        return None
+    return _copies_io.place(path, content, original)
+
+
+def is_foreign(path: str) -> bool:
+    """A file of ours that somebody has written anew; what has no marker anyway is ours by its name."""
+    content = _host_io.read_file(path) if path in GUARDED else None
+    return _ownership.is_edited(path, content, _written(path)) and _ownership.classify(
+        path, content, {}) == _ownership.FOREIGN
+
+
+def originals(paths: Iterable[str]) -> Dict[str, str]:
+    """What was there before us, by path."""
+    found = {path: _copies_io.original(path) for path in paths if os.path.isdir(os.path.dirname(path))}
+    return {path: kept for path, kept in found.items() if kept}
+
+
+def _written(path: str) -> List[str]:
+    return [item for role in _paths.ROLES for item in sums(role).get(path, [])]
