@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubeha.apiserver.plugins.module_utils.proof import _host_status
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import _page, _status
-from ansible_collections.kubeha.apiserver.tests.unit import configs
+from ansible_collections.kubeha.apiserver.tests.unit import configs, observing
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan
 
 VIPS = ["198.51.100.100", "2001:db8:1::100"]
@@ -33,14 +32,15 @@ def observe(of: dict[str, Any], priority: int, holds: bool = False, down: tuple[
         else {"name": backend["name"], "status": "UP", "check_status": "L7OK", "check_code": 200, "last_chk": ""}
         for backend in item["backends"]
     ]
+    said = observing.observe(of, "cp1")
     return {
+        **said,
         "holds": vips if holds else [],
-        "deployed": {"plan": of, "error": None},
-        "services": {name: {"exists": True, "active": "active", "enabled": True} for name in _host_status.DAEMONS},
-        "packages": {"haproxy": {"installed": "2.6.12"}, "keepalived": {"installed": "2.2.7"}},
-        "haproxy": {"version": "2.6.12", "uptime_s": 5000, "backends": {item["name"]: servers}},
+        "haproxy": {**said["haproxy"], "version": "2.6.12", "uptime_s": 5000, "backends": {item["name"]: servers}},
         "keepalived": {
-            "instances": {instance["name"]: {"effective_priority": priority} for instance in item["instances"]}
+            **said["keepalived"],
+            "instances": {one["name"]: observing.instance("master" if holds else "backup", effective_priority=priority)
+                          for one in item["instances"]},
         },
         "connect": [
             {"endpoint": item["name"], "address": vip, "port": item["port"], "tcp": "ok", "http_status": 200,
@@ -71,5 +71,5 @@ def broken() -> str:
 
 
 if __name__ == "__main__":
-    for page in (well, broken):
-        (Path(sys.argv[1]) / (page.__name__ + ".html")).write_text(page(), encoding="utf-8")
+    for made in (well, broken):
+        (Path(sys.argv[1]) / (made.__name__ + ".html")).write_text(made(), encoding="utf-8")
