@@ -65,7 +65,8 @@ def broken() -> str:
         "lb1.example.com": observe(planned, 150, True, ("cp3",)),
         "lb2": observe(planned, 149, True, ("cp3", "cp5")),
     }
-    hosts["lb2"].update(reload_pending={"haproxy": True}, running={"haproxy": "x"})
+    hosts["lb2"]["reload_pending"]["haproxy"] = True
+    hosts["lb2"]["running"]["haproxy"] = "x"
     scope = _status.Scope(unreachable={LONG: "No route to host <script>alert(1)</script>"})
     return page(planned, _status.judge(planned, hosts, scope), "2026-11-22 12:00:00 UTC")
 
