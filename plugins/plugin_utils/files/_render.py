@@ -16,16 +16,16 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence
 
-try:
-    import jinja2
-except ImportError:  # a host's Python, in tests of what runs there
-    pass
-
 from ...module_utils.model import _paths, _pod_paths
 from . import _host_files, _pod_manifests
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Plan
+
+try:
+    import jinja2
+except ImportError:  # a host's Python, in tests of what runs there
+    pass
 
 
 class RenderError(Exception):
