@@ -437,7 +437,6 @@ node:
 import glob
 import os
 import platform
-import pwd
 import sys
 import time
 from functools import partial
@@ -604,7 +603,7 @@ class Observer(_parts.Parts):
         self.units, self.units_read = _hostfacts.parse_units(self._output(said, "units")), time.monotonic()
         return {
             "os": system,
-            "users": {name: has_user(name) for name in USERS},
+            "users": {name: _host_io.has_user(name) for name in USERS},
             "selinux_booleans": self._selinux_booleans(system),
             "packages": self._packages(binaries, said, system),
             "deployed": {"plan": self.deployed.plan, "speaks": self.deployed.speaks, "error": self.deployed.error,
@@ -923,14 +922,6 @@ def selinux_mode() -> str:
     if enforce is not None:
         return "enforcing" if enforce.strip() == b"1" else "permissive"
     return "disabled" if os.path.exists("/etc/selinux/config") else "absent"
-
-
-def has_user(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def units_command() -> List[str]:

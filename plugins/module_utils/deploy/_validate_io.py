@@ -16,7 +16,6 @@ from ..daemons import _confined_io, _keepalived, _podstate, _process_io, _runnin
 from ..host import _host_io
 from ..host import _owned_files_io as owned
 from ..model import _paths
-from . import _files_io
 from ._found import File, Found
 
 SECONDS = 30.0
@@ -94,7 +93,7 @@ def _validate_file(file: File, staging: str, found: Found) -> None:
     elif file.kind == "haproxy":
         _judge(file, found, ["haproxy", "-c", "-f", path], staging, _haproxy_findings)
     elif file.kind == "keepalived":
-        if not _files_io.user_exists(_paths.SCRIPT_USER):
+        if not _host_io.has_user(_paths.SCRIPT_USER):
             found.not_validated.append("%s: there is no user %s yet" % (file.path, _paths.SCRIPT_USER))
             return
         binary = _host_io.find_binary("keepalived")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -83,6 +84,14 @@ def list_folder(path: str) -> List[str]:
         return sorted(os.listdir(path))
     except OSError:
         return []
+
+
+def has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def find_binary(name: str) -> Optional[str]:

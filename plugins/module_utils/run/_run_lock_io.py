@@ -54,6 +54,7 @@ def guarded(seconds: float = GUARD_SECONDS) -> Iterator[int]:
             # A run that has removed everything has just taken the folder away.
             if time.monotonic() >= deadline:
                 raise
+            time.sleep(_POLL_SECONDS)
             continue
         try:
             _lock(descriptor, deadline)

@@ -101,29 +101,24 @@ def secret_placeholders(plan: Plan, host: str,
 # Compiled templates are worth keeping: a render of a fleet asks for the same few thousands of times.
 @cache
 def _environment(templates_dir: str) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    return _jinja(
+        templates_dir, {"bracketed": _host_files.bracketed, "number": _host_files.plain_number},
         autoescape=False,  # nosec: configuration files, not HTML
-    )
-    environment.filters.update(bracketed=_host_files.bracketed, number=_host_files.plain_number)
-    return environment
+        keep_trailing_newline=True)
 
 
 @cache
 def _pages(templates_dir: str) -> jinja2.Environment:
+    filters: Dict[str, Callable[..., str]] = {
+        "cut": lambda text, most: text if len(text) <= most else text[:most - 1] + "\u2026",
+        "short": lambda number: "%g" % number,
+    }
+    return _jinja(templates_dir, filters, autoescape=True, finalize=_printable)
+
+
+def _jinja(templates_dir: str, filters: Mapping[str, Callable[..., str]], **options: Any) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-        finalize=_printable,
-    )
-    environment.filters.update(
-        cut=lambda text, most: text if len(text) <= most else text[:most - 1] + "\u2026",
-        short=lambda number: "%g" % number)
+        loader=jinja2.FileSystemLoader(templates_dir), undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, **options)
+    environment.filters.update(filters)
     return environment

@@ -28,7 +28,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import (
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
     _daemon_io,
-    _files_io,
     _folders_io,
     _foreign_pods_io,
     _previous_io,
@@ -112,7 +111,7 @@ class Host:
         monkeypatch.setattr(_running_io, "ask_haproxy", lambda path, seconds: self.said)
         self.said = {}
         monkeypatch.setattr(_daemon_io, "systemd_unit", lambda role: self.unit)
-        monkeypatch.setattr(_files_io, "user_exists", lambda name: True)
+        monkeypatch.setattr(endpoint_files._host_io, "has_user", lambda name: True)
         monkeypatch.setattr(_ownership, "shipped_command", lambda family, packages: None)
         monkeypatch.setattr(_host_io, "find_binary", self._find)
         monkeypatch.setattr(os, "fchown", lambda *arguments: None)
