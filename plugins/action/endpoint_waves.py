@@ -118,15 +118,15 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
     for host in stopped:
         if host in seen:
             seen[host] = dataclasses.replace(seen[host], force=_waves.NOTHING)
-    hush = _waves.hush(plan, deployed, seen) if args["silence"] else _waves.Hush(seen)
-    later = {host: dataclasses.replace(look, running=look.running and host not in hush.silent)
-             for host, look in hush.seen.items()}
+    stopping = _waves.backups_to_stop(plan, deployed, seen) if args["silence"] else _waves.StoppedBackups(seen)
+    later = {host: dataclasses.replace(look, running=look.running and host not in stopping.reasons)
+             for host, look in stopping.seen.items()}
     waves = _waves.waves(plan, later)
     return {
-        "quiet": list(hush.silent),
-        "yielding": list(hush.yielding),
-        "divided": list(hush.divided),
-        "alone": _waves.alone(plan, deployed, hush.seen, hush.silent) if args["silence"] else {},
+        "quiet": list(stopping.reasons),
+        "yielding": list(stopping.handing_over),
+        "divided": list(stopping.divided),
+        "alone": _waves.alone(plan, deployed, stopping.seen, stopping.reasons) if args["silence"] else {},
         "leased": [host for host in seen if args["silence"] and not seen[host].running
                    and looks[host].get("leased")],
         "idle": [host for host, look in seen.items() if not look.running],
@@ -135,7 +135,7 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
         "held": _waves.holders(seen),
         "lost": lost,
         "began": str(time.time()),
-        "text": _waves.text(args["title"], waves, seen, hush.silent, hush.yielding),
+        "text": _waves.text(args["title"], waves, seen, stopping.reasons, stopping.handing_over),
         **_concerned(plan, waves, seen, play),
     }
 
@@ -148,7 +148,8 @@ def _refused(plan: Plan, deployed: dict[str, Spoken],
     endpoints = {item["name"]: item for item in plan["endpoints"]}
     moved = [host for host, look in seen.items() if look.force == "switch"]
     refused = _waves.refusals(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, moved)
-    refused += [(_waves.CROSSED, name, why) for name, why in _waves.hush(plan, deployed, seen).crossed.items()]
+    crossed = _waves.backups_to_stop(plan, deployed, seen).crossed
+    refused += [(_waves.CROSSED, name, why) for name, why in crossed.items()]
     for code, name, why in refused:
         if code not in endpoints[name]["accept_findings"]:
             found.update({host: why for host in _accessors.members_of(endpoints[name]) if host in seen})

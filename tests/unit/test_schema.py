@@ -15,7 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import At, Problems
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import Problems, Where
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "dev.d"))
@@ -61,7 +61,7 @@ def test_every_variable_is_there_with_its_meaning_and_default() -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_what_the_plan_reads_is_accepted(name: str) -> None:
-    read = [value for value in VALUES if READERS[name](At(Problems(), name), value) is not None]
+    read = [value for value in VALUES if READERS[name](Where(Problems(), name), value) is not None]
     assert [value for value in read if not accepted({name: value})] == []
     assert read or name in ("keepalived_version", "haproxy_version")
 
@@ -69,7 +69,7 @@ def test_what_the_plan_reads_is_accepted(name: str) -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_a_wrong_kind_or_range_is_marked(name: str) -> None:
     """Of texts an editor knows less than the plan."""
-    refused = [value for value in VALUES if READERS[name](At(Problems(), name), value) is None]
+    refused = [value for value in VALUES if READERS[name](Where(Problems(), name), value) is None]
     others = [value for value in refused if not isinstance(value, str) and "timing" not in name]
     assert [value for value in others if accepted({name: value})] == []
     assert others or name == "endpoint_timing"

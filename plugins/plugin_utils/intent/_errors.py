@@ -94,7 +94,7 @@ class Problems:
         return True
 
 
-class At:
+class Where:
     """A place in what the user wrote, able to report what is wrong there."""
 
     __slots__ = ("findings", "where")
@@ -103,10 +103,10 @@ class At:
         self.findings = findings
         self.where = where
 
-    def __getitem__(self, key: t.Any) -> At:
+    def __getitem__(self, key: t.Any) -> Where:
         """The place of one item below: ``endpoint_vip[1]``, ``endpoint_list[1].port``."""
         suffix = "[{0}]".format(key) if isinstance(key, int) else "." + printable(str(show(str(key))), 60)
-        return At(self.findings, self.where + suffix)
+        return Where(self.findings, self.where + suffix)
 
     def problem(self, code: str, value: t.Any = None, **details: t.Any) -> None:
         """Record that the value at this place breaks a rule."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ...module_utils.model._secrets import HIDDEN
 from ..plan._timing import DEFAULT as DEFAULT_TIMING
-from ..plan._timing import Wish, read_timing
+from ..plan._timing import TimingRequest, read_timing
 from ..plan._versions import HAPROXY, KEEPALIVED, Version, parse_version, read_version
 from . import _values as values
 from ._addresses import (
@@ -32,7 +32,7 @@ from ._addresses import (
     subnet_of,
     unusable_kind,
 )
-from ._errors import At, Problems, show
+from ._errors import Problems, Where, show
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._model import HAProxySettings
@@ -44,7 +44,7 @@ HAPROXY_USER = 99
 _SUGGESTIONS = 20  # beyond so many unknown hosts, looking for what was meant costs more than it helps
 
 
-class Said(t.NamedTuple):
+class HostValue(t.NamedTuple):
     """A value of a host and where it was written."""
 
     value: t.Any
@@ -65,22 +65,22 @@ class Network(t.NamedTuple):
 
 
 @dataclass
-class Sayings:
+class HostSettings:
     """What is written about one host, or about all: in its variables, or in an entry of endpoint_list."""
 
-    interface: Said | None = None
-    priority: Said | None = None
-    addresses: dict[str, Said] = field(default_factory=dict)        # by family: Located
+    interface: HostValue | None = None
+    priority: HostValue | None = None
+    addresses: dict[str, HostValue] = field(default_factory=dict)        # by family: Located
     refused: set[str] = field(default_factory=set)
 
 
-NOTHING_SAID = Sayings()
+NO_SETTINGS = HostSettings()
 
 
 class Host(t.NamedTuple):
     """What is said and known of one host."""
 
-    sayings: Sayings
+    settings: HostSettings
     inventory_address: Address | None
     networks: list[Network]
     versions: dict[str, Version]                                    # by daemon: installed
@@ -108,7 +108,7 @@ class Globals:
     images: dict[str, Image]                                        # by daemon
     image_auth: list[str]                                           # registries that want a password
     refused: frozenset[str]
-    sayings: Sayings                                                # of all hosts
+    settings: HostSettings                                                # of all hosts
 
 
 @dataclass
@@ -119,8 +119,8 @@ class Spec:
     written: frozenset[str]                                         # in its entry or, without a list, in variables
     inherited: frozenset[str]                                       # in variables beside the list
     refused: frozenset[str]
-    sayings: Sayings                                                # of all its hosts
-    hosts: dict[str, Sayings]
+    settings: HostSettings                                                # of all its hosts
+    hosts: dict[str, HostSettings]
     name: str
     vip: list[Located]
     port: int | None
@@ -134,7 +134,7 @@ class Spec:
     vrrp_transport: str
     auth: str
     auth_password: str | None = field(repr=False)
-    timing: Wish
+    timing: TimingRequest
     health_path: str
     health_check: str
     dns_name: str | None
@@ -186,11 +186,11 @@ class _Fields(t.NamedTuple):
     refused: frozenset[str]
 
 
-def _host_name(at: At, value: t.Any) -> str | None:
+def _host_name(at: Where, value: t.Any) -> str | None:
     return values.text(at, value, "the name of a host or group")
 
 
-def _vrids(at: At, value: t.Any) -> dict[str, int] | None:
+def _vrids(at: Where, value: t.Any) -> dict[str, int] | None:
     """One virtual router ID for both families, or a mapping with one for each."""
     read = values.integer(1, 255)
     if not isinstance(value, Mapping):
@@ -201,7 +201,7 @@ def _vrids(at: At, value: t.Any) -> dict[str, int] | None:
     return found if len(found) == len(value) else None
 
 
-def _image_auth(at: At, value: t.Any) -> dict[str, str] | None:
+def _image_auth(at: Where, value: t.Any) -> dict[str, str] | None:
     """Registries, and user and password as the kubelet wants them; nothing of a password shows in a problem."""
     if not isinstance(value, Mapping):
         at.problem("value_type", HIDDEN, expected="a mapping of registries", found=values.describe(value, secret=True),
@@ -284,7 +284,7 @@ _ALL_KEYS: tuple[str, ...] = (*INTENT_KEYS, *_HOST_FIELDS)
 def read_intent(findings: Problems, intent: t.Any) -> tuple[list[Spec], Globals]:
     """Read the intent: its endpoints in the order of the list, and what is said once for all of them."""
     if not isinstance(intent, Mapping):
-        At(findings, "intent").problem(
+        Where(findings, "intent").problem(
             "value_type", intent, expected="a mapping of variables", found=values.describe(intent), more="")
         return [], _read_globals(findings, {})
     given = _present(_read_variables(findings, intent))
@@ -292,19 +292,19 @@ def read_intent(findings: Problems, intent: t.Any) -> tuple[list[Spec], Globals]
     if "list" in given:
         specs = _read_list(findings, given["list"], top)
     else:
-        specs = [_spec("endpoint_", top, frozenset(), NOTHING_SAID, {})]
+        specs = [_spec("endpoint_", top, frozenset(), NO_SETTINGS, {})]
     return specs, _read_globals(findings, given)
 
 
 def image_logins(value: t.Any) -> dict[str, str]:
     """What the kubelet tells registries, of an endpoint_image_auth that the plan has accepted."""
-    return _image_auth(At(Problems(), ""), value or {}) or {}
+    return _image_auth(Where(Problems(), ""), value or {}) or {}
 
 
 def read_hosts(findings: Problems, hosts: t.Any, specs: list[Spec]) -> dict[str, Host]:
     """Read the hosts that any endpoint names."""
     if not isinstance(hosts, Mapping):
-        At(findings, "hosts").problem("host_data_invalid", hosts)
+        Where(findings, "hosts").problem("host_data_invalid", hosts)
         return {}
     found: dict[str, Host] = {}
     unknown: set[str] = set()
@@ -316,7 +316,7 @@ def read_hosts(findings: Problems, hosts: t.Any, specs: list[Spec]) -> dict[str,
                 elif name not in hosts and name not in unknown:
                     unknown.add(name)
                     near = values.closest(name, map(str, hosts)) if len(unknown) <= _SUGGESTIONS else None
-                    At(findings, spec.variable(key)).problem(
+                    Where(findings, spec.variable(key)).problem(
                         "host_unknown", name, fix="write {0}".format(near) if near else "add it to the inventory")
     return found
 
@@ -343,7 +343,7 @@ def _read_variables(findings: Problems, intent: Mapping[t.Any, t.Any]) -> dict[s
             known[str.__str__(key)] = value
             continue
         near = values.nearest(key, _ALL_KEYS)
-        At(findings, "endpoint_" + str(show(key, 0))).problem(
+        Where(findings, "endpoint_" + str(show(key, 0))).problem(
             "key_unknown", kind="variable", fix="write {0}".format(_variable(near)) if near else "remove it")
     return known
 
@@ -353,7 +353,7 @@ def _variable(key: str) -> str:
 
 
 def _read_list(findings: Problems, entries: t.Any, top: _Fields) -> list[Spec]:
-    at = At(findings, "endpoint_list")
+    at = Where(findings, "endpoint_list")
     if not isinstance(entries, (list, tuple)):
         at.problem("value_type", entries, expected="a list of mappings", found=values.describe(entries), more="")
         return []
@@ -361,13 +361,13 @@ def _read_list(findings: Problems, entries: t.Any, top: _Fields) -> list[Spec]:
         at.problem("list_empty", entries)
     for key in top.written:
         if not _ENDPOINT_FIELDS[key].inherited:
-            At(findings, "endpoint_" + key).problem("list_and_single", key="endpoint_" + key)
+            Where(findings, "endpoint_" + key).problem("list_and_single", key="endpoint_" + key)
     inherited = {key: value for key, value in top.values.items() if _ENDPOINT_FIELDS[key].inherited}
     return [spec for index, entry in enumerate(entries)
             for spec in [_read_entry(at[index], entry, inherited, top)] if spec is not None]
 
 
-def _read_entry(at: At, entry: t.Any, inherited: dict[str, t.Any], top: _Fields) -> Spec | None:
+def _read_entry(at: Where, entry: t.Any, inherited: dict[str, t.Any], top: _Fields) -> Spec | None:
     given = values.mapping(at, entry, _ENTRY_KEYS, "a mapping such as {vip: 198.51.100.100}")
     if given is None:
         return None
@@ -375,19 +375,19 @@ def _read_entry(at: At, entry: t.Any, inherited: dict[str, t.Any], top: _Fields)
     where = at.where + "."
     fields = _read_fields(at.findings, where, given, inherited)
     refused = fields.refused | (top.refused & inherited.keys()) - fields.written
-    hosts: dict[str, Sayings] = {}
+    hosts: dict[str, HostSettings] = {}
     if "hosts" in given:
         hosts = _read_entry_hosts(at["hosts"], given["hosts"], fields)
-    sayings = _read_sayings(at.findings, where, given)
-    return _spec(where, fields._replace(refused=refused), top.written, sayings, hosts)
+    settings = _read_sayings(at.findings, where, given)
+    return _spec(where, fields._replace(refused=refused), top.written, settings, hosts)
 
 
-def _read_entry_hosts(at: At, value: t.Any, fields: _Fields) -> dict[str, Sayings]:
+def _read_entry_hosts(at: Where, value: t.Any, fields: _Fields) -> dict[str, HostSettings]:
     members = [*fields.values["lb_hosts"], *fields.values["apiserver_hosts"]]
     if not isinstance(value, Mapping):
         at.problem("value_type", value, expected="a mapping of hosts", found=values.describe(value), more="")
         return {}
-    found: dict[str, Sayings] = {}
+    found: dict[str, HostSettings] = {}
     known = frozenset(members)
     for name, item in value.items():
         if not isinstance(name, str) or name not in known:
@@ -407,7 +407,7 @@ def _read_fields(findings: Problems, where: str, given: Mapping[str, t.Any], inh
     for key, spec in _ENDPOINT_FIELDS.items():
         value = None
         if key in written:
-            value = spec.read(At(findings, where + key), given[key])
+            value = spec.read(Where(findings, where + key), given[key])
             if value is None:
                 refused.add(key)
         if value is not None:
@@ -421,7 +421,7 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
     found = {}
     refused = set()
     for key, spec in _GLOBAL_FIELDS.items():
-        value = spec.read(At(findings, _variable(key)), given[key]) if key in given else None
+        value = spec.read(Where(findings, _variable(key)), given[key]) if key in given else None
         found[key] = spec.default if value is None else value
         if value is None and key in given:
             refused.add(key)
@@ -438,7 +438,7 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
                 for name in _VERSIONS},
         image_auth=list(found["image_auth"]),
         refused=frozenset(refused),
-        sayings=_read_sayings(findings, "endpoint_", given))
+        settings=_read_sayings(findings, "endpoint_", given))
 
 
 def _reference(image: str | None, prefix: str | None) -> str | None:
@@ -451,40 +451,41 @@ def _reference(image: str | None, prefix: str | None) -> str | None:
     return "{0}/{1}".format(prefix or ("docker.io" if slash else "docker.io/library"), image)
 
 
-def _read_sayings(findings: Problems, where: str, given: Mapping[str, t.Any]) -> Sayings:
+def _read_sayings(findings: Problems, where: str, given: Mapping[str, t.Any]) -> HostSettings:
     """Read interface, address and priority."""
     if not any(key in given for key in _HOST_FIELDS):
-        return NOTHING_SAID
-    found = Sayings()
+        return NO_SETTINGS
+    found = HostSettings()
     for key, read in _HOST_FIELDS.items():
         if given.get(key) is None:
             continue
-        at = At(findings, where + key)
+        at = Where(findings, where + key)
         value = read(at, given[key])
         if value is None:
             found.refused.add(key)
         elif key == "address":
-            found.addresses = {family: Said(item, at.where) for family, item in value.items()}
+            found.addresses = {family: HostValue(item, at.where) for family, item in value.items()}
         else:
-            setattr(found, key, Said(value, at.where))
+            setattr(found, key, HostValue(value, at.where))
     return found
 
 
-def _spec(where: str, fields: _Fields, inherited: frozenset[str], sayings: Sayings, hosts: dict[str, Sayings]) -> Spec:
-    return Spec(where=where, written=fields.written, inherited=inherited, refused=fields.refused, sayings=sayings,
+def _spec(where: str, fields: _Fields, inherited: frozenset[str], settings: HostSettings,
+          hosts: dict[str, HostSettings]) -> Spec:
+    return Spec(where=where, written=fields.written, inherited=inherited, refused=fields.refused, settings=settings,
                 hosts=hosts, **fields.values)
 
 
 def _read_host(findings: Problems, name: str, value: t.Any) -> Host:
     if not isinstance(value, Mapping):
-        At(findings, name).problem("host_data_invalid", value)
-        return Host(Sayings(refused=set(_HOST_FIELDS)), None, [], {}, {})
+        Where(findings, name).problem("host_data_invalid", value)
+        return Host(HostSettings(refused=set(_HOST_FIELDS)), None, [], {}, {})
     where = name + ": "
     versions = {}
     pod_versions = {}
     for daemon, read in _VERSIONS.items():
         given = value.get(daemon + "_version")
-        version = read(At(findings, where + daemon + "_version"), given) if given is not None else None
+        version = read(Where(findings, where + daemon + "_version"), given) if given is not None else None
         if version:
             versions[daemon] = version
         running = value.get(daemon + "_pod_version")
@@ -492,7 +493,7 @@ def _read_host(findings: Problems, name: str, value: t.Any) -> Host:
         if version:
             pod_versions[daemon] = version
     return Host(
-        sayings=_read_sayings(findings, where + "endpoint_", value),
+        settings=_read_sayings(findings, where + "endpoint_", value),
         inventory_address=_usable(literal(value.get("inventory_address"))),
         networks=_read_networks(findings, name, value.get("networks")),
         versions=versions,

@@ -26,11 +26,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from ...module_utils.model._secrets import HIDDEN
 from ...module_utils.model._shapes import printable
 from ._addresses import FAMILIES, Located, Malformed, Subnet, parse_located, parse_subnet
-from ._errors import At, show
+from ._errors import Where, show
 from ._spelling import alias
 
 T = t.TypeVar("T")
-Reader = Callable[[At, t.Any], t.Optional[T]]
+Reader = Callable[[Where, t.Any], t.Optional[T]]
 
 _QUOTE = " in quotes, without which YAML reads 00001234 as 668, 52:54:00 as 190440 and on as true"
 _TRUE = frozenset({"true", "yes", "on", "y", "1"})
@@ -54,7 +54,7 @@ _MAX_NAME = 63       # a name becomes part of file names, of instance names and,
 _MAX_HOST_NAME = 253
 
 
-def text(at: At, value: t.Any, expected: str) -> str | None:
+def text(at: Where, value: t.Any, expected: str) -> str | None:
     """A text on one line. Blanks around it are dropped: nobody means them."""
     if not isinstance(value, str):
         at.problem("value_type", value, expected=expected, found=describe(value),
@@ -75,7 +75,7 @@ def integer(low: int, high: int) -> Reader[int]:
     """A reader of whole numbers from ``low`` to ``high``, also written as text."""
     expected = "a whole number from {0} to {1}".format(low, high)
 
-    def read(at: At, value: t.Any) -> int | None:
+    def read(at: Where, value: t.Any) -> int | None:
         number = value
         if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
             number = int(value.strip())
@@ -94,7 +94,7 @@ def seconds(low: float, high: float, step: float) -> Reader[float]:
     """A reader of durations in seconds, whole multiples of ``step``."""
     expected = "seconds from {0:g} to {1:g}, in steps of {2:g}".format(low, high, step)
 
-    def read(at: At, value: t.Any) -> float | None:
+    def read(at: Where, value: t.Any) -> float | None:
         number = value
         if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
             number = float(value.strip())
@@ -111,7 +111,7 @@ def seconds(low: float, high: float, step: float) -> Reader[float]:
     return read
 
 
-def boolean(at: At, value: t.Any) -> bool | None:
+def boolean(at: Where, value: t.Any) -> bool | None:
     """True or false, also as text in the words that YAML and Ansible know."""
     if isinstance(value, bool):
         return bool(value)
@@ -129,7 +129,7 @@ def boolean(at: At, value: t.Any) -> bool | None:
 def choice(*choices: str, secret: bool = False) -> Reader[str]:
     """A reader of one word out of several; what is none of them shows in the problem unless it may be ``secret``."""
 
-    def read(at: At, value: t.Any) -> str | None:
+    def read(at: Where, value: t.Any) -> str | None:
         word = text(at, value, "one of " + ", ".join(choices))
         if word is not None and word not in choices:
             at.problem("choice_unknown", HIDDEN if secret else value, choices=", ".join(choices),
@@ -140,37 +140,37 @@ def choice(*choices: str, secret: bool = False) -> Reader[str]:
     return read
 
 
-def name(at: At, value: t.Any) -> str | None:
+def name(at: Where, value: t.Any) -> str | None:
     """The name of an endpoint: whitelisted, because it's written into files and is part of file names."""
     return _matching(at, value, _NAME, _MAX_NAME, "a name such as kube-apiserver",
                      "a letter or digit, then A-Z a-z 0-9 _ . -, at most {0} in all".format(_MAX_NAME))
 
 
-def finding(at: At, value: t.Any) -> str | None:
+def finding(at: Where, value: t.Any) -> str | None:
     """The code of a preflight finding."""
     return _matching(at, value, _FINDING, 64, "the code of a finding", "a-z 0-9 _ -")
 
 
-def http_path(at: At, value: t.Any) -> str | None:
+def http_path(at: Where, value: t.Any) -> str | None:
     """The path of a URL, perhaps with a query."""
     return _path(at, value, _HTTP_PATH, "A-Z a-z 0-9 _ . / ? = & , : + -", "/readyz")
 
 
-def file_path(at: At, value: t.Any) -> str | None:
+def file_path(at: Where, value: t.Any) -> str | None:
     """An absolute path; a slash at its end is dropped."""
     path = _path(at, value, _FILE_PATH, "A-Z a-z 0-9 _ . - /", "/etc/kubernetes/manifests")
     return path.rstrip("/") if path else None
 
 
-def haproxy_image(at: At, value: t.Any) -> str | None:
+def haproxy_image(at: Where, value: t.Any) -> str | None:
     return _image(at, value, "docker.io/library/haproxy:3.0.11")
 
 
-def keepalived_image(at: At, value: t.Any) -> str | None:
+def keepalived_image(at: Where, value: t.Any) -> str | None:
     return _image(at, value, "registry.example.org/keepalived:2.3.3")
 
 
-def _image(at: At, value: t.Any, example: str) -> str | None:
+def _image(at: Where, value: t.Any, example: str) -> str | None:
     """An image reference (the grammar of the distribution project, digests sha256 only)."""
     reference = text(at, value, "an image reference")
     if reference is not None and (len(reference) > 512 or not _IMAGE.fullmatch(reference)):
@@ -179,7 +179,7 @@ def _image(at: At, value: t.Any, example: str) -> str | None:
     return reference
 
 
-def registry(at: At, value: t.Any) -> str | None:
+def registry(at: Where, value: t.Any) -> str | None:
     """A registry, perhaps with a folder in it."""
     given = text(at, value, "a registry")
     if given is not None and (len(given) > 300 or not _REGISTRY.fullmatch(given)):
@@ -188,7 +188,7 @@ def registry(at: At, value: t.Any) -> str | None:
     return given
 
 
-def login(at: At, value: t.Any) -> str | None:
+def login(at: Where, value: t.Any) -> str | None:
     """User and password of a registry, as one text in base64, as the kubelet has them. Neither shows in a problem."""
     words = [value.get("username"), value.get("password")] if isinstance(value, Mapping) and len(value) == 2 else []
     texts = [str.__str__(word) for word in words if isinstance(word, str) and word and word.isprintable()]
@@ -198,7 +198,7 @@ def login(at: At, value: t.Any) -> str | None:
     return base64.b64encode(":".join(texts).encode()).decode()
 
 
-def interface(at: At, value: t.Any) -> str | None:
+def interface(at: Where, value: t.Any) -> str | None:
     """A network interface: what the kernel's dev_valid_name() allows, without characters that mean something."""
     device = text(at, value, "a network interface's name")
     if device is not None and not safe_interface(device):
@@ -210,7 +210,7 @@ def interface(at: At, value: t.Any) -> str | None:
     return device
 
 
-def dns_name(at: At, value: t.Any) -> str | None:
+def dns_name(at: Where, value: t.Any) -> str | None:
     """A DNS name as kubeadm takes it (RFC 1123), in lower case."""
     given = text(at, value, "a DNS name")
     if given is None:
@@ -231,7 +231,7 @@ def dns_name(at: At, value: t.Any) -> str | None:
     return lowered
 
 
-def address(at: At, value: t.Any) -> Located | None:
+def address(at: Where, value: t.Any) -> Located | None:
     """One address, with or without its subnet's prefix."""
     written = text(at, value, "an IPv4 or IPv6 address")
     if written is None:
@@ -243,7 +243,7 @@ def address(at: At, value: t.Any) -> Located | None:
         return None
 
 
-def subnet(at: At, value: t.Any) -> Subnet | None:
+def subnet(at: Where, value: t.Any) -> Subnet | None:
     """One network with its prefix."""
     written = text(at, value, "a network such as 10.96.0.0/12")
     if written is None:
@@ -255,7 +255,7 @@ def subnet(at: At, value: t.Any) -> Subnet | None:
         return None
 
 
-def password(at: At, value: t.Any) -> str | None:
+def password(at: Where, value: t.Any) -> str | None:
     """A VRRP password. It isn't stripped, and nothing of it shows in the problem."""
     wanted = "1 to 128 characters out of A-Z a-z 0-9 _ . + / = -"
     found = fix = ""
@@ -273,7 +273,7 @@ def password(at: At, value: t.Any) -> str | None:
 def listing(read: Reader[T], expected: str, empty: bool = False) -> Reader[list[T]]:
     """A reader of lists; one item alone and items between commas, as ``-e`` gives them, are lists too."""
 
-    def read_list(at: At, value: t.Any) -> list[T] | None:
+    def read_list(at: Where, value: t.Any) -> list[T] | None:
         items: t.Sequence[t.Any]
         if isinstance(value, str):
             items = str.__str__(value).split(",") if value.strip() or not empty else []
@@ -298,7 +298,7 @@ def listing(read: Reader[T], expected: str, empty: bool = False) -> Reader[list[
 _ADDRESSES = listing(address, "an address or a list of one per family")
 
 
-def mapping(at: At, value: t.Any, known: Iterable[str], expected: str) -> dict[str, t.Any] | None:
+def mapping(at: Where, value: t.Any, known: Iterable[str], expected: str) -> dict[str, t.Any] | None:
     """A mapping whose keys are known; values aren't read yet. Unknown keys are reported and left out."""
     if not isinstance(value, Mapping):
         at.problem("value_type", value, expected=expected, found=describe(value), more="")
@@ -341,7 +341,7 @@ def safe_interface(value: str) -> bool:
     return _INTERFACE.fullmatch(value) is not None and value not in (".", "..")
 
 
-def host_addresses(at: At, value: t.Any) -> dict[str, Located] | None:
+def host_addresses(at: Where, value: t.Any) -> dict[str, Located] | None:
     """A host's addresses by family, one each."""
     items = _ADDRESSES(at, value)
     if items is None:
@@ -381,7 +381,7 @@ def describe(value: t.Any, secret: bool = False) -> str:
     return kind.replace("the ", "a ", 1) if secret else "{0} {1}".format(kind, shown)
 
 
-def _matching(at: At, value: t.Any, pattern: re.Pattern[str], limit: int, expected: str, allowed: str) -> str | None:
+def _matching(at: Where, value: t.Any, pattern: re.Pattern[str], limit: int, expected: str, allowed: str) -> str | None:
     word = text(at, value, expected)
     if word is not None and (len(word) > limit or not pattern.fullmatch(word)):
         at.problem("value_characters", value, expected=expected, allowed=allowed)
@@ -389,7 +389,7 @@ def _matching(at: At, value: t.Any, pattern: re.Pattern[str], limit: int, expect
     return word
 
 
-def _path(at: At, value: t.Any, pattern: re.Pattern[str], allowed: str, example: str) -> str | None:
+def _path(at: Where, value: t.Any, pattern: re.Pattern[str], allowed: str, example: str) -> str | None:
     path = text(at, value, "an absolute path")
     if path is not None and (len(path) > 255 or not pattern.fullmatch(path) or ".." in path.split("/")):
         at.problem("path_invalid", value, allowed=allowed, example=example)

@@ -227,7 +227,7 @@ class _Judge:
                 "change", any(program["name"] == "keepalived" for program in place.seen["programs"]),
                 frozenset(item["address"] for item in place.seen["addresses"]) & vips)
             for place in self.places}
-        for name, why in _waves.hush(plan, deployed, seen).crossed.items():
+        for name, why in _waves.backups_to_stop(plan, deployed, seen).crossed.items():
             yield finding_of(_waves.CROSSED, why, None, name)
 
     # The interface

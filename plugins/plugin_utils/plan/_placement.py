@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..intent._addresses import BITS, FAMILIES, Address, Located, Subnet, reserved_kind, subnet_of, unusable_kind
-from ..intent._errors import At, Problems, listed
-from ..intent._spec import Host, Network, Said, Sayings, Spec
+from ..intent._errors import Problems, Where, listed
+from ..intent._spec import Host, HostSettings, HostValue, Network, Spec
 from ..intent._values import family_name
 from ._stored import Record, Stored, elect, vote
 
@@ -55,38 +55,38 @@ class Instance:
         return self.subnet.prefix if self.subnet.holds(vip) else BITS[self.family]
 
 
-class Surroundings(t.NamedTuple):
+class Topology(t.NamedTuple):
     """What is known of hosts and of addresses that move."""
 
     findings: Problems
     hosts: dict[str, Host]
-    everywhere: Sayings             # said of all hosts
+    everywhere: HostSettings             # said of all hosts
     stored: Stored
     vips: dict[Address, str]        # all planned VIPs, and the endpoint that each belongs to
 
-    def sayings(self, spec: Spec, name: str) -> Iterable[Sayings]:
+    def settings(self, spec: Spec, name: str) -> Iterable[HostSettings]:
         """What is written about a host, the most specific first."""
         if name in spec.hosts:
             yield spec.hosts[name]
-        yield spec.sayings
-        yield self.hosts[name].sayings
+        yield spec.settings
+        yield self.hosts[name].settings
         yield self.everywhere
 
-    def said_interface(self, spec: Spec, name: str) -> Said | None:
+    def interface_of(self, spec: Spec, name: str) -> HostValue | None:
         """The interface that is written."""
-        return next((said.interface for said in self.sayings(spec, name) if said.interface), None)
+        return next((said.interface for said in self.settings(spec, name) if said.interface), None)
 
-    def said_priority(self, spec: Spec, name: str) -> Said | None:
+    def priority_of(self, spec: Spec, name: str) -> HostValue | None:
         """The priority that is written."""
-        return next((said.priority for said in self.sayings(spec, name) if said.priority), None)
+        return next((said.priority for said in self.settings(spec, name) if said.priority), None)
 
-    def said_address(self, spec: Spec, name: str, family: str) -> Said | None:
+    def address_of(self, spec: Spec, name: str, family: str) -> HostValue | None:
         """The address that is written."""
-        return next((said.addresses[family] for said in self.sayings(spec, name) if family in said.addresses), None)
+        return next((said.addresses[family] for said in self.settings(spec, name) if family in said.addresses), None)
 
     def refused(self, spec: Spec, name: str, *keys: str) -> bool:
         """Whether something that is written about a host can't be used, so that guessing would be wrong."""
-        return any(not said.refused.isdisjoint(keys) for said in self.sayings(spec, name))
+        return any(not said.refused.isdisjoint(keys) for said in self.settings(spec, name))
 
     def own_networks(self, name: str, family: str) -> list[Network]:
         """A host's networks of a family, without the addresses that only stay there for a while."""
@@ -95,12 +95,12 @@ class Surroundings(t.NamedTuple):
                 and network.address not in self.vips
                 and (network.address == host.inventory_address or not self.stored.is_vip(network.address, name))]
 
-    def check_written(self, name: str, said: Said, interface: str | None) -> Network | None:
+    def check_written(self, name: str, said: HostValue, interface: str | None) -> Network | None:
         """Judge an address that is written. Returns where the host has it, as far as that's known.
 
         Raises Refused after a problem.
         """
-        at, address = At(self.findings, said.where), said.value.address
+        at, address = Where(self.findings, said.where), said.value.address
         kind = unusable_kind(address)
         if kind:
             at.problem("address_kind", str(said.value), kind=kind)
@@ -126,12 +126,12 @@ class Refused(Exception):
     """A problem was recorded, and there's nothing to go on with."""
 
 
-def place(around: Surroundings, spec: Spec) -> list[Instance]:
+def place(topology: Topology, spec: Spec) -> list[Instance]:
     """The instances of an endpoint, one for each family of its VIPs; those with problems are missing."""
     found = []
     for family in spec.families:
         try:
-            found.append(_Draft(around, spec, family).instance())
+            found.append(_Draft(topology, spec, family).instance())
         except Refused:
             continue
     return found
@@ -140,13 +140,13 @@ def place(around: Surroundings, spec: Spec) -> list[Instance]:
 class _Draft:
     """An instance in the making: members whose place is certain first, as they tell the subnet for the others."""
 
-    def __init__(self, around: Surroundings, spec: Spec, family: str) -> None:
-        self.around = around
+    def __init__(self, topology: Topology, spec: Spec, family: str) -> None:
+        self.topology = topology
         self.spec = spec
         self.family = family
         self.vip = spec.vips(family)[0]
-        self.stored = _voted(around, spec, lambda record: record.members)
-        self.at_vip = At(around.findings, spec.variable("vip"))
+        self.stored = _voted(topology, spec, lambda record: record.members)
+        self.at_vip = Where(topology.findings, spec.variable("vip"))
         self.known: dict[str, tuple[Located, str | None]] = {}   # address and interface
         self.unseen: list[str] = []
         self.outside: list[str] = []
@@ -154,7 +154,7 @@ class _Draft:
 
     def instance(self) -> Instance:
         """Find all members, or raise Refused."""
-        names = [name for name in self.spec.lb_hosts if name in self.around.hosts]
+        names = [name for name in self.spec.lb_hosts if name in self.topology.hosts]
         self.complete = len(names) == len(self.spec.lb_hosts) and bool(names)
         for name in names:
             self._attempt(self._look_up, name)
@@ -183,30 +183,30 @@ class _Draft:
 
     def _look_up(self, name: str) -> None:
         """Take a host's address from what is written or from what it reported."""
-        around = self.around
-        if around.refused(self.spec, name, "address", "interface"):
+        topology = self.topology
+        if topology.refused(self.spec, name, "address", "interface"):
             raise Refused
-        said = around.said_interface(self.spec, name)
+        said = topology.interface_of(self.spec, name)
         interface = said.value if said else None
-        written = around.said_address(self.spec, name, self.family)
+        written = topology.address_of(self.spec, name, self.family)
         if written:
-            network = around.check_written(name, written, interface)
+            network = topology.check_written(name, written, interface)
             prefix = network.prefix if network and network.prefix is not None else written.value.prefix
             # An address that stands alone tells no subnet, written or reported.
             located = Located(written.value.address, None if prefix == BITS[self.family] else prefix)
             self.known[name] = (located, network.interface if network else interface)
-        elif around.hosts[name].networks:
+        elif topology.hosts[name].networks:
             self._choose_network(name, said)
         else:
             self.unseen.append(name)
 
-    def _choose_network(self, name: str, said: Said | None) -> None:
-        networks = self.around.own_networks(name, self.family)
+    def _choose_network(self, name: str, said: HostValue | None) -> None:
+        networks = self.topology.own_networks(name, self.family)
         if said:
             interfaces = dict.fromkeys(network.interface for network in networks)
             networks = [network for network in networks if network.interface == said.value]
             if not networks:
-                At(self.around.findings, said.where).problem(
+                Where(self.topology.findings, said.where).problem(
                     "interface_not_on_host", said.value, host=name, family=family_name(self.family),
                     interfaces=listed(interfaces))
                 raise Refused
@@ -224,16 +224,16 @@ class _Draft:
     def _pick(self, name: str, networks: list[Network]) -> Network:
         """The one network to use: the inventory's address, the one deployed, or the first of a single interface."""
         stored = self.stored.get((name, self.family))
-        for preferred in (self.around.hosts[name].inventory_address, stored.located.address if stored else None):
+        for preferred in (self.topology.hosts[name].inventory_address, stored.located.address if stored else None):
             for network in networks:
                 if network.address == preferred:
                     return network
         interfaces = dict.fromkeys(network.interface for network in networks)
         if len(interfaces) == 1:
             return networks[0]
-        at = At(self.around.findings, name + ": endpoint_interface")
+        at = Where(self.topology.findings, name + ": endpoint_interface")
         if not networks:
-            At(self.around.findings, name + ": endpoint_address").problem(
+            Where(self.topology.findings, name + ": endpoint_address").problem(
                 "address_unknown", host=name, family=family_name(self.family))
         elif networks[0].subnet.holds(self.vip.address):
             at.problem("interface_ambiguous", host=name, interfaces=listed(interfaces))
@@ -243,19 +243,19 @@ class _Draft:
 
     def _recall(self, name: str, subnet: Subnet) -> None:
         """Take the address of a host that reported nothing from the inventory, or from a stored plan."""
-        said = self.around.said_interface(self.spec, name)
+        said = self.topology.interface_of(self.spec, name)
         stored = self.stored.get((name, self.family))
-        inventory = self.around.hosts[name].inventory_address
+        inventory = self.topology.hosts[name].inventory_address
         usable = [address for address in (inventory, stored.located.address if stored else None)
-                  if address and address.family == self.family and address not in self.around.vips]
+                  if address and address.family == self.family and address not in self.topology.vips]
         if not usable:
-            At(self.around.findings, name + ": endpoint_address").problem(
+            Where(self.topology.findings, name + ": endpoint_address").problem(
                 "address_unknown", host=name, family=family_name(self.family))
             raise Refused
         address = next((address for address in usable if subnet.holds(address)), usable[-1])
         if address == inventory and not subnet.holds(address):
             # A floating address, or a network for management: the host's own can be another one.
-            At(self.around.findings, name + ": ansible_host").problem(
+            Where(self.topology.findings, name + ": ansible_host").problem(
                 "inventory_outside_subnet", str(address), host=name, subnet=subnet)
             raise Refused
         self.known[name] = (Located(address, None), said.value if said else None)
@@ -263,7 +263,7 @@ class _Draft:
     def _member(self, name: str, subnet: Subnet) -> Member:
         """Judge a member by the subnet that all of them share."""
         located, interface = self.known[name]
-        at = At(self.around.findings, name + ": endpoint_address")
+        at = Where(self.topology.findings, name + ": endpoint_address")
         if not subnet.holds(located.address) or located.prefix not in (None, subnet.prefix):
             at.problem("member_outside_subnet", str(located), host=name, subnet=subnet)
             raise Refused
@@ -274,14 +274,14 @@ class _Draft:
         if interface is None and (name, self.family) in self.stored:
             interface = self.stored[name, self.family].interface
         if interface is None:
-            At(self.around.findings, name + ": endpoint_interface").problem(
+            Where(self.topology.findings, name + ": endpoint_interface").problem(
                 "interface_unknown", host=name, address=located.address)
             raise Refused
         return Member(name, interface, located.address)
 
     def _refuse_duplicates(self) -> None:
         addresses = [(name, located.address) for name, (located, dummy) in self.known.items()]
-        if _duplicates(self.around.findings, addresses):
+        if _duplicates(self.topology.findings, addresses):
             self.complete = False
 
     # Subnet and VIPs
@@ -302,7 +302,7 @@ class _Draft:
 
         DHCPv6 and some providers hand out addresses with prefix /128 or /32, which say nothing of the subnet.
         """
-        networks = {name: self.around.own_networks(name, self.family) for name in self.outside}
+        networks = {name: self.topology.own_networks(name, self.family) for name in self.outside}
         for name in self.outside:
             alone = [network for network in networks[name] if network.prefix is None and subnet.holds(network.address)]
             if alone:
@@ -312,7 +312,7 @@ class _Draft:
         if networks and not self.known:
             self._refuse_vip(networks.values())
         for name in networks:
-            At(self.around.findings, name + ": endpoint_address").problem(
+            Where(self.topology.findings, name + ": endpoint_address").problem(
                 "member_outside_subnet", _addresses(networks[name]), host=name, subnet=subnet)
             self.complete = False
 
@@ -323,16 +323,16 @@ class _Draft:
         raise Refused
 
     def _refuse_unknown_subnet(self) -> t.NoReturn:
-        networks = [self.around.own_networks(name, self.family) for name in self.outside]
+        networks = [self.topology.own_networks(name, self.family) for name in self.outside]
         if networks and (not any(networks) or any(network.prefix for found in networks for network in found)):
             self._refuse_vip(networks)
-        before = len(self.around.findings.problems)
+        before = len(self.topology.findings.problems)
         for name in self.unseen:
-            inventory = self.around.hosts[name].inventory_address
+            inventory = self.topology.hosts[name].inventory_address
             if inventory is None or inventory.family != self.family:
-                At(self.around.findings, name + ": endpoint_address").problem(
+                Where(self.topology.findings, name + ": endpoint_address").problem(
                     "address_unknown", host=name, family=family_name(self.family))
-        if len(self.around.findings.problems) == before:
+        if len(self.topology.findings.problems) == before:
             routed = self.spec.vip_routed
             self.at_vip.problem("subnet_unknown", str(self.vip), fix=(
                 "endpoint_address of each balancer" if routed else "{0}/24".format(self.vip.address)
@@ -344,7 +344,7 @@ class _Draft:
             inside = subnet.holds(vip.address)
             kind = reserved_kind(vip.address, subnet) if inside else None
             if not inside and not self.spec.vip_routed and vip.address in self.spec.former_vips:
-                At(self.around.findings, self.spec.origin("release_former")).problem(
+                Where(self.topology.findings, self.spec.origin("release_former")).problem(
                     "former_unusable", str(vip), endpoint=self.spec.name,
                     reason="that lies outside of the balancers' subnet {0}".format(subnet))
             elif not inside and not self.spec.vip_routed:
@@ -359,46 +359,46 @@ class _Draft:
             self.complete = False
 
 
-def find_backends(around: Surroundings, spec: Spec, instances: list[Instance]) -> list[tuple[str, Address]]:
+def find_backends(topology: Topology, spec: Spec, instances: list[Instance]) -> list[tuple[str, Address]]:
     """The API servers of an endpoint: host and address, of the first VIP's family where the host has one."""
     if not spec.vip:
         return []
-    finder = _Backends(around, spec, instances)
+    finder = _Backends(topology, spec, instances)
     failed = spec.lb_hosts if len(instances) < len(spec.families) else ()   # their problems have been told
     found = []
     for name in spec.apiserver_hosts:
-        if name in around.hosts and name not in failed:
+        if name in topology.hosts and name not in failed:
             try:
                 found.append((name, finder.address(name)))
             except Refused:
                 continue
     members = [(member.host, member.address) for instance in instances for member in instance.members]
-    if not _duplicates(around.findings, members + found):
-        _refuse_reported(around, spec, dict(members + found))
+    if not _duplicates(topology.findings, members + found):
+        _refuse_reported(topology, spec, dict(members + found))
     if finder.guessed:
-        around.findings.warn("backend_guessed", endpoint=spec.name, hosts=listed(
+        topology.findings.warn("backend_guessed", endpoint=spec.name, hosts=listed(
             "{0} at {1}".format(name, address) for name, address in found if name in finder.guessed))
     return found
 
 
-def _refuse_reported(around: Surroundings, spec: Spec, planned: Mapping[str, Address]) -> None:
+def _refuse_reported(topology: Topology, spec: Spec, planned: Mapping[str, Address]) -> None:
     """Refuse a host whose planned address another one reports as its own: two names of one machine, mostly."""
     owners = {address: name for name, address in planned.items()}
     for name in dict.fromkeys([*spec.lb_hosts, *spec.apiserver_hosts]):
-        for network in around.hosts[name].networks if name in around.hosts else ():
+        for network in topology.hosts[name].networks if name in topology.hosts else ():
             owner = owners.get(network.address, name)
             if owner != name:
-                At(around.findings, owner + ": endpoint_address").problem(
+                Where(topology.findings, owner + ": endpoint_address").problem(
                     "address_duplicate", str(network.address), other=name)
 
 
 class _Backends:
     """Looks for API servers' addresses."""
 
-    def __init__(self, around: Surroundings, spec: Spec, instances: list[Instance]) -> None:
-        self.around = around
+    def __init__(self, topology: Topology, spec: Spec, instances: list[Instance]) -> None:
+        self.topology = topology
         self.spec = spec
-        self.stored = _voted(around, spec, lambda record: record.backends)
+        self.stored = _voted(topology, spec, lambda record: record.backends)
         first = spec.vip[0].address.family
         self.families = sorted(FAMILIES, key=lambda family: family != first)
         self.subnets = {instance.family: instance.subnet for instance in instances}
@@ -408,29 +408,29 @@ class _Backends:
 
     def address(self, name: str) -> Address:
         """The address of an API server, or raise Refused."""
-        if self.around.refused(self.spec, name, "address"):
+        if self.topology.refused(self.spec, name, "address"):
             raise Refused
         for source in (self._certain, self._likely):
             for family in self.families:
                 address = source(name, family)
                 if address is not None:
                     return address
-        At(self.around.findings, name + ": endpoint_address").problem("backend_address_unknown", host=name)
+        Where(self.topology.findings, name + ": endpoint_address").problem("backend_address_unknown", host=name)
         raise Refused
 
     def _certain(self, name: str, family: str) -> Address | None:
         """Its address as a balancer, as written, or within the VIP's subnet."""
         if (name, family) in self.members:
             return self.members[name, family]
-        written = self.around.said_address(self.spec, name, family)
+        written = self.topology.address_of(self.spec, name, family)
         if written:
-            self.around.check_written(name, written, None)
+            self.topology.check_written(name, written, None)
             return t.cast(Address, written.value.address)
         subnet = self.subnets.get(family) or self._hint(family)
         if subnet is None:
             return None
-        host = self.around.hosts[name]
-        networks = self.around.own_networks(name, family)
+        host = self.topology.hosts[name]
+        networks = self.topology.own_networks(name, family)
         inside = [network.address for network in networks if subnet.holds(network.address)]
         inventory = self._inventory(name, family)
         if inventory in inside or (inventory is not None and not host.networks and subnet.holds(inventory)):
@@ -439,10 +439,10 @@ class _Backends:
 
     def _likely(self, name: str, family: str) -> Address | None:
         """Elsewhere: as deployed if the host reported nothing, by the inventory, or its only address."""
-        networks = self.around.own_networks(name, family)
+        networks = self.topology.own_networks(name, family)
         stored = self.stored.get(name)
-        silent = not self.around.hosts[name].networks
-        if silent and stored and stored.family == family and stored not in self.around.vips:
+        silent = not self.topology.hosts[name].networks
+        if silent and stored and stored.family == family and stored not in self.topology.vips:
             return stored
         inventory = self._inventory(name, family)
         if inventory is not None and silent:
@@ -451,14 +451,14 @@ class _Backends:
         if inventory is not None and (silent or any(network.address == inventory for network in networks)):
             return inventory
         if len({network.interface for network in networks}) > 1:
-            At(self.around.findings, name + ": endpoint_address").problem(
+            Where(self.topology.findings, name + ": endpoint_address").problem(
                 "address_ambiguous", host=name, family=family_name(family), addresses=_addresses(networks))
             raise Refused
         return networks[0].address if networks else None
 
     def _inventory(self, name: str, family: str) -> Address | None:
-        address = self.around.hosts[name].inventory_address
-        usable = (address is not None and address.family == family and address not in self.around.vips
+        address = self.topology.hosts[name].inventory_address
+        usable = (address is not None and address.family == family and address not in self.topology.vips
                   and not unusable_kind(address))
         return address if usable else None
 
@@ -467,21 +467,21 @@ class _Backends:
                      if vip.prefix is not None and vip.prefix < BITS[family]), None)
 
 
-def _voted(around: Surroundings, spec: Spec, part: t.Callable[[Record], dict[K, V]]) -> dict[K, V]:
+def _voted(topology: Topology, spec: Spec, part: t.Callable[[Record], dict[K, V]]) -> dict[K, V]:
     """Where hosts are, as most of those that have stored it say; where they can't agree nobody knows it.
 
     Whoever says otherwise is named where nothing else tells, as of a host that reported nothing.
     """
     said: dict[K, list[tuple[str, V]]] = {}
-    for record in around.stored.records(spec):
+    for record in topology.stored.records(spec):
         for key, value in part(record).items():
             said.setdefault(key, []).append((record.host, value))
     found: dict[K, V] = {}
     for key, values in said.items():
         name = key[0] if isinstance(key, tuple) else key
         votes = vote(values)
-        silent = name in around.hosts and not around.hosts[name].networks
-        chosen = elect(around.findings, spec, "place of {0}".format(name), votes) if silent else votes.elected
+        silent = name in topology.hosts and not topology.hosts[name].networks
+        chosen = elect(topology.findings, spec, "place of {0}".format(name), votes) if silent else votes.elected
         if chosen is not None:
             found[key] = chosen
     return found
@@ -494,7 +494,7 @@ def _duplicates(findings: Problems, addresses: Iterable[tuple[str, Address]]) ->
     for name, address in addresses:
         other = owners.setdefault(address, name)
         if other != name:
-            At(findings, name + ": endpoint_address").problem("address_duplicate", str(address), other=other)
+            Where(findings, name + ": endpoint_address").problem("address_duplicate", str(address), other=other)
     return len(findings.problems) > before
 
 

@@ -20,11 +20,11 @@ from ...module_utils.model._planfile import SCHEMA
 from ...module_utils.model._secrets import HIDDEN
 from ...module_utils.model._shapes import printable
 from ..intent._addresses import FAMILIES, IPV6, Address, Located, require_netaddr, unusable_kind
-from ..intent._errors import At, PlanError, Problems, listed
+from ..intent._errors import PlanError, Problems, Where, listed
 from ..intent._spec import INTENT_KEYS, Globals, Host, Spec, literal, read_hosts, read_intent
 from ..intent._values import safe_host_name
 from . import _vrid as vrid
-from ._placement import Instance, Surroundings, find_backends, place
+from ._placement import Instance, Topology, find_backends, place
 from ._ports import Ports, plan_ports
 from ._priorities import Ranks, rank
 from ._stored import Stored, deployed_versions, elect, read_stored, served, stays, vote
@@ -94,10 +94,10 @@ def _plan_endpoints(findings: Problems, intent: t.Any, hosts: t.Any, deployed: t
     vips = _check_vips(findings, specs, known, hosts, stored)
     vips.update(_keep_former_vips(findings, specs, vips, hosts, stored))
 
-    around = Surroundings(findings, known, common.sayings, stored, vips)
-    instances = [place(around, spec) for spec in specs]
-    backends = [find_backends(around, spec, instances[index]) for index, spec in enumerate(specs)]
-    ranks = [_rank(around, spec) for spec in specs]
+    topology = Topology(findings, known, common.settings, stored, vips)
+    instances = [place(topology, spec) for spec in specs]
+    backends = [find_backends(topology, spec, instances[index]) for index, spec in enumerate(specs)]
+    ranks = [_rank(topology, spec) for spec in specs]
     vrids = _assign_vrids(findings, stored, instances)
     versions = _oldest_versions(findings, specs, known, common, stored)
     timings = [_fit_timing(findings, spec, versions[index]) for index, spec in enumerate(specs)]
@@ -139,7 +139,8 @@ def _check_names(findings: Problems, specs: list[Spec]) -> None:
         for name in (spec.name, *("{0}-{1}".format(spec.name, family) for family in FAMILIES)):
             other = owners.setdefault(name, spec)
             if other is not spec:
-                At(findings, spec.variable("name")).problem("name_duplicate", spec.name, other=other.where.rstrip("."))
+                at = Where(findings, spec.variable("name"))
+                at.problem("name_duplicate", spec.name, other=other.where.rstrip("."))
                 break
 
 
@@ -149,7 +150,7 @@ def _check_members(findings: Problems, specs: list[Spec]) -> None:
         if not spec.lb_hosts and "lb_hosts" not in spec.written | spec.inherited:
             spec.lb_hosts = spec.apiserver_hosts
         for key, group in (("lb_hosts", "kube_lb or kube_control_plane"), ("apiserver_hosts", "kube_control_plane")):
-            at, names = At(findings, spec.origin(key)), getattr(spec, key)
+            at, names = Where(findings, spec.origin(key)), getattr(spec, key)
             if not names and key not in spec.refused:
                 at.problem("hosts_missing", group=group)
             unique = list(dict.fromkeys(names))
@@ -177,7 +178,7 @@ def _check_unreadable(findings: Problems, specs: list[Spec], stored: Stored) -> 
             code = "newer_stored_plan" if found.newer else "bad_stored_plan"
             known = not found.newer and 2 * len(readable) >= len(readable) + len(mine)
             if not known and code not in spec.accept_findings:
-                At(findings, host + ": " + PLAN_FILE).problem(
+                Where(findings, host + ": " + PLAN_FILE).problem(
                     code, None, endpoint=spec.name, reason=found.error, ports=spec.variable("port"),
                     vrid=spec.variable("virtual_router_id"))
             elif host not in told:
@@ -203,14 +204,14 @@ def _check_left(findings: Problems, specs: list[Spec], stored: Stored) -> None:
         for record in records:
             hosts = {host for host, dummy in record.members}
             if record.host in hosts and record.host not in spec.lb_hosts and "lb_hosts" not in spec.refused:
-                At(findings, spec.origin("lb_hosts")).problem(
+                Where(findings, spec.origin("lb_hosts")).problem(
                     "member_left", record.host, host=record.host, endpoint=spec.name)
 
 
 def _check_auth(findings: Problems, specs: list[Spec]) -> None:
     """A password is there where one is needed, and is one that VRRP can carry."""
     for spec in specs:
-        at = At(findings, spec.origin("auth_password"))
+        at = Where(findings, spec.origin("auth_password"))
         if spec.auth == "none":
             if spec.auth_password and "auth_password" in spec.written and "auth" not in spec.refused:
                 at.problem("auth_password_unused", HIDDEN)
@@ -224,7 +225,7 @@ def _check_auth(findings: Problems, specs: list[Spec]) -> None:
             at.problem("auth_password_invalid", HIDDEN, expected="at most 8 characters with endpoint_auth: pass",
                        more="; VRRP would cut it off", fix="choose one of 8 characters")
         if IPV6 in spec.families:
-            At(findings, spec.origin("auth")).problem("auth_pass_ipv6", spec.auth)
+            Where(findings, spec.origin("auth")).problem("auth_pass_ipv6", spec.auth)
 
 
 def _check_shared_hosts(findings: Problems, specs: list[Spec]) -> None:
@@ -234,11 +235,11 @@ def _check_shared_hosts(findings: Problems, specs: list[Spec]) -> None:
         for host in spec.lb_hosts:
             other = first.setdefault(host, spec)
             if other.mode != spec.mode:
-                At(findings, spec.origin("mode")).problem(
+                Where(findings, spec.origin("mode")).problem(
                     "modes_mixed", spec.mode, host=host, other=other.name, mode=other.mode)
                 break
             if spec.mode == "static_pod" and other.manifest_dir != spec.manifest_dir:
-                At(findings, spec.origin("manifest_dir")).problem(
+                Where(findings, spec.origin("manifest_dir")).problem(
                     "manifest_dirs_mixed", spec.manifest_dir, host=host, other=other.name, directory=other.manifest_dir)
                 break
 
@@ -249,25 +250,25 @@ def _check_pods(findings: Problems, specs: list[Spec], common: Globals) -> None:
     for spec in specs:
         folder = next((folder for folder in _OWN_FOLDERS if (spec.manifest_dir + "/").startswith(folder + "/")), None)
         if folder:
-            At(findings, spec.origin("manifest_dir")).problem("manifest_dir_taken", spec.manifest_dir, folder=folder)
+            Where(findings, spec.origin("manifest_dir")).problem("manifest_dir_taken", spec.manifest_dir, folder=folder)
     for daemon, image in common.images.items() if specs else ():
         variable, reference = daemon + "_image", image.reference
         if reference is None:
             if variable not in common.refused:
-                At(findings, variable).problem("image_unset", daemon=daemon)
+                Where(findings, variable).problem("image_unset", daemon=daemon)
             continue
         tag, told = image_tag(reference), tag_version(reference)
         if "@" not in reference and tag in (None, "latest"):
             findings.warn("image_floating", variable=variable, image=reference, what="tag latest" if tag else "no tag")
         if told and complete(told) < FLOOR[daemon] and daemon not in common.versions:
-            At(findings, variable).problem("image_too_old", reference, daemon=daemon, found=".".join(map(str, told)),
-                                           needed=version_text(FLOOR[daemon]))
+            Where(findings, variable).problem("image_too_old", reference, daemon=daemon, found=".".join(map(str, told)),
+                                              needed=version_text(FLOOR[daemon]))
 
 
 def _check_connections(findings: Problems, common: Globals) -> None:
     limit = common.maxconn_per_source
     if limit and limit > _maxconn(common):
-        At(findings, "haproxy_maxconn_per_source").problem("source_above_maxconn", limit, maxconn=_maxconn(common))
+        Where(findings, "haproxy_maxconn_per_source").problem("source_above_maxconn", limit, maxconn=_maxconn(common))
 
 
 def _check_pod_ports(findings: Problems, specs: list[Spec], common: Globals, ports: list[Ports]) -> None:
@@ -276,14 +277,14 @@ def _check_pod_ports(findings: Problems, specs: list[Spec], common: Globals, por
     pods = [(spec, ports[index].port) for index, spec in enumerate(specs) if spec.mode == "static_pod" and user]
     for spec, port in pods:
         if port < _UNPRIVILEGED and "port" not in spec.refused:
-            At(findings, spec.origin("port")).problem("image_port_privileged", port, user=user)
+            Where(findings, spec.origin("port")).problem("image_port_privileged", port, user=user)
         for former in spec.former_ports:
             if former < _UNPRIVILEGED:
-                At(findings, spec.origin("release_former")).problem(
+                Where(findings, spec.origin("release_former")).problem(
                     "former_unusable", "port {0}".format(former), endpoint=spec.name,
                     reason="HAProxy's pod runs as user {0}, which can't listen on it".format(user))
     if pods and common.health_port < _UNPRIVILEGED:
-        At(findings, "haproxy_health_port").problem("image_port_privileged", common.health_port, user=user)
+        Where(findings, "haproxy_health_port").problem("image_port_privileged", common.health_port, user=user)
 
 
 def _check_vips(findings: Problems, specs: list[Spec], known: dict[str, Host], hosts: t.Any,
@@ -291,7 +292,7 @@ def _check_vips(findings: Problems, specs: list[Spec], known: dict[str, Host], h
     """Each VIP is one that can move, once. Returns all of them and the endpoints that they belong to."""
     vips: dict[Address, str] = {}
     for spec in specs:
-        at = At(findings, spec.variable("vip"))
+        at = Where(findings, spec.variable("vip"))
         if not spec.vip and "vip" not in spec.refused:
             at.problem("vip_missing")
         kinds = {vip: unusable_kind(vip.address) for vip in spec.vip}
@@ -308,15 +309,15 @@ def _check_vips(findings: Problems, specs: list[Spec], known: dict[str, Host], h
     for spec in specs:
         for vip in spec.vip:
             if vip.address in called and called[vip.address] != owners.get(vip.address):
-                At(findings, called[vip.address] + ": ansible_host").problem(
+                Where(findings, called[vip.address] + ": ansible_host").problem(
                     "vip_is_ansible_host", str(vip), endpoint=spec.name, host=printable(called[vip.address], 60))
             elif vip.address in owners:
-                At(findings, spec.variable("vip")).problem(
+                Where(findings, spec.variable("vip")).problem(
                     "vip_is_host_address", str(vip), host=printable(owners[vip.address], 60))
     return vips
 
 
-def _check_cluster_networks(at: At, spec: Spec, vip: Address) -> None:
+def _check_cluster_networks(at: Where, spec: Spec, vip: Address) -> None:
     for key in ("pod_subnets", "service_subnets"):
         for subnet in getattr(spec, key):
             if subnet.holds(vip):
@@ -334,7 +335,7 @@ def _keep_former_vips(findings: Problems, specs: list[Spec], vips: t.Container[A
         if not stays(findings, spec, former, listed(str(vip) for vip in spec.vip)):
             continue
         for vip, host in _called(former, {}, hosts).items():
-            At(findings, spec.origin("release_former")).problem(
+            Where(findings, spec.origin("release_former")).problem(
                 "former_unusable", str(vip), endpoint=spec.name,
                 reason="that is {0}'s own address now".format(printable(host, 60)))
         spec.former_vips = former
@@ -368,13 +369,13 @@ def _called(vips: t.Container[Address], known: dict[str, Host], hosts: t.Any) ->
 
 # Computing what isn't written
 
-def _rank(around: Surroundings, spec: Spec) -> Ranks | None:
-    names = [name for name in spec.lb_hosts if name in around.hosts]
-    if not names or any(around.refused(spec, name, "priority") for name in names):
+def _rank(topology: Topology, spec: Spec) -> Ranks | None:
+    names = [name for name in spec.lb_hosts if name in topology.hosts]
+    if not names or any(topology.refused(spec, name, "priority") for name in names):
         return None
-    said = {name: around.said_priority(spec, name) for name in names}
+    said = {name: topology.priority_of(spec, name) for name in names}
     explicit = {name: priority for name, priority in said.items() if priority}
-    return rank(around.findings, spec.origin("lb_hosts"), names, explicit, spec.failback)
+    return rank(topology.findings, spec.origin("lb_hosts"), names, explicit, spec.failback)
 
 
 def _assign_vrids(findings: Problems, stored: Stored, instances: list[list[Instance]]) -> dict[str, int]:
@@ -388,7 +389,7 @@ def _claim(findings: Problems, stored: Stored, instance: Instance) -> vrid.Claim
     variable = spec.variable("virtual_router_id")
     for other in spec.virtual_router_id:
         if len(spec.virtual_router_id) == 1 and other not in spec.families:
-            At(findings, variable).problem("vrid_family_missing", spec.virtual_router_id, family=other)
+            Where(findings, variable).problem("vrid_family_missing", spec.virtual_router_id, family=other)
     said = vote((record.host, record.vrids[family]) for record in stored.records(spec) if family in record.vrids)
     written = spec.virtual_router_id.get(family)
     deployed = elect(findings, spec, "virtual router ID", said)
@@ -396,8 +397,8 @@ def _claim(findings: Problems, stored: Stored, instance: Instance) -> vrid.Claim
         # What is written is changed to in an order that's safe whatever each of them has.
         deployed = next((vrid for vrid in said.said if vrid != written), None)
         if written is None:
-            At(findings, variable).problem("hosts_disagree", None, what="virtual router ID", said=said,
-                                           variable=variable, endpoint=spec.name)
+            Where(findings, variable).problem("hosts_disagree", None, what="virtual router ID", said=said,
+                                              variable=variable, endpoint=spec.name)
     return vrid.Claim(
         name=instance.name,
         vip=spec.vips(family)[0].address,
@@ -472,9 +473,9 @@ def _pod_version(daemon: str, host: Host | None, common: Globals) -> Version | N
 def _fit_timing(findings: Problems, spec: Spec, versions: dict[str, _Oldest]) -> Timing | None:
     keepalived = versions[KEEPALIVED]
     if spec.auth == "hmac" and keepalived.version < AUTH_HMAC:
-        At(findings, spec.origin("auth")).problem(
+        Where(findings, spec.origin("auth")).problem(
             "auth_needs_version", spec.auth, needed=version_text(AUTH_HMAC), host=keepalived.host, found=keepalived)
-    return fit(At(findings, spec.origin("timing")), spec.timing, _vrrp_version(spec), keepalived.version,
+    return fit(Where(findings, spec.origin("timing")), spec.timing, _vrrp_version(spec), keepalived.version,
                keepalived.host, str(keepalived))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..intent._errors import At, Problems
+from ..intent._errors import Problems, Where
 from ..intent._spec import Spec
 from ._stored import Stored, elect, served, stays, vote
 
@@ -53,15 +53,15 @@ def plan_ports(findings: Problems, specs: list[Spec], health_port: int, stored: 
     ours = {health_port, *ports, *(former for spec in specs for former in spec.former_ports)}
     for spec, port in zip(specs, ports):
         if port == health_port:
-            At(findings, spec.origin("port")).problem("port_taken_by_health", port)
+            Where(findings, spec.origin("port")).problem("port_taken_by_health", port)
         for host in spec.lb_hosts:
-            at = At(findings, spec.origin("port"))
+            at = Where(findings, spec.origin("port"))
             if _refuse(at, port, host, apiservers.get(host), ours, spec.variable("port")):
                 break  # the other hosts would say the same
         for former in spec.former_ports:
-            _refuse_former(At(findings, spec.origin("release_former")), former, spec, health_port, apiservers)
+            _refuse_former(Where(findings, spec.origin("release_former")), former, spec, health_port, apiservers)
     for host in dict.fromkeys(host for spec in specs for host in spec.lb_hosts):
-        at = At(findings, "haproxy_health_port")
+        at = Where(findings, "haproxy_health_port")
         if _refuse(at, health_port, host, apiservers.get(host), ours, at.where):
             break
     shared = _shared(specs, ports)
@@ -84,13 +84,13 @@ def _port(findings: Problems, spec: Spec, stacked: bool, stored: Stored) -> int:
     said = vote((record.host, record.ports[0]) for record in stored.records(spec))
     deployed = elect(findings, spec, "port", said) or next((port for port in said.said if port != planned), planned)
     if spec.port is None and said.said and said.elected is None and "port" not in spec.refused:
-        At(findings, variable).problem("hosts_disagree", None, what="port", said=said, variable=variable,
-                                       endpoint=spec.name)
+        Where(findings, variable).problem("hosts_disagree", None, what="port", said=said, variable=variable,
+                                          endpoint=spec.name)
         return planned
     if planned == deployed or "port" in spec.refused:
         return planned
     if spec.port is None:
-        At(findings, variable).problem("port_would_change", deployed=deployed, default=default, variable=variable)
+        Where(findings, variable).problem("port_would_change", deployed=deployed, default=default, variable=variable)
     else:
         findings.warn("port_changes", endpoint=spec.name, deployed=deployed, planned=planned)
     return planned
@@ -104,7 +104,7 @@ def _keep_former(findings: Problems, spec: Spec, planned: int, stored: Stored) -
         spec.former_ports = former
 
 
-def _refuse_former(at: At, port: int, spec: Spec, health_port: int, apiservers: dict[str, dict[int, str]]) -> None:
+def _refuse_former(at: Where, port: int, spec: Spec, health_port: int, apiservers: dict[str, dict[int, str]]) -> None:
     """A port that clients still use can't be given to anybody else on the same host."""
     host = next((name for name in spec.lb_hosts if port in apiservers.get(name, {})), None)
     if host or port == health_port:
@@ -112,7 +112,7 @@ def _refuse_former(at: At, port: int, spec: Spec, health_port: int, apiservers: 
                    reason="API servers listen on it, as on {0}".format(host) if host else "haproxy_health_port has it")
 
 
-def _refuse(at: At, port: int, host: str, taken: dict[int, str] | None, ours: set[int], variable: str) -> bool:
+def _refuse(at: Where, port: int, host: str, taken: dict[int, str] | None, ours: set[int], variable: str) -> bool:
     """Refuse a port that something else has on a host; ``taken`` are the ports of API servers, None without any, and
     ``ours`` those that HAProxy gets."""
     if taken is None or (port not in taken and port not in _KUBERNETES):

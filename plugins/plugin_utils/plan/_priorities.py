@@ -29,8 +29,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..intent._errors import At, Problems
-from ..intent._spec import Said
+from ..intent._errors import Problems, Where
+from ..intent._spec import HostValue
 
 HIGHEST_COMPUTED = 150
 LOWEST_VALID = 1
@@ -55,7 +55,8 @@ class Ranks(t.NamedTuple):
         return max(self.priorities, key=lambda host: self.priorities[host])
 
 
-def rank(findings: Problems, where: str, hosts: list[str], explicit: dict[str, Said], failback: bool) -> Ranks | None:
+def rank(findings: Problems, where: str, hosts: list[str], explicit: dict[str, HostValue],
+         failback: bool) -> Ranks | None:
     """Give each host a priority: the explicit one, or 150, 149, 148, ... in the order of the list.
 
     ``where`` is the variable that lists the hosts. Ties and priorities that leave no room for the weights are problems.
@@ -70,7 +71,7 @@ def rank(findings: Problems, where: str, hosts: list[str], explicit: dict[str, S
             computed -= 1
     weights = _weights(list(priorities.values()), failback)
     if weights is None and not explicit:
-        At(findings, where).problem(
+        Where(findings, where).problem(
             "too_many_balancers", len(hosts), limit=_limit(failback), more="" if failback else " without failback")
         return None
     tied = _refuse_ties(findings, priorities, explicit)
@@ -101,7 +102,7 @@ def _limit(failback: bool) -> int:
     return count
 
 
-def _refuse_ties(findings: Problems, priorities: dict[str, int], explicit: dict[str, Said]) -> bool:
+def _refuse_ties(findings: Problems, priorities: dict[str, int], explicit: dict[str, HostValue]) -> bool:
     owners: dict[int, str] = {}
     used = frozenset(priorities.values())
     free = next((number for number in range(HIGHEST_COMPUTED, 0, -1) if number not in used), HIGHEST_VALID)

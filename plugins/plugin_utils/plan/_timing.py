@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..intent import _values as values
-from ..intent._errors import At
+from ..intent._errors import Where
 from ._versions import DOWN_TIMER_ADVERTS, FRACTIONAL_SCRIPT_INTERVAL, Version, version_text
 
 DEFAULT_DOWN_TIMER_ADVERTS = 3
@@ -140,7 +140,7 @@ _SCRIPT_TIMES = ("check_interval", "check_timeout", "local_interval", "local_tim
 
 
 @dataclass(frozen=True)
-class Wish:
+class TimingRequest:
     """A profile and what the user wrote beside it."""
 
     base: Timing
@@ -152,10 +152,10 @@ class Wish:
         return "custom" if self.written else self.base.profile
 
 
-DEFAULT = Wish(_BALANCED, {})
+DEFAULT = TimingRequest(_BALANCED, {})
 
 
-def read_timing(at: At, value: t.Any) -> Wish | None:
+def read_timing(at: Where, value: t.Any) -> TimingRequest | None:
     """Read endpoint_timing: a profile's name, or a mapping of `KEYS` and, optionally, ``profile`` to start from."""
     if not isinstance(value, Mapping):
         return _profile(at, value)
@@ -168,7 +168,7 @@ def read_timing(at: At, value: t.Any) -> Wish | None:
     written: dict[str, t.Any] = {key: KEYS[key](at[key], item) for key, item in given.items()}
     if base is None or None in written.values() or not complete:
         return None
-    wish = Wish(base.base, written)
+    wish = TimingRequest(base.base, written)
     timing = replace(base.base, **written)
     if timing.keepalived_detection <= timing.haproxy_detection:
         at.problem("timing_order", written, keepalived="{0:g}".format(timing.keepalived_detection),
@@ -178,7 +178,7 @@ def read_timing(at: At, value: t.Any) -> Wish | None:
     return wish
 
 
-def fit(at: At, wish: Wish, vrrp_version: int, keepalived: Version, host: str, found: str) -> Timing | None:
+def fit(at: Where, wish: TimingRequest, vrrp_version: int, keepalived: Version, host: str, found: str) -> Timing | None:
     """The timing that VRRP's version and the oldest keepalived can do: ``found`` on ``host``, for problems."""
     timing = replace(wish.base, **wish.written)
     needs = functools.partial(_needs_version, host=host, found=found)
@@ -194,19 +194,19 @@ def fit(at: At, wish: Wish, vrrp_version: int, keepalived: Version, host: str, f
     return timing if fits else None
 
 
-def _profile(at: At, value: t.Any) -> Wish | None:
+def _profile(at: Where, value: t.Any) -> TimingRequest | None:
     name = values.choice(*PROFILES)(at, value)
-    return Wish(PROFILES[name], {}) if name is not None else None
+    return TimingRequest(PROFILES[name], {}) if name is not None else None
 
 
-def _script_times_fit(at: At, timing: Timing, needs: t.Callable[..., None]) -> bool:
+def _script_times_fit(at: Where, timing: Timing, needs: t.Callable[..., None]) -> bool:
     fractions = [key for key in _SCRIPT_TIMES if getattr(timing, key) != int(getattr(timing, key))]
     for key in fractions:
         needs(at[key], getattr(timing, key), FRACTIONAL_SCRIPT_INTERVAL, "write whole seconds")
     return not fractions
 
 
-def _down_timer_fits(at: At, wish: Wish, needs: t.Callable[..., None]) -> bool:
+def _down_timer_fits(at: Where, wish: TimingRequest, needs: t.Callable[..., None]) -> bool:
     written = wish.written.get("down_timer_adverts", DEFAULT_DOWN_TIMER_ADVERTS)
     if written != DEFAULT_DOWN_TIMER_ADVERTS:
         needs(at["down_timer_adverts"], written, DOWN_TIMER_ADVERTS,
@@ -214,11 +214,11 @@ def _down_timer_fits(at: At, wish: Wish, needs: t.Callable[..., None]) -> bool:
     return bool(written == DEFAULT_DOWN_TIMER_ADVERTS)
 
 
-def _needs_version(at: At, value: t.Any, needed: Version, fix: str, host: str, found: str) -> None:
+def _needs_version(at: Where, value: t.Any, needed: Version, fix: str, host: str, found: str) -> None:
     at.problem("timing_needs_version", value, needed=version_text(needed), fix=fix, host=host, found=found)
 
 
-def _whole_seconds_fit(at: At, wish: Wish) -> bool:
+def _whole_seconds_fit(at: Where, wish: TimingRequest) -> bool:
     """VRRP version 2 counts whole seconds (RFC 3768 section 5.3.7)."""
     written = wish.written.get("advert_interval")
     if written is None:

@@ -11,7 +11,7 @@ import functools
 import re
 import typing as t
 
-from ..intent._errors import At
+from ..intent._errors import Where
 from ..intent._values import text
 
 Version = t.Tuple[int, int, int]
@@ -69,10 +69,10 @@ def tag_version(reference: str | None) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups() if part is not None) if match else ()
 
 
-def read_version(daemon: str) -> t.Callable[[At, t.Any], t.Optional[Version]]:
+def read_version(daemon: str) -> t.Callable[[Where, t.Any], t.Optional[Version]]:
     """A reader of this daemon's versions; older ones than the floor are a problem."""
 
-    def read(at: At, value: t.Any) -> Version | None:
+    def read(at: Where, value: t.Any) -> Version | None:
         given = text(at, value, "a version such as {0}".format(version_text(FLOOR[daemon])))
         if given is None:
             return None

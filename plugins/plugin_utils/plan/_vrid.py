@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ..intent._addresses import IPV4, Address, Subnet
-from ..intent._errors import At, Problems
+from ..intent._errors import Problems, Where
 from ..intent._values import family_name
 from ._union_find import Groups
 
@@ -69,7 +69,7 @@ class _Wire:
         """IDs by name; those with problems are missing."""
         first = self.claims[0]
         if len(self.claims) > LAST:
-            At(self.findings, first.where).problem(
+            Where(self.findings, first.where).problem(
                 "vrid_exhausted", len(self.claims), subnet=first.subnet, family=family_name(first.vip.family))
             return {}
         self._take_written()
@@ -93,7 +93,7 @@ class _Wire:
             if other is None:
                 self._take(claim, claim.written)
                 continue
-            At(self.findings, claim.where).problem(
+            Where(self.findings, claim.where).problem(
                 "vrid_duplicate", claim.written, other=other, subnet=claim.subnet,
                 free=_free(claim.written, {*self.owners, *deployed}))
 

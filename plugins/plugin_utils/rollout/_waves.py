@@ -10,8 +10,8 @@ All hosts of a wave are changed at the same time, and one wave after the other. 
 - One host at a time, so that the others serve. An endpoint that runs nowhere yet has nobody to disturb: its preferred
   host comes first, so that it gets the VIP, and the others follow together.
 - Backups come first, the least preferred one before the others, and who holds the VIP comes last of those that run.
-- A host that doesn't run yet comes after them: they have to know it before it speaks, or it would hear nobody and take
-  the VIP as well.
+- A host that doesn't run yet comes after them: they have to know it before it starts, or it would take none of their
+  adverts, and the VIP as well.
 
 Endpoints with hosts of their own, or with the same hosts, take as many waves as the largest of them has hosts to
 change. Where endpoints overlap in part, the order counts more than the number of waves. Where two hosts each hold what
@@ -99,23 +99,24 @@ def waves(plan: Plan, seen: Mapping[Host, Seen]) -> List[List[Host]]:
 
 
 @dataclass(frozen=True)
-class Hush:
-    """Who has to be silent while members of an endpoint change what they have to agree on, lest each side hold the VIP.
+class StoppedBackups:
+    """Where keepalived is stopped while members of an endpoint change what they have to agree on, lest each side hold
+    the VIP.
 
-    Of each such endpoint one member goes on speaking until it has changed, the holder if possible; `divided` has the
-    names. `silent` are the others, with what of VRRP it is that changes. Those of them that hold what a member goes on
-    holding, of whatever endpoint, hand it over before: the `yielding`. `seen` is what each host holds then. `crossed`
-    are endpoints of which any choice would leave a VIP to nobody, by name and why.
+    Of each such endpoint one member goes on running until it has changed, the holder if possible; `divided` has the
+    names. `reasons` has the others, with what of VRRP changes. Those of them that hold a VIP, of whatever endpoint,
+    hand it over before: `handing_over`. `seen` is what each host holds then. `crossed` has endpoints of which any
+    choice would leave a VIP to nobody, by name and why.
     """
 
     seen: Mapping[Host, Seen]
     divided: Sequence[str] = ()
-    silent: Mapping[Host, str] = field(default_factory=dict)
-    yielding: Sequence[Host] = ()
+    reasons: Mapping[Host, str] = field(default_factory=dict)
+    handing_over: Sequence[Host] = ()
     crossed: Mapping[str, str] = field(default_factory=dict)
 
 
-def hush(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> Hush:
+def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> StoppedBackups:
     choice = _Choice(plan, seen)
     changes: Dict[str, str] = {}
     endpoints = []
@@ -127,29 +128,29 @@ def hush(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen])
                 endpoints.append(endpoint)
                 changes[endpoint["name"]] = ", ".join(words)
     choice, crossed = _choose(plan, seen, endpoints)
-    silent: Dict[Host, Dict[str, None]] = {}
+    reasons: Dict[Host, Dict[str, None]] = {}
     for endpoint in endpoints:
         if endpoint["name"] not in crossed:
-            for host in choice.silent.intersection(choice.running(endpoint)):
-                silent.setdefault(host, {})[changes[endpoint["name"]]] = None
-    return Hush(
+            for host in choice.stopped.intersection(choice.running(endpoint)):
+                reasons.setdefault(host, {})[changes[endpoint["name"]]] = None
+    return StoppedBackups(
         seen=choice.afterwards(),
         divided=[name for name in changes if name not in crossed],
-        silent={host: ", ".join(silent[host]) for host in seen if host in silent},
-        yielding=choice.yielding(),
-        crossed={name: "%s changes, and all members but one have to be silent meanwhile; %s hold VIPs that nobody else "
-                       "could take then" % (changes[name], ", ".join(crossed[name])) for name in crossed})
+        reasons={host: ", ".join(reasons[host]) for host in seen if host in reasons},
+        handing_over=choice.handing_over(),
+        crossed={name: "%s changes, and keepalived is stopped on all members but one meanwhile; %s hold VIPs that "
+                       "nobody else could take then" % (changes[name], ", ".join(crossed[name])) for name in crossed})
 
 
 def _choose(plan: Plan, seen: Mapping[Host, Seen],
             endpoints: Sequence[Endpoint]) -> Tuple[_Choice, Dict[str, List[Host]]]:
-    """Who speaks, and endpoints for which nobody was left to, with those who hold something. Such an endpoint chooses
-    first in another attempt."""
+    """Who goes on running, and endpoints for which nobody could, with those who hold something. Such an endpoint
+    chooses first in another attempt."""
     order = list(endpoints)
     promoted: Set[str] = set()
     while True:
         choice = _Choice(plan, seen)
-        crossed = [endpoint for endpoint in order if not choice.silence(endpoint)]
+        crossed = [endpoint for endpoint in order if not choice.stop_backups(endpoint)]
         endpoint = next((endpoint for endpoint in crossed if endpoint["name"] not in promoted), None)
         if endpoint is None:
             return choice, {endpoint["name"]: [host for host in choice.running(endpoint) if seen[host].holds]
@@ -160,12 +161,12 @@ def _choose(plan: Plan, seen: Mapping[Host, Seen],
 
 
 class _Choice:
-    """Who speaks of members that don't hear each other for a while."""
+    """Which member of each endpoint goes on running while members would drop each other's adverts."""
 
     def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
         self.seen = seen
-        self.silent: Set[Host] = set()
-        self._keepers: Set[Host] = set()
+        self.stopped: Set[Host] = set()
+        self._remaining: Set[Host] = set()
         self._endpoints_of: Dict[Host, List[Endpoint]] = {}
         self._running: Dict[str, List[Host]] = {}
         for endpoint in plan["endpoints"]:
@@ -178,62 +179,62 @@ class _Choice:
         """Those that were seen, by preference."""
         return self._running[endpoint["name"]]
 
-    def silence(self, endpoint: Endpoint) -> bool:
-        """All but one of them, where each VIP that is held can stay with somebody who speaks."""
+    def stop_backups(self, endpoint: Endpoint) -> bool:
+        """All but one of them, where each VIP that is held can stay with somebody who runs."""
         members = self.running(endpoint)
         # The holder, and of several the one that has changed already: it can't go back.
-        for keeper in sorted((host for host in members if host not in self.silent), key=lambda host: (
+        for remaining in sorted((host for host in members if host not in self.stopped), key=lambda host: (
                 not holds_any(endpoint, self.seen[host]), self.seen[host].has_work)):
-            quiet = {host for host in members if host != keeper and self.seen[host].has_work}
-            if self._may_be_silent(quiet):
-                self.silent |= quiet
-                self._keepers.add(keeper)
+            backups = {host for host in members if host != remaining and self.seen[host].has_work}
+            if self._may_stop(backups):
+                self.stopped |= backups
+                self._remaining.add(remaining)
                 return True
         return False
 
-    def _may_be_silent(self, hosts: Set[Host]) -> bool:
-        gone = self.silent | hosts
+    def _may_stop(self, hosts: Set[Host]) -> bool:
+        gone = self.stopped | hosts
         affected = [endpoint for host in hosts for endpoint in self._endpoints_of[host]]
-        return not self._keepers & gone and all(
+        return not self._remaining & gone and all(
             any(host not in gone for host in self.running(endpoint))
             for endpoint in affected if self._is_held(endpoint))
 
     def _is_held(self, endpoint: Endpoint) -> bool:
         return any(holds_any(endpoint, self.seen[host]) for host in self.running(endpoint))
 
-    def yielding(self) -> List[Host]:
-        """Who lets go of something before it's silent."""
+    def handing_over(self) -> List[Host]:
+        """Who hands a VIP over before it's stopped."""
         held = self._held()
-        return [host for host in self.seen if host in self.silent and not self.seen[host].holds <= held]
+        return [host for host in self.seen if host in self.stopped and not self.seen[host].holds <= held]
 
     def afterwards(self) -> Dict[Host, Seen]:
         """What each host holds when they have."""
         held = self._held()
-        holds = {host: set() if host in self.silent else set(look.holds) for host, look in self.seen.items()}
-        for host in self.silent:
+        holds = {host: set() if host in self.stopped else set(look.holds) for host, look in self.seen.items()}
+        for host in self.stopped:
             for endpoint in self._endpoints_of[host]:
-                taker = next((member for member in self.running(endpoint) if member not in self.silent), None)
+                taker = next((member for member in self.running(endpoint) if member not in self.stopped), None)
                 if taker is not None:
                     vips = {vip["address"] for vip in endpoint["vips"]}
                     holds[taker] |= self.seen[host].holds & vips - held
         return {host: replace(look, holds=frozenset(holds[host])) for host, look in self.seen.items()}
 
     def _held(self) -> Set[str]:
-        """By those who speak."""
-        return {vip for host in self._endpoints_of if host not in self.silent for vip in self.seen[host].holds}
+        """By those who go on running."""
+        return {vip for host in self._endpoints_of if host not in self.stopped for vip in self.seen[host].holds}
 
 
 def alone(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen],
-          quiet: Container[Host]) -> Dict[Host, List[str]]:
-    """Holders that let go of what nobody else may take: all other members are silent, and what they speak changes. With
+          stopped: Container[Host]) -> Dict[Host, List[str]]:
+    """Holders that let go of what nobody else may take: all other members are stopped until they have changed. With
     the names of these endpoints."""
     found: Dict[Host, List[str]] = {}
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
-        speaking = [host for host in members if host in seen and seen[host].running and host not in quiet]
-        if len(speaking) != 1 or not all(host in seen for host in members):
+        running = [host for host in members if host in seen and seen[host].running and host not in stopped]
+        if len(running) != 1 or not all(host in seen for host in members):
             continue
-        [host] = speaking
+        [host] = running
         if holds_any(endpoint, seen[host]) and disagreements(endpoint, deployed, {host: seen[host].rekeyed}):
             found.setdefault(host, []).append(endpoint["name"])
     return found
@@ -241,7 +242,7 @@ def alone(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]
 
 def refusals(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
              moved: Container[Host] = ()) -> List[Tuple[str, str, str]]:
-    """Endpoints whose members would stop to hear each other in a way that nobody can order: code, name, and why.
+    """Endpoints whose members would drop each other's adverts, whatever the order of changes: code, name, and why.
 
     `rekeyed` has the hosts of the run, each with whether its password changes, `moved` those whose mode changes.
     `deployed` may have hosts that the run leaves out.
@@ -255,15 +256,16 @@ def refusals(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host,
         said = "%s changes, and all members have to agree on that; " % ", ".join(changes)
         if changes and others:
             found.append((LEFT_OUT, endpoint["name"], said + "this run leaves out %s" % ", ".join(others)))
-        for host, deaf in _unheard(endpoint, deployed, rekeyed, others).items():
-            why = "%s would speak, and isn't a member for %s, which this run leaves out" % (host, ", ".join(deaf))
+        for host, unaware in _not_members_for(endpoint, deployed, rekeyed, others).items():
+            why = "%s isn't a member for %s, which this run leaves out and which would drop its adverts" % (
+                host, ", ".join(unaware))
             found.append((LEFT_OUT, endpoint["name"], why))
         if changes and any(host in moved for host in members):
             found.append((TWO_CHANGES, endpoint["name"], said + "the mode changes as well"))
     return found
 
 
-def _unheard(endpoint: Endpoint, deployed: Mapping[Host, Spoken], run: Container[Host],
+def _not_members_for(endpoint: Endpoint, deployed: Mapping[Host, Spoken], run: Container[Host],
              others: Sequence[Host]) -> Dict[Host, List[Host]]:
     """Hosts of the run that others wouldn't take adverts from, with the names of these others."""
     found: Dict[Host, List[Host]] = {}
@@ -281,9 +283,9 @@ def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
     changes: Dict[str, None] = {}
     for host, other_password in rekeyed.items():
         if isinstance(deployed.get(host), Unreadable):
-            # Nobody knows whether the others would hear it.
+            # Nobody knows whether the others would take its adverts.
             changes["something that %s's stored plan doesn't tell" % host] = None
-        changes.update(dict.fromkeys(_misheard(_stored(endpoint, deployed.get(host)), endpoint)))
+        changes.update(dict.fromkeys(_advert_mismatch(_stored(endpoint, deployed.get(host)), endpoint)))
         if other_password and endpoint["auth"] != "none":
             changes["password"] = None
     return list(changes)
@@ -295,9 +297,9 @@ def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
     return next((item for item in endpoints if item["name"] == endpoint["name"]), endpoint)
 
 
-def _misheard(before: Endpoint, after: Endpoint) -> List[str]:
+def _advert_mismatch(before: Endpoint, after: Endpoint) -> List[str]:
     """What of it keeps members from taking each other's adverts, in words."""
-    old, new = _language(before), _language(after)
+    old, new = _advert_parameters(before), _advert_parameters(after)
     common = set(old) & set(new)
     words = [word for (family, word), said in new.items() if (family, word) not in common or old[family, word] != said]
     # A member that comes or goes has no place to compare.
@@ -307,7 +309,7 @@ def _misheard(before: Endpoint, after: Endpoint) -> List[str]:
     return list(dict.fromkeys(words))
 
 
-def _language(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
+def _advert_parameters(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
     """What members have to agree on to take each other's adverts, by family and in words."""
     found: Dict[Tuple[str, str], Any] = {}
     for instance in endpoint["instances"]:
@@ -460,20 +462,21 @@ class _Order:
 class Progress:
     """What hosts have noted of a rollout.
 
-    `turned` are those whose turn has come, `quiet` those that were silenced, `idle` those that weren't running before.
+    `turned` are those whose turn has come, `stopped` the backups whose keepalived a run has stopped, `idle` those where
+    none was running before.
     Of `unsure` hosts nobody knows what they run now: they were lost, or couldn't be put back. `divided` are endpoints
-    whose members don't hear each other before and after.
+    whose members before the change take no adverts of members after it.
     """
 
     turned: FrozenSet[Host] = frozenset()
-    quiet: FrozenSet[Host] = frozenset()
+    stopped: FrozenSet[Host] = frozenset()
     idle: FrozenSet[Host] = frozenset()
     unsure: FrozenSet[Host] = frozenset()
     divided: FrozenSet[str] = frozenset()
 
     @property
-    def mute(self) -> FrozenSet[Host]:
-        return self.quiet | self.idle
+    def not_running(self) -> FrozenSet[Host]:
+        return self.stopped | self.idle
 
 
 def neighbours(plan: Plan, hosts: Mapping[Host, str]) -> Dict[Host, str]:
@@ -491,19 +494,19 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
          progress: Progress = Progress()) -> Dict[str, Any]:
     """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
 
-    Of hosts that were silenced those whose turn never came are `silenced` then. The `doubtful` among them mustn't speak
+    Stopped backups whose turn never came are `silenced` then. The `doubtful` among them mustn't start
     where a member has the VIP that has changed, or of which nobody knows what it runs: of these endpoints.
     """
-    stopped = _stopped(plan, order, failures, progress)
+    blocked = _blocked(plan, order, failures, progress)
     if number < len(order):
-        return {"hosts": [host for host in order[number] if host not in stopped], "stops": {}}
-    concerned = {**stopped, **neighbours(plan, failures)}
+        return {"hosts": [host for host in order[number] if host not in blocked], "stops": {}}
+    concerned = {**blocked, **neighbours(plan, failures)}
     turns = {host: index + 1 for index, wave in enumerate(order) for host in wave}
     culprits = {}
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
         culprits[endpoint["name"]] = [host for host in members if host in failures] or [
-            host for host in members if host in stopped and host not in progress.mute]
+            host for host in members if host in blocked and host not in progress.not_running]
     stops: Dict[Host, str] = {}
     rows = []
     for host, name in concerned.items():
@@ -516,8 +519,8 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
         rows.append((name, host, turns.get(host, ""), what))
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     silenced = [host for host in concerned
-                if host in progress.quiet and host not in progress.turned and host not in failures]
-    changed = (progress.turned - set(failures)) | ((progress.unsure & progress.turned) - progress.mute)
+                if host in progress.stopped and host not in progress.turned and host not in failures]
+    changed = (progress.turned - set(failures)) | ((progress.unsure & progress.turned) - progress.not_running)
     doubtful: Dict[Host, List[str]] = {}
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
@@ -528,29 +531,29 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
     return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
 
 
-def _stopped(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
+def _blocked(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host, str],
              progress: Progress) -> Dict[Host, str]:
     """Hosts that mustn't be touched any more, and which endpoint it is for.
 
-    A host that said nothing before its turn says nothing when that fails, and harms nobody. The holder speaks the new
-    way by then, so those that were silenced go on all the same: else nobody could take over. Where the holder is
-    stopped by another endpoint, those that say nothing yet wouldn't hear it.
+    A host that sent no adverts before its turn sends none when that fails, and harms nobody. The holder has changed by
+    then, so stopped backups go on all the same: else nobody could take over. Where another endpoint keeps the holder
+    from changing, members that don't run yet would drop its adverts.
     """
-    found = neighbours(plan, {host: why for host, why in failures.items() if host not in progress.mute})
+    found = neighbours(plan, {host: why for host, why in failures.items() if host not in progress.not_running})
     names = neighbours(plan, failures)
-    stopped = {host: name for host, name in names.items()
-               if host in found or host in failures or host not in progress.quiet}
-    unchanged = {host for wave in order for host in wave if host in stopped} - progress.turned - progress.mute
+    blocked = {host: name for host, name in names.items()
+               if host in found or host in failures or host not in progress.stopped}
+    unchanged = {host for wave in order for host in wave if host in blocked} - progress.turned - progress.not_running
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
         if endpoint["name"] in progress.divided and not unchanged.isdisjoint(members):
-            for host in progress.mute.intersection(members):
-                stopped.setdefault(host, endpoint["name"])
-    return stopped
+            for host in progress.not_running.intersection(members):
+                blocked.setdefault(host, endpoint["name"])
+    return blocked
 
 
 def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
-         silenced: Mapping[Host, str] = MappingProxyType({}), yielding: Sequence[Host] = ()) -> str:
+         silenced: Mapping[Host, str] = MappingProxyType({}), handing_over: Sequence[Host] = ()) -> str:
     """The order as people read it; nothing where there is none. `silenced` are hosts with the reason."""
     if not order:
         return ""
@@ -562,8 +565,9 @@ def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
     lines = [title + ":", table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows)]
     for why in dict.fromkeys(silenced.values()):
         hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
-        lines.append("Silent until the holder has changed, because they wouldn't hear each other meanwhile (%s): %s"
+        lines.append("keepalived is stopped until the holder has changed, because members would drop each other's "
+                     "adverts meanwhile (%s): %s"
                      % (why, hosts))
-    if yielding:
-        lines.append("Before that their VIPs go to members that speak: %s" % ", ".join(yielding))
+    if handing_over:
+        lines.append("Before that these hand their VIPs over: %s" % ", ".join(handing_over))
     return "\n".join(lines)

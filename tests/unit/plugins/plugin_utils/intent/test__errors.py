@@ -12,9 +12,9 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._shapes import printable
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import CODES
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import (
-    At,
     PlanError,
     Problems,
+    Where,
     listed,
     show,
 )
@@ -56,9 +56,9 @@ def test_listed() -> None:
 def test_the_same_is_not_said_twice() -> None:
     findings = Problems()
     for dummy in range(2):
-        At(findings, "endpoint_list")[1]["vip"].problem("vip_missing")
+        Where(findings, "endpoint_list")[1]["vip"].problem("vip_missing")
         findings.warn("hmac_untried")
-    At(findings, "endpoint_list")[2]["vip"].problem("vip_missing")
+    Where(findings, "endpoint_list")[2]["vip"].problem("vip_missing")
     assert [problem.where for problem in findings.problems] == ["endpoint_list[1].vip", "endpoint_list[2].vip"]
     assert len(findings.warnings) == 1
 

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent import _values as values
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import At, Problems
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import Problems, Where
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 def read(reader: values.Reader[t.Any], value: t.Any) -> t.Any:
     """What a reader makes of a value; the code of the problem where it's refused."""
     findings = Problems()
-    found = reader(At(findings, "variable"), value)
+    found = reader(Where(findings, "variable"), value)
     assert (found is None) == bool(findings.problems)
     return findings.problems[0].code if findings.problems else found
 
@@ -106,7 +106,7 @@ def test_an_empty_list_may_be_meant() -> None:
 
 def test_every_item_of_a_list_is_judged_at_its_place() -> None:
     findings = Problems()
-    assert NAMES(At(findings, "variable"), ["a", "b c", 3, "d"]) is None
+    assert NAMES(Where(findings, "variable"), ["a", "b c", 3, "d"]) is None
     assert [problem.where for problem in findings.problems] == ["variable[1]", "variable[2]"]
 
 

@@ -160,10 +160,10 @@ def through_everything(said):
         spoken = {host: item.spoken for host, item in deployed.items()}
         with_vips = _waves.with_deployed(plan, spoken)
         seen = {host: _waves.Seen("restart", True, frozenset(found.get("holds") or ())) for host, found in info.items()}
-        hush = _waves.hush(with_vips, spoken, seen)
-        waves = _waves.waves(with_vips, hush.seen)
+        stopping = _waves.backups_to_stop(with_vips, spoken, seen)
+        waves = _waves.waves(with_vips, stopping.seen)
         _waves.refusals(plan, spoken, {"cp1": False})
-        texts += _waves.text("x", waves, hush.seen, hush.silent, hush.yielding).split("\n")
+        texts += _waves.text("x", waves, stopping.seen, stopping.reasons, stopping.handing_over).split("\n")
     return texts
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import At, Problems
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import Problems, Where
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._timing import KEYS, PROFILES, Timing, read_timing
 
 
@@ -21,7 +21,7 @@ def test_profiles_are_sound(name: str) -> None:
     findings = Problems()
     for key, reader in KEYS.items():
         value = getattr(timing, key)
-        assert value is None or reader(At(findings, key), value) == value
+        assert value is None or reader(Where(findings, key), value) == value
     assert findings.problems == []
 
 
@@ -57,10 +57,10 @@ def test_how_long_haproxy_can_need() -> None:
 
 
 def test_a_mapping_starts_from_a_profile() -> None:
-    wish = read_timing(At(Problems(), "timing"), {"profile": "safe", "fall": "4", "check_fall": 12, "rise": None})
+    wish = read_timing(Where(Problems(), "timing"), {"profile": "safe", "fall": "4", "check_fall": 12, "rise": None})
     assert wish is not None
     assert (wish.base.profile, wish.written, wish.name) == ("safe", {"fall": 4, "check_fall": 12}, "custom")
-    empty = read_timing(At(Problems(), "timing"), {"profile": None})
+    empty = read_timing(Where(Problems(), "timing"), {"profile": None})
     assert empty is not None and empty.name == "balanced"
-    plain = read_timing(At(Problems(), "timing"), {"profile": "safe"})
+    plain = read_timing(Where(Problems(), "timing"), {"profile": "safe"})
     assert plain is not None and plain.name == "safe"

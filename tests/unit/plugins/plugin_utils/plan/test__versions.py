@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import At, Problems
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import Problems, Where
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._versions import (
     FLOOR,
     HAPROXY,
@@ -36,6 +36,6 @@ def test_versions_compare_as_numbers() -> None:
 @pytest.mark.parametrize("daemon", [HAPROXY, KEEPALIVED])
 def test_the_floor_is_supported(daemon: str) -> None:
     findings = Problems()
-    assert read_version(daemon)(At(findings, "version"), version_text(FLOOR[daemon])) == FLOOR[daemon]
-    assert read_version(daemon)(At(findings, "version"), "1.9.9") is None
+    assert read_version(daemon)(Where(findings, "version"), version_text(FLOOR[daemon])) == FLOOR[daemon]
+    assert read_version(daemon)(Where(findings, "version"), "1.9.9") is None
     assert [problem.code for problem in findings.problems] == ["version_too_old"]

@@ -15,8 +15,8 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout._waves im
     Progress,
     Seen,
     alone,
+    backups_to_stop,
     holds_any,
-    hush,
     neighbours,
     refusals,
     step,
@@ -169,22 +169,22 @@ ALL_RUN = {"h1": runs(), "h2": runs("a"), "h3": runs()}
 ])
 def test_backups_that_would_not_hear_the_holder(words: Dict[str, Any], why: str) -> None:
     before = {host: speaking() for host in ALL_RUN}
-    assert hush(speaking(**words), before, ALL_RUN).silent == ({"h1": why, "h3": why} if why else {})
+    assert backups_to_stop(speaking(**words), before, ALL_RUN).reasons == ({"h1": why, "h3": why} if why else {})
 
 
 def test_the_order_of_addresses_does_not_matter() -> None:
     two = [{"address": "192.0.2.101"}, {"address": "192.0.2.100"}]
     before = {host: speaking(vips=two) for host in ALL_RUN}
-    assert hush(speaking(vips=two[::-1]), before, ALL_RUN).silent == {}
+    assert backups_to_stop(speaking(vips=two[::-1]), before, ALL_RUN).reasons == {}
 
 
 def test_who_holds_a_vip_that_is_not_planned_any_more_is_the_holder() -> None:
     before, changed = speaking(), speaking(vips=[{"address": "192.0.2.101"}])
     changed["endpoints"][0]["vips"] = [{"address": "192.0.2.101"}]
     changed = with_deployed(changed, dict.fromkeys(ALL_RUN, before))
-    found = hush(changed, dict.fromkeys(ALL_RUN, before), ALL_RUN)
-    assert list(found.silent) == ["h1", "h3"]
-    assert alone(changed, dict.fromkeys(ALL_RUN, before), ALL_RUN, found.silent) == {"h2": ["a"]}
+    found = backups_to_stop(changed, dict.fromkeys(ALL_RUN, before), ALL_RUN)
+    assert list(found.reasons) == ["h1", "h3"]
+    assert alone(changed, dict.fromkeys(ALL_RUN, before), ALL_RUN, found.reasons) == {"h2": ["a"]}
     assert waves(changed, ALL_RUN)[-1] == ["h2"]
     assert with_deployed(before, {"h1": None, "h2": before}) == before
 
@@ -193,8 +193,8 @@ def test_where_a_stored_plan_cannot_be_read_only_one_member_speaks() -> None:
     """It may be deaf to the others and they to it; nobody knows."""
     deployed = dict.fromkeys(ALL_RUN, speaking())
     deployed["h1"] = Unreadable("it isn't JSON")
-    found = hush(with_deployed(speaking(), deployed), deployed, ALL_RUN)
-    assert list(found.silent) == ["h1", "h3"] and "h1's stored plan" in found.silent["h3"]
+    found = backups_to_stop(with_deployed(speaking(), deployed), deployed, ALL_RUN)
+    assert list(found.reasons) == ["h1", "h3"] and "h1's stored plan" in found.reasons["h3"]
 
 
 def test_members_that_come_and_go_say_nothing_new() -> None:
@@ -202,50 +202,50 @@ def test_members_that_come_and_go_say_nothing_new() -> None:
     fewer, more = speaking(), speaking()
     del fewer["endpoints"][0]["instances"][0]["members"][2]
     more["endpoints"][0]["instances"][0]["members"].append(NEWCOMER)
-    assert hush(fewer, before, ALL_RUN).silent == hush(more, before, ALL_RUN).silent == {}
+    assert backups_to_stop(fewer, before, ALL_RUN).reasons == backups_to_stop(more, before, ALL_RUN).reasons == {}
 
 
 def test_another_password_silences_like_another_type() -> None:
     before = {host: speaking(auth="pass") for host in ALL_RUN}
     seen = dict(ALL_RUN, h2=Seen("reload", True, frozenset(["a"]), rekeyed=True))
-    assert hush(speaking(auth="pass"), before, seen).silent == {"h1": "password", "h3": "password"}
+    assert backups_to_stop(speaking(auth="pass"), before, seen).reasons == {"h1": "password", "h3": "password"}
     # The password is of another endpoint on the same host.
-    assert hush(speaking(), {host: speaking() for host in ALL_RUN}, seen).silent == {}
+    assert backups_to_stop(speaking(), {host: speaking() for host in ALL_RUN}, seen).reasons == {}
 
 
-def test_who_is_silent_comes_after_the_holder() -> None:
+def test_stopped_backups_come_after_the_holder() -> None:
     seen = dict(ALL_RUN, h1=Seen("reload"), h3=Seen("reload"))
     assert waves(THREE, seen) == [["h2"], ["h1"], ["h3"]]
 
 
-SILENCED = [["h2"], ["h1"], ["h3"]]
+STOPPED = [["h2"], ["h1"], ["h3"]]
 
 
-def went(*turned: str, quiet: Sequence[str] = ("h1", "h3"), idle: Sequence[str] = (),
+def went(*turned: str, stopped: Sequence[str] = ("h1", "h3"), idle: Sequence[str] = (),
          unsure: Sequence[str] = ()) -> Progress:
-    return Progress(frozenset(turned), frozenset(quiet), frozenset(idle), frozenset(unsure), frozenset(["a"]))
+    return Progress(frozenset(turned), frozenset(stopped), frozenset(idle), frozenset(unsure), frozenset(["a"]))
 
 
-def test_where_the_holder_was_put_back_those_who_are_silent_speak_again() -> None:
-    assert step(THREE, SILENCED, 1, {"h2": "broken"}, went("h2"))["hosts"] == []
-    end = step(THREE, SILENCED, 3, {"h2": "broken"}, went("h2"))
+def test_where_the_holder_was_put_back_stopped_backups_start_as_before() -> None:
+    assert step(THREE, STOPPED, 1, {"h2": "broken"}, went("h2"))["hosts"] == []
+    end = step(THREE, STOPPED, 3, {"h2": "broken"}, went("h2"))
     assert end["silenced"] == ["h1", "h3"] and end["doubtful"] == {}
-    lost = step(THREE, SILENCED, 3, {"h2": "lost"}, went("h2", unsure=["h2"]))
+    lost = step(THREE, STOPPED, 3, {"h2": "lost"}, went("h2", unsure=["h2"]))
     assert lost["doubtful"] == {"h1": ["a"], "h3": ["a"]}
 
 
-def test_where_the_holder_has_changed_those_who_are_silent_go_on_without_each_other() -> None:
-    assert step(THREE, SILENCED, 2, {"h1": "broken"}, went("h2", "h1"))["hosts"] == ["h3"]
-    end = step(THREE, SILENCED, 3, {"h1": "broken"}, went("h2", "h1", "h3"))
+def test_where_the_holder_has_changed_stopped_backups_go_on_without_each_other() -> None:
+    assert step(THREE, STOPPED, 2, {"h1": "broken"}, went("h2", "h1"))["hosts"] == ["h3"]
+    end = step(THREE, STOPPED, 3, {"h1": "broken"}, went("h2", "h1", "h3"))
     assert end["silenced"] == []
     assert [line.split()[1:] for line in end["text"].splitlines()[1:]] == [
         ["h1", "2", "broken"], ["h2", "1", "changed", "and", "proven"], ["h3", "3", "changed", "and", "proven"]]
 
 
-def test_where_one_could_not_be_silenced_nothing_is_changed_and_the_others_speak_again() -> None:
-    lost = went(quiet=["h3"], unsure=["h1"])
-    assert step(THREE, SILENCED, 0, {"h1": "lost"}, lost)["hosts"] == []
-    end = step(THREE, SILENCED, 3, {"h1": "lost"}, lost)
+def test_where_one_could_not_be_stopped_nothing_is_changed_and_the_others_start_as_before() -> None:
+    lost = went(stopped=["h3"], unsure=["h1"])
+    assert step(THREE, STOPPED, 0, {"h1": "lost"}, lost)["hosts"] == []
+    end = step(THREE, STOPPED, 3, {"h1": "lost"}, lost)
     assert end["silenced"] == ["h3"] and end["doubtful"] == {}
     assert "h2: not touched" in end["stops"]["h2"]
 
@@ -266,52 +266,52 @@ def agreements(draw: Any) -> Any:
     for item in changing:
         item["instances"][0]["virtual_router_id"] = 77
     outcomes = {host: draw(st.sampled_from(["done", "done", "failed", "lost"])) for host in hosts}
-    # Hosts that can't be silenced, and hosts whose VIPs nobody takes.
+    # Hosts that can't be stopped, and hosts whose VIPs nobody takes.
     stubborn = draw(st.lists(st.sampled_from(hosts), max_size=1)), draw(st.lists(st.sampled_from(hosts), max_size=1))
     return plan(*endpoints), dict.fromkeys(hosts, before), seen, {item["name"] for item in changing}, outcomes, stubborn
 
 
 @given(agreements())
-def test_of_members_that_stop_to_hear_each_other_one_speaks_and_all_that_is_held_stays_so(case: Any) -> None:
+def test_of_members_that_would_drop_each_others_adverts_one_runs_and_all_that_is_held_stays_so(case: Any) -> None:
     some, before, seen, changing = case[:4]
-    found = hush(some, before, seen)
+    found = backups_to_stop(some, before, seen)
     assert {*found.divided, *found.crossed} == changing
     for item in some["endpoints"]:
-        speakers = [host for host in hosts_of(item) if seen[host].running and host not in found.silent]
-        assert any(holds_any(item, found.seen[host]) for host in speakers)
-        assert item["name"] not in found.divided or len(speakers) == 1
-    assert not any(found.seen[host].holds for host in found.silent)
-    # Nobody is silent, or hands anything over, in vain.
-    assert set(found.silent) <= {
+        running = [host for host in hosts_of(item) if seen[host].running and host not in found.reasons]
+        assert any(holds_any(item, found.seen[host]) for host in running)
+        assert item["name"] not in found.divided or len(running) == 1
+    assert not any(found.seen[host].holds for host in found.reasons)
+    # Nobody is stopped, or hands anything over, in vain.
+    assert set(found.reasons) <= {
         host for item in some["endpoints"] if item["name"] in found.divided for host in hosts_of(item)}
-    assert set(found.yielding) == {host for host in found.silent if seen[host].holds}
+    assert set(found.handing_over) == {host for host in found.reasons if seen[host].holds}
     if len(some["endpoints"]) == 1:
-        assert not found.yielding and not found.crossed
+        assert not found.handing_over and not found.crossed
 
 
 @given(agreements())
-def test_members_that_speak_always_hear_each_other(case: Any) -> None:
+def test_members_that_run_always_take_each_others_adverts(case: Any) -> None:
     some, before, seen, changing, outcomes, (stubborn, clinging) = case
-    failures = {host: "crossed" for item in some["endpoints"] if item["name"] in hush(some, before, seen).crossed
-                for host in hosts_of(item)}
+    crossed = backups_to_stop(some, before, seen).crossed
+    failures = {host: "crossed" for item in some["endpoints"] if item["name"] in crossed for host in hosts_of(item)}
     seen = {host: replace(look, force="nothing") if host in neighbours(some, failures) else look
             for host, look in seen.items()}
-    found = hush(some, before, seen)
-    order = waves(some, {host: replace(look, running=look.running and host not in found.silent)
+    found = backups_to_stop(some, before, seen)
+    order = waves(some, {host: replace(look, running=look.running and host not in found.reasons)
                          for host, look in found.seen.items()})
-    failures.update({host: "nobody took it" for host in found.yielding if host in clinging})
-    hushed = [host for host in found.silent if host not in neighbours(some, failures)]
-    # Where stopping it fails, nobody knows whether it speaks.
-    failures.update({host: "lost" for host in hushed if host in stubborn})
-    unsure, turned = [host for host in hushed if host in failures], []
-    quiet = [host for host in hushed if host not in failures]
-    says = {host: "old" for host, look in seen.items() if look.running and host not in quiet}
+    failures.update({host: "nobody took it" for host in found.handing_over if host in clinging})
+    to_stop = [host for host in found.reasons if host not in neighbours(some, failures)]
+    # Where stopping it fails, nobody knows whether it runs.
+    failures.update({host: "lost" for host in to_stop if host in stubborn})
+    unsure, turned = [host for host in to_stop if host in failures], []
+    stopped = [host for host in to_stop if host not in failures]
+    says = {host: "old" for host, look in seen.items() if look.running and host not in stopped}
 
     def progress() -> Progress:
         idle = [host for host, look in seen.items() if not look.running]
-        return Progress(*map(frozenset, (turned, quiet, idle, unsure, found.divided)))
+        return Progress(*map(frozenset, (turned, stopped, idle, unsure, found.divided)))
 
-    def heard() -> bool:
+    def agree() -> bool:
         return all(len({says[host] for host in hosts_of(item) if host in says}) <= 1
                    for item in some["endpoints"] if item["name"] in found.divided)
 
@@ -327,14 +327,14 @@ def test_members_that_speak_always_hear_each_other(case: Any) -> None:
                     unsure.append(host)
                 elif ran:
                     says[host] = ran
-            assert heard()
+            assert agree()
     end = step(some, order, len(order), failures, progress())
     assert set(neighbours(some, failures)) <= set(end["stops"])
     if not failures or len(some["endpoints"]) == 1:
         assert set(end["stops"]) == set(neighbours(some, failures))
     assert all(host in turned or host in end["stops"] for wave in order for host in wave)
     says.update({host: "old" for host in end["silenced"] if host not in end["doubtful"]})
-    assert heard()
+    assert agree()
     # Somebody can hold it.
     if "lost" not in failures.values() and len(some["endpoints"]) == 1:
         assert says
@@ -343,25 +343,25 @@ def test_members_that_speak_always_hear_each_other(case: Any) -> None:
 CROSSED = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h2", "h1"]))
 
 
-def test_hosts_that_hold_what_the_other_backs_up_hand_over_before_they_are_silent() -> None:
+def test_hosts_that_hold_what_the_other_backs_up_hand_over_before_they_are_stopped() -> None:
     changed = copy.deepcopy(CROSSED)
     changed["endpoints"][0]["instances"][0]["virtual_router_id"] = 77
-    found = hush(changed, {"h1": CROSSED, "h2": CROSSED}, {"h1": runs("a"), "h2": runs("b")})
-    assert (list(found.silent), list(found.yielding), found.divided) == (["h2"], ["h2"], ["a"])
+    found = backups_to_stop(changed, {"h1": CROSSED, "h2": CROSSED}, {"h1": runs("a"), "h2": runs("b")})
+    assert (list(found.reasons), list(found.handing_over), found.divided) == (["h2"], ["h2"], ["a"])
     assert {host: look.holds for host, look in found.seen.items()} == {"h1": {"a", "b"}, "h2": frozenset()}
-    said = text("keepalived", [["h1"], ["h2"]], {"h1": runs("a"), "h2": runs("b")}, found.silent, found.yielding)
-    assert said.splitlines()[-1] == "Before that their VIPs go to members that speak: h2"
+    said = text("keepalived", [["h1"], ["h2"]], {"h1": runs("a"), "h2": runs("b")}, found.reasons, found.handing_over)
+    assert said.splitlines()[-1] == "Before that these hand their VIPs over: h2"
 
 
-def test_what_nobody_else_could_hold_keeps_a_host_from_being_silent() -> None:
+def test_what_nobody_else_could_hold_keeps_a_host_from_being_stopped() -> None:
     some = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h1"]), endpoint("c", ["h2"]))
     changed = copy.deepcopy(some)
     changed["endpoints"][0]["instances"][0]["virtual_router_id"] = 77
-    found = hush(changed, {"h1": some, "h2": some}, {"h1": runs("a", "b"), "h2": runs("c")})
-    assert not found.silent and not found.divided
+    found = backups_to_stop(changed, {"h1": some, "h2": some}, {"h1": runs("a", "b"), "h2": runs("c")})
+    assert not found.reasons and not found.divided
     assert found.crossed == {
-        "a": "virtual router ID changes, and all members but one have to be silent meanwhile; h1, h2 hold VIPs that "
-             "nobody else could take then"}
+        "a": "virtual router ID changes, and keepalived is stopped on all members but one meanwhile; h1, h2 hold "
+             "VIPs that nobody else could take then"}
 
 
 def test_the_endpoint_with_the_fewest_choices_has_the_first_one() -> None:
@@ -370,7 +370,7 @@ def test_the_endpoint_with_the_fewest_choices_has_the_first_one() -> None:
     for item in changed["endpoints"]:
         item["instances"][0]["virtual_router_id"] = 77
     seen = {"h1": runs("a"), "h2": runs(), "h3": runs("b", "c"), "h4": runs()}
-    found = hush(changed, dict.fromkeys(seen, some), seen)
+    found = backups_to_stop(changed, dict.fromkeys(seen, some), seen)
     assert not found.crossed and len(found.divided) == 3
 
 
@@ -394,7 +394,8 @@ def test_a_member_joins_when_all_others_learn_of_it() -> None:
     more["endpoints"][0]["instances"][0]["members"].append(NEWCOMER)
     assert refusals(more, before, dict.fromkeys([*ALL_RUN, "h4"], False)) == []
     assert refusals(more, before, {"h4": False}) == [
-        ("members_left_out", "a", "h4 would speak, and isn't a member for h1, h2, h3, which this run leaves out")]
+        ("members_left_out", "a",
+         "h4 isn't a member for h1, h2, h3, which this run leaves out and which would drop its adverts")]
     # Batch by batch, the new one last.
     assert refusals(more, before, {"h1": False}) == []
     assert refusals(more, dict(before, h1=more, h2=more), {"h3": False}) == []
@@ -402,7 +403,7 @@ def test_a_member_joins_when_all_others_learn_of_it() -> None:
     # Its address has changed since, and its own files say so already.
     moved = speaking(address="192.0.2.99")
     assert [why for dummy, dummy, why in refusals(moved, dict(before, h2=moved), {"h2": False})] == [
-        "h2 would speak, and isn't a member for h1, h3, which this run leaves out"]
+        "h2 isn't a member for h1, h3, which this run leaves out and which would drop its adverts"]
 
 
 def test_the_mode_changes_in_a_run_of_its_own() -> None:
@@ -412,7 +413,7 @@ def test_the_mode_changes_in_a_run_of_its_own() -> None:
         "mode_changes_alone"]
 
 
-def test_a_holder_whose_peers_are_silent_is_alone() -> None:
+def test_a_holder_whose_peers_are_stopped_is_alone() -> None:
     before, changed = {host: speaking() for host in ALL_RUN}, speaking(virtual_router_id=77)
     assert alone(changed, before, ALL_RUN, ["h1", "h3"]) == {"h2": ["a"]}
     assert alone(changed, before, ALL_RUN, ["h1"]) == alone(speaking(), before, ALL_RUN, ["h1", "h3"]) == {}
@@ -424,15 +425,15 @@ def test_a_holder_whose_peers_are_silent_is_alone() -> None:
 
 def test_nobody_is_silenced_where_nobody_holds() -> None:
     before = {host: speaking() for host in ALL_RUN}
-    assert hush(speaking(virtual_router_id=77), before, dict(ALL_RUN, h2=runs())).silent == {}
+    assert backups_to_stop(speaking(virtual_router_id=77), before, dict(ALL_RUN, h2=runs())).reasons == {}
 
 
 def test_of_two_holders_the_preferred_one_goes_on_speaking_or_who_has_changed_already() -> None:
     before = {host: speaking() for host in ALL_RUN}
     changed = speaking(virtual_router_id=77)
-    assert list(hush(changed, before, dict(ALL_RUN, h3=runs("a"))).silent) == ["h1", "h3"]
-    assert hush(changed, before, dict(ALL_RUN, h3=runs("a"))).yielding == []
-    assert list(hush(changed, before, dict(ALL_RUN, h3=runs("a", force="nothing"))).silent) == ["h1", "h2"]
+    assert list(backups_to_stop(changed, before, dict(ALL_RUN, h3=runs("a"))).reasons) == ["h1", "h3"]
+    assert backups_to_stop(changed, before, dict(ALL_RUN, h3=runs("a"))).handing_over == []
+    assert list(backups_to_stop(changed, before, dict(ALL_RUN, h3=runs("a", force="nothing"))).reasons) == ["h1", "h2"]
 
 
 # Any fleet
