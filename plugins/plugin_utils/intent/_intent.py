@@ -198,14 +198,18 @@ class _Reader:
             # API servers may have a HAProxy of their own; who is no member can have an intent nevertheless.
             concerned = everybody if key in STRUCTURE else members if name.startswith("endpoint_") else balancers
             said = [(host, self.raw(host)[name]) for host in concerned if name in self.raw(host)]
+            if len(said) < 2:
+                continue
+            first_host, first = said[0]
+            # A list of all endpoints is long, and each host has it.
+            same, expected = not _is_template(first), self._of(first_host, name)
             others = set()
             for host, value in said[1:]:
-                first_host, first = said[0]
                 if host in elsewhere and key not in ("vip", "list"):
                     continue
-                if (value is first or value == first) and not _is_template(value):
+                if same and (value is first or value == first):
                     continue
-                found, expected = self._of(host, name), self._of(first_host, name)
+                found = self._of(host, name)
                 if found == expected:
                     continue
                 if host not in members:
@@ -318,8 +322,11 @@ class _Reader:
         return variables, self.templar.copy_with_new_env(available_variables=variables).template
 
     def _of(self, host: str, name: str) -> t.Any:
-        if name not in self.raw(host):
+        variables = self.raw(host)
+        if name not in variables:
             return _ABSENT
+        if not _is_template(variables[name]):
+            return plain(variables[name])
         return self._template(name, host, name, lambda key: self.hostvars[host][key])
 
     def _template(self, subject: t.Any, host: str, name: str, template: t.Callable[[t.Any], t.Any]) -> t.Any:
@@ -426,7 +433,7 @@ def _networks_of_facts(facts: t.Any) -> list[dict[str, t.Any]]:
 
 def _is_template(value: t.Any) -> bool:
     if isinstance(value, str):
-        return "{{" in value or "{%" in value
+        return "{{" in value or "{%" in value or "{#" in value
     if isinstance(value, Mapping):
         return any(_is_template(item) for item in value.values())
     if isinstance(value, (list, tuple)):
