@@ -266,7 +266,7 @@ def refusals(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host,
 
 
 def _not_members_for(endpoint: Endpoint, deployed: Mapping[Host, Spoken], run: Container[Host],
-             others: Sequence[Host]) -> Dict[Host, List[Host]]:
+                     others: Sequence[Host]) -> Dict[Host, List[Host]]:
     """Hosts of the run that others wouldn't take adverts from, with the names of these others."""
     found: Dict[Host, List[Host]] = {}
     wanted = {key: address for key, (dummy, address) in _places(endpoint).items() if key[1] in run}
