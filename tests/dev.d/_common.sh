@@ -176,7 +176,7 @@ _apt_install() {
     apt-get "${options[@]}" install --yes --no-install-recommends "$@"
 }
 
-# Nobody's own settings. While it waits, Ansible looks at its workers each millisecond, which takes a tenth of a processor.
+# Nobody's own settings. While it waits, Ansible looks at its workers each millisecond, which costs processor time.
 ansible_settings() {
     printf '[defaults]\ninternal_poll_interval = 0.02\n'
 }

@@ -70,7 +70,7 @@ class HostSettings:
 
     interface: HostValue | None = None
     priority: HostValue | None = None
-    addresses: dict[str, HostValue] = field(default_factory=dict)        # by family: Located
+    addresses: dict[str, HostValue] = field(default_factory=dict)   # by family: Located
     refused: set[str] = field(default_factory=set)
 
 
@@ -108,7 +108,7 @@ class Globals:
     images: dict[str, Image]                                        # by daemon
     image_auth: list[str]                                           # registries that want a password
     refused: frozenset[str]
-    settings: HostSettings                                                # of all hosts
+    settings: HostSettings                                          # of all hosts
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Spec:
     written: frozenset[str]                                         # in its entry or, without a list, in variables
     inherited: frozenset[str]                                       # in variables beside the list
     refused: frozenset[str]
-    settings: HostSettings                                                # of all its hosts
+    settings: HostSettings                                          # of all its hosts
     hosts: dict[str, HostSettings]
     name: str
     vip: list[Located]
@@ -378,7 +378,7 @@ def _read_entry(at: Where, entry: t.Any, inherited: dict[str, t.Any], top: _Fiel
     hosts: dict[str, HostSettings] = {}
     if "hosts" in given:
         hosts = _read_entry_hosts(at["hosts"], given["hosts"], fields)
-    settings = _read_sayings(at.findings, where, given)
+    settings = _read_settings(at.findings, where, given)
     return _spec(where, fields._replace(refused=refused), top.written, settings, hosts)
 
 
@@ -395,7 +395,7 @@ def _read_entry_hosts(at: Where, value: t.Any, fields: _Fields) -> dict[str, Hos
             at.problem("host_not_member", name, fix="write {0}".format(near) if near else "remove it")
             continue
         given = values.mapping(at[name], item, _HOST_FIELDS, "a mapping of interface, address and priority")
-        found[str.__str__(name)] = _read_sayings(at.findings, at[name].where + ".", _present(given))
+        found[str.__str__(name)] = _read_settings(at.findings, at[name].where + ".", _present(given))
     return found
 
 
@@ -438,7 +438,7 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
                 for name in _VERSIONS},
         image_auth=list(found["image_auth"]),
         refused=frozenset(refused),
-        settings=_read_sayings(findings, "endpoint_", given))
+        settings=_read_settings(findings, "endpoint_", given))
 
 
 def _reference(image: str | None, prefix: str | None) -> str | None:
@@ -451,7 +451,7 @@ def _reference(image: str | None, prefix: str | None) -> str | None:
     return "{0}/{1}".format(prefix or ("docker.io" if slash else "docker.io/library"), image)
 
 
-def _read_sayings(findings: Problems, where: str, given: Mapping[str, t.Any]) -> HostSettings:
+def _read_settings(findings: Problems, where: str, given: Mapping[str, t.Any]) -> HostSettings:
     """Read interface, address and priority."""
     if not any(key in given for key in _HOST_FIELDS):
         return NO_SETTINGS
@@ -493,7 +493,7 @@ def _read_host(findings: Problems, name: str, value: t.Any) -> Host:
         if version:
             pod_versions[daemon] = version
     return Host(
-        settings=_read_sayings(findings, where + "endpoint_", value),
+        settings=_read_settings(findings, where + "endpoint_", value),
         inventory_address=_usable(literal(value.get("inventory_address"))),
         networks=_read_networks(findings, name, value.get("networks")),
         versions=versions,

@@ -60,7 +60,7 @@ class Topology(t.NamedTuple):
 
     findings: Problems
     hosts: dict[str, Host]
-    everywhere: HostSettings             # said of all hosts
+    everywhere: HostSettings        # said of all hosts
     stored: Stored
     vips: dict[Address, str]        # all planned VIPs, and the endpoint that each belongs to
 

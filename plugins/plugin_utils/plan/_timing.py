@@ -168,29 +168,31 @@ def read_timing(at: Where, value: t.Any) -> TimingRequest | None:
     written: dict[str, t.Any] = {key: KEYS[key](at[key], item) for key, item in given.items()}
     if base is None or None in written.values() or not complete:
         return None
-    wish = TimingRequest(base.base, written)
+    request = TimingRequest(base.base, written)
     timing = replace(base.base, **written)
     if timing.keepalived_detection <= timing.haproxy_detection:
         at.problem("timing_order", written, keepalived="{0:g}".format(timing.keepalived_detection),
                    haproxy="{0:g}".format(timing.haproxy_detection),
                    fall=math.floor(timing.haproxy_detection / timing.check_interval) + 1)
         return None
-    return wish
+    return request
 
 
-def fit(at: Where, wish: TimingRequest, vrrp_version: int, keepalived: Version, host: str, found: str) -> Timing | None:
+def fit(at: Where, request: TimingRequest, vrrp_version: int, keepalived: Version, host: str,
+        found: str) -> Timing | None:
     """The timing that VRRP's version and the oldest keepalived can do: ``found`` on ``host``, for problems."""
-    timing = replace(wish.base, **wish.written)
+    timing = replace(request.base, **request.written)
     needs = functools.partial(_needs_version, host=host, found=found)
     fits = keepalived >= FRACTIONAL_SCRIPT_INTERVAL or _script_times_fit(at, timing, needs)
     if vrrp_version == 2:
-        fits = _whole_seconds_fit(at, wish) and fits
-        timing = replace(timing, advert_interval=wish.written.get("advert_interval", 1),
-                         down_timer_adverts=wish.written.get("down_timer_adverts"))
+        fits = _whole_seconds_fit(at, request) and fits
+        timing = replace(timing, advert_interval=request.written.get("advert_interval", 1),
+                         down_timer_adverts=request.written.get("down_timer_adverts"))
     if keepalived < DOWN_TIMER_ADVERTS:
-        fits = _down_timer_fits(at, wish, needs) and fits
-        interval = _BEFORE_DOWN_TIMER[wish.base.profile] if vrrp_version == 3 else timing.advert_interval
-        timing = replace(timing, advert_interval=wish.written.get("advert_interval", interval), down_timer_adverts=None)
+        fits = _down_timer_fits(at, request, needs) and fits
+        interval = _BEFORE_DOWN_TIMER[request.base.profile] if vrrp_version == 3 else timing.advert_interval
+        timing = replace(timing, advert_interval=request.written.get("advert_interval", interval),
+                         down_timer_adverts=None)
     return timing if fits else None
 
 
@@ -206,8 +208,8 @@ def _script_times_fit(at: Where, timing: Timing, needs: t.Callable[..., None]) -
     return not fractions
 
 
-def _down_timer_fits(at: Where, wish: TimingRequest, needs: t.Callable[..., None]) -> bool:
-    written = wish.written.get("down_timer_adverts", DEFAULT_DOWN_TIMER_ADVERTS)
+def _down_timer_fits(at: Where, request: TimingRequest, needs: t.Callable[..., None]) -> bool:
+    written = request.written.get("down_timer_adverts", DEFAULT_DOWN_TIMER_ADVERTS)
     if written != DEFAULT_DOWN_TIMER_ADVERTS:
         needs(at["down_timer_adverts"], written, DOWN_TIMER_ADVERTS,
               "remove it, and choose advert_interval so that three are enough")
@@ -218,15 +220,15 @@ def _needs_version(at: Where, value: t.Any, needed: Version, fix: str, host: str
     at.problem("timing_needs_version", value, needed=version_text(needed), fix=fix, host=host, found=found)
 
 
-def _whole_seconds_fit(at: Where, wish: TimingRequest) -> bool:
+def _whole_seconds_fit(at: Where, request: TimingRequest) -> bool:
     """VRRP version 2 counts whole seconds (RFC 3768 section 5.3.7)."""
-    written = wish.written.get("advert_interval")
+    written = request.written.get("advert_interval")
     if written is None:
-        if wish.base.profile == "aggressive":
+        if request.base.profile == "aggressive":
             at.problem("timing_needs_vrrp3", "aggressive")
             return False
-        if wish.base.advert_interval < 1:
-            at.findings.warn("auth_pass_slow", seconds="{0:g}".format(wish.base.down_time))
+        if request.base.advert_interval < 1:
+            at.findings.warn("auth_pass_slow", seconds="{0:g}".format(request.base.down_time))
         return True
     if written != int(written):
         at["advert_interval"].problem("timing_needs_vrrp3", written)
