@@ -53,6 +53,11 @@ def test_what_was_seen() -> None:
         (seen("." * 99 + "l"), Limits(), "1 connections failed"),
         (seen("." * 90 + "l", end=1.0), Limits(), ""),
         (seen("." * 90 + "x", end=1.0), Limits(), "1 connections failed"),
+        # What takes a moment takes longer there.
+        (seen("." * 87 + "xxx", end=1.0), Limits(failed=1), ""),
+        (seen("." * 86 + "xxxx", end=1.0), Limits(failed=1), "4 connections failed"),
+        (seen("." * 90, GAP), Limits(not_held=0.02), ""),
+        (seen("." * 90, TWICE), Limits(held_twice=0.05), "two held the VIP"),
         # Or they are very few.
         (seen("." * 999 + "l", end=10.0), Limits(), ""),
         (seen("." * 998 + "ll", end=10.0), Limits(), "2 connections failed"),
