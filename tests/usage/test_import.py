@@ -46,7 +46,8 @@ def by_hand(user: User, host: str) -> None:
 
 
 def state(user: User) -> dict[str, str]:
-    look = "find /etc /var/lib/kubeha -type f -newer /root/.before 2>/dev/null; systemctl show -p MainPID haproxy keepalived"
+    look = ("find /etc /var/lib/kubeha -type f -newer /root/.before 2>/dev/null; "
+            "systemctl show -p MainPID haproxy keepalived")
     return {host: user.on(host, "sh", "-c", look) for host in MEMBERS}
 
 
