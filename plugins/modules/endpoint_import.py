@@ -75,7 +75,6 @@ seealso:
 EXAMPLES = r"""
 - name: Read what hosts have
   kubeha.apiserver.endpoint_import_info:
-    salt: "{{ salt }}"
   register: found
 
 - name: Turn it into variables

@@ -5,7 +5,8 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """haproxy.cfg as sections of lines (HAProxy's configuration manual, section 2). Pure.
 
-No maintained parser of it keeps line numbers. Conditions (`.if`) are refused: only HAProxy itself can decide them.
+No maintained parser of it keeps line numbers. Hosts have taken away comments and quotes. Conditions (`.if`) are
+refused: only HAProxy itself can decide them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ._text import File, Malformed, Place, words
+from ._text import File, Malformed, Place
 
 KINDS = frozenset({
     "global", "defaults", "listen", "frontend", "backend", "userlist", "peers", "resolvers", "mailers", "cache",
@@ -60,11 +61,11 @@ def read(host: str, files: Sequence[File]) -> list[Section]:
         section: Section | None = None
         for number, text in enumerate(file.text.splitlines(), 1):
             place = Place(host, file.path, number)
-            line = words(text, "#", True)
+            line = text.split()
             if not line:
                 continue
             if line[0].startswith("."):
-                raise Malformed(place, "a condition, which only HAProxy itself can decide: %s" % text.strip()[:40])
+                raise Malformed(place, "a condition, which only HAProxy itself can decide")
             if line[0] in KINDS:
                 section = Section(line[0], line[1] if len(line) > 1 else "", place)
                 if section.kind == "defaults":

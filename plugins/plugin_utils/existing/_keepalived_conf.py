@@ -5,22 +5,19 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """keepalived.conf as a tree of statements with their lines (keepalived.conf(5)). Pure.
 
-No maintained parser of it keeps line numbers. This one forgives what doesn't change the meaning. What it can't know is
-refused: braces that don't match, `@` conditions and `~SEQ` loops.
+No maintained parser of it keeps line numbers. Hosts have taken away comments and quotes and filled in variables. What
+can't be known is refused: braces that don't match, `@` conditions and `~SEQ` loops.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import posixpath
-import re
 import typing as t
 from collections.abc import Iterator, Sequence
 
-from ._text import File, Malformed, Place, words
+from ._text import File, Malformed, Place
 
-_DEFINITION = re.compile(r"\$(\w+)\s*=\s*(.*)")
-_USE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 # keepalived itself gives up earlier.
 _DEPTH = 20
 
@@ -60,53 +57,28 @@ def read(host: str, files: Sequence[File]) -> tuple[Statement, ...]:
     """The statements of the first file and of those that it includes. Raises Malformed."""
     if not files:
         return ()
-    tokens = list(_tokens(host, files[0], {file.path: file for file in files}, {}, 0))
+    tokens = list(_tokens(host, files[0], {file.path: file for file in files}, 0))
     found, end = _statements(tokens, 0, None)
     if end < len(tokens):
         raise Malformed(tokens[end].place, "a } without a {")
     return found
 
 
-def _tokens(host: str, file: File, files: dict[str, File], defined: dict[str, str], depth: int) -> Iterator[_Token]:
+def _tokens(host: str, file: File, files: dict[str, File], depth: int) -> Iterator[_Token]:
     if depth > _DEPTH:
         raise Malformed(Place(host, file.path, 1), "files that include one another")
-    for number, line in enumerate(_joined(file.text), 1):
+    for number, line in enumerate(file.text.splitlines(), 1):
         place = Place(host, file.path, number)
-        stripped = line.strip()
-        definition = _DEFINITION.fullmatch(stripped)
-        if definition:
-            defined[definition[1]] = " ".join(words(_filled(definition[2], defined), "#!", False))
-            continue
-        if stripped.startswith(("@", "~")):
-            raise Malformed(place, "a condition or a loop, which only keepalived itself can decide: %s" % stripped[:40])
-        found = words(_filled(line, defined), "#!", False, apart="{}")
+        found = line.split()
+        if found and found[0][0] in "@~":
+            raise Malformed(place, "a condition or a loop, which only keepalived itself can decide")
         if found[:1] in (["include"], ["includer"], ["includem"], ["includew"], ["includeb"]) and len(found) == 2:
             pattern = posixpath.join(posixpath.dirname(file.path), found[1])
             for path in files:
                 if path != file.path and fnmatch.fnmatchcase(path, pattern):
-                    yield from _tokens(host, files[path], files, defined, depth + 1)
+                    yield from _tokens(host, files[path], files, depth + 1)
             continue
         yield from (_Token(word, place, index == 0) for index, word in enumerate(found))
-
-
-def _joined(text: str) -> Iterator[str]:
-    """Lines; one that ends with a backslash goes on in the next one, and the next one counts as empty."""
-    waiting = ""
-    empty = 0
-    for line in text.splitlines():
-        if line.endswith("\\"):
-            waiting += line[:-1] + " "
-            empty += 1
-            continue
-        yield waiting + line
-        yield from [""] * empty
-        waiting, empty = "", 0
-    if waiting:
-        yield waiting
-
-
-def _filled(line: str, defined: dict[str, str]) -> str:
-    return _USE.sub(lambda match: defined.get(match[1] or match[2], match[0]), line) if defined else line
 
 
 def _statements(tokens: Sequence[_Token], start: int, opened: _Token | None) -> tuple[tuple[Statement, ...], int]:

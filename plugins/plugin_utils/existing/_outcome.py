@@ -307,6 +307,7 @@ def planned_hosts(found: Outcome) -> dict[str, dict[str, t.Any]]:
         networks = [{"interface": interface, "address": str(located.address), "prefix": located.prefix}
                     for interface, many in setup.addresses.items() for located in many if located.address not in vips]
         hosts[setup.host] = {"networks": networks, "inventory_address": setup.host,
+                             **{name + "_version": version for name, version in setup.versions.items()},
                              **{key.partition("_")[2]: value
                                 for key, value in found.host_variables.get(setup.host, {}).items()}}
     return hosts

@@ -163,6 +163,7 @@ class Setup:
     addresses: dict[str, list[Located]] = field(default_factory=dict)   # by interface
     server: tuple[str, int] | None = None                   # that its kubelet uses: host and port
     unread: list[tuple[str, str]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)  # of keepalived and HAProxy
 
 
 def setup_of(host: str, existing: Mapping[str, t.Any]) -> Setup:
@@ -194,6 +195,7 @@ def _read_answer(found: Setup, existing: Mapping[str, t.Any]) -> list[File]:
     found.units = {str(item["name"]): bool(item["active"]) for item in existing["units"]}
     found.unread = [(str(item["path"]), str(item["why"])) for item in existing["unread"]]
     found.server = _server(str(existing["server"]))
+    found.versions = {str(name): str(version) for name, version in existing["versions"].items()}
     for item in existing["addresses"]:
         located = located_of("%s/%d" % (item["address"], int(item["prefix"])))
         if located:
@@ -419,7 +421,8 @@ def _health(back: Section) -> tuple[str, str, Place | None]:
     if written and kinds[written[-1].words[1]] == "http":
         send = next((line for line in back.own("http-check", "send") if "uri" in line.words[:-1]), None)
         if send:
-            return "http", send.words[send.words.index("uri") + 1], send.place
+            path = send.words[send.words.index("uri") + 1]
+            return "http", path if path.startswith("/") else "", send.place
         path = next((word for word in written[-1].words[2:] if word.startswith("/")), "/")
         return "http", path, written[-1].place
     if written:

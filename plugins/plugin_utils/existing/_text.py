@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What the readers of somebody else's files share: files, places in them, and words of a line. Pure."""
+"""What the readers of somebody else's files share: files, and places in them. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class File(t.NamedTuple):
     """A file of a host."""
 
     path: str
-    role: str           # keepalived, haproxy, manifest, mounted or script
+    role: str           # keepalived, haproxy, manifest or nginx
     text: str
 
 
@@ -37,34 +37,3 @@ class Malformed(Exception):
         self.place = place
         self.reason = reason
 
-
-def words(line: str, comments: str, escapes: bool, apart: str = "") -> list[str]:
-    """The words of a line up to its comment; quotes hold a word together. Characters of `apart` are words themselves.
-
-    It forgives: a quote that nothing closes ends with the line.
-    """
-    found: list[str] = []
-    word: str | None = None
-    quote = ""
-    rest = iter(line)
-    for character in rest:
-        if quote:
-            if character == quote:
-                quote = ""
-            else:
-                word = (word or "") + (next(rest, "") if escapes and character == "\\" and quote == '"' else character)
-        elif character in "\"'":
-            quote, word = character, word or ""
-        elif character in comments:
-            break
-        elif escapes and character == "\\":
-            word = (word or "") + next(rest, "")
-        elif character.isspace() or character in apart:
-            if word is not None:
-                found.append(word)
-                word = None
-            if character in apart:
-                found.append(character)
-        else:
-            word = (word or "") + character
-    return found if word is None else [*found, word]

@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from ansible_collections.kubeha.apiserver.plugins.module_utils.existing import _disclosed
 
 FOLDER = Path(__file__).with_name("corpus")
 MANIFESTS = "/etc/kubernetes/manifests/"
@@ -37,14 +38,16 @@ def existing(case: Path) -> dict[str, t.Any]:
 
 def _host(folder: Path, facts: dict[str, t.Any], end: str) -> dict[str, t.Any]:
     texts = {"/%s" % path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8").replace("\n", end)
-             for path in sorted(folder.rglob("*")) if path.is_file()}
+             for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".sh"}
     active = facts.get("active") or []
+    defined: dict[str, str] = {}
     addresses = [line.split() for line in facts.get("addresses") or []]
     return {
         "schema": 1,
         "addresses": [{"interface": interface, "address": address.partition("/")[0],
                        "prefix": int(address.partition("/")[2])} for interface, address in addresses],
-        "files": [{"path": path, "role": _role(path, active, texts), "text": texts[path]}
+        "files": [{"path": path, "role": _role(path, active, texts), "text": _disclosed.disclosed(
+                      texts[path], _kind(path), defined)}
                   for path in sorted(texts, key=lambda path: (path not in MAIN, path))],
         "unread": [],
         "units": [{"name": "%s.service" % name, "active": True, "enabled": True} for name in active],
@@ -56,8 +59,6 @@ def _host(folder: Path, facts: dict[str, t.Any], end: str) -> dict[str, t.Any]:
 def _role(path: str, active: t.Collection[str], texts: t.Collection[str]) -> str:
     if path.startswith(MANIFESTS):
         return "manifest"
-    if path.endswith(".sh"):
-        return "script"
     if "l4lb" in path or "kube-lb" in path:
         return "nginx"
     daemon = "keepalived" if "keepalived" in path else "haproxy"
@@ -67,3 +68,11 @@ def _role(path: str, active: t.Collection[str], texts: t.Collection[str]) -> str
 
 def case(name: str) -> Path:
     return next(path for path in cases() if path.name == name)
+
+
+def _kind(path: str) -> str:
+    if path.startswith(MANIFESTS):
+        return _disclosed.MANIFEST
+    if "l4lb" in path or "kube-lb" in path:
+        return _disclosed.NGINX
+    return _disclosed.HAPROXY if path.endswith(".cfg") else _disclosed.KEEPALIVED

@@ -7,29 +7,21 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.existing._disclosed import HAPROXY, disclosed
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.existing._haproxy_cfg import Section, read
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.existing._text import File, Malformed
 
 
 def parsed(*texts: str) -> list[Section]:
-    return read("cp1", [File("/etc/haproxy/%d.cfg" % number, "haproxy", text) for number, text in enumerate(texts)])
+    """As they come from a host."""
+    return read("cp1", [File("/etc/haproxy/%d.cfg" % number, "haproxy", disclosed(text, HAPROXY))
+                        for number, text in enumerate(texts)])
 
 
 def test_sections_and_lines() -> None:
     (section,) = parsed("# head\nfrontend api # here\n\n    bind *:8443\n    mode tcp\n")
     assert (section.kind, section.name, section.place.line) == ("frontend", "api", 2)
     assert [(line.words, line.place.line) for line in section.lines] == [(("bind", "*:8443"), 4), (("mode", "tcp"), 5)]
-
-
-@pytest.mark.parametrize("line, words", [
-    ('log-format "%ci # %b"', ("log-format", "%ci # %b")),
-    ("log-format %ci\\ %b", ("log-format", "%ci %b")),
-    ("log-format '%[var(x)]\\n'", ("log-format", "%[var(x)]\\n")),
-    ("server a 198.51.100.11:6443 check#x", ("server", "a", "198.51.100.11:6443", "check")),
-])
-def test_words(line: str, words: tuple[str, ...]) -> None:
-    (section,) = parsed("backend b\n  %s\n" % line)
-    assert section.lines[0].words == words
 
 
 def test_defaults_are_those_before_or_those_that_are_named() -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.existing._disclosed import KEEPALIVED, disclosed
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.existing._keepalived_conf import Statement, read
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.existing._text import File, Malformed
 
@@ -14,9 +15,10 @@ MAIN = "/etc/keepalived/keepalived.conf"
 
 
 def parsed(text: str, **included: str) -> tuple[Statement, ...]:
-    files = [File(MAIN, "keepalived", text)]
-    files += [File("/etc/keepalived/conf.d/%s.conf" % name, "keepalived", more) for name, more in included.items()]
-    return read("cp1", files)
+    """As it comes from a host."""
+    defined: dict[str, str] = {}
+    texts = {MAIN: text, **{"/etc/keepalived/conf.d/%s.conf" % name: more for name, more in included.items()}}
+    return read("cp1", [File(path, "keepalived", disclosed(more, KEEPALIVED, defined)) for path, more in texts.items()])
 
 
 def flat(statements: tuple[Statement, ...]) -> list[tuple[str, int]]:
@@ -38,11 +40,6 @@ def test_the_same_written_in_another_way(text: str) -> None:
     (item,) = parsed(text)
     assert item.words == ("vrrp_instance", "V")
     assert [entry.words for entry in item.block] == [("priority", "7")]
-
-
-def test_quotes_hold_a_word_together() -> None:
-    (item,) = parsed('vrrp_script c {\n script "/bin/sh -c \'exit 1 # no\'"\n}')
-    assert item.block[0].argument == "/bin/sh -c 'exit 1 # no'"
 
 
 def test_includes_are_read_where_they_stand() -> None:

@@ -45,10 +45,10 @@ def test_the_guide_of_kubeadm() -> None:
     (("weight -2", "weight 0"), "HAProxy dies on the holder", "33.6 s"),
     (("weight -2", "weight -1"), "HAProxy dies on the holder", "until somebody mends it"),
     (("interval 3", "interval 1"), "HAProxy dies on the holder", "14.6 s"),
-    (("check_apiserver\n    }", "another\n    }"), "HAProxy dies on the holder", "until somebody mends it"),
-    (("option                  redispatch", ""), "an API server dies", "6.0 s"),
+    (("check_apiserver\n}", "another\n}"), "HAProxy dies on the holder", "until somebody mends it"),
+    (("option redispatch", ""), "an API server dies", "6.0 s"),
     (("option ssl-hello-chk", "option tcp-check"), "an API server hangs", "until somebody mends it"),
-    (("timeout check           10s", ""), "an API server hangs", "12.0 s"),
+    (("timeout check 10s", ""), "an API server hangs", "12.0 s"),
     (("virtual_router_id 51", "virtual_router_id 51\n    advert_int 5"), "the holder's host dies", "15.6 s"),
 ])
 def test_each_setting_counts(edit: tuple[str, str], fault: str, old: str) -> None:

@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 CASES = cases.cases()
-NOTHING: dict[str, t.Any] = {"addresses": [], "files": [], "unread": [], "units": [], "server": ""}
+NOTHING: dict[str, t.Any] = {
+    "addresses": [], "files": [], "unread": [], "units": [], "versions": {}, "server": ""}
 
 
 def setup(keepalived: str = "", haproxy: str = "") -> Setup:
@@ -62,8 +63,9 @@ def test_times(text: str, value: float | None) -> None:
 
 
 def test_a_file_of_this_collection_is_known() -> None:
-    assert [place.line for place in setup(haproxy="global\n    description kubeha:1234\n").own] == [2]
-    assert not setup(haproxy="# kubeha.apiserver was here\nglobal\n").own
+    assert [place.line for place in setup(haproxy="global\nfrontend kubeha:health:1\n").own] == [2]
+    assert [place.line for place in setup("vrrp_track_file kubeha_drained {\n}\n").own] == [1]
+    assert not setup(haproxy="global\nfrontend kubernetes\n").own
 
 
 @pytest.mark.parametrize("answer", [{}, {"files": 1}, dict(NOTHING, files=[{}]), dict(NOTHING, addresses=[{
