@@ -29,6 +29,7 @@ def outcome(case: Path, **more: t.Any) -> Outcome:
 @pytest.mark.parametrize("case", cases.cases(), ids=lambda case: case.name)
 def test_a_configuration_means_these_variables(case: Path) -> None:
     expected = cases.read(case)["expected"]
+    assert "SECRET-" not in str(cases.existing(case))
     found = outcome(case)
     assert sorted({problem.code for problem in found.problems}) == sorted(expected["refused"] or [])
     if expected["refused"]:
