@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..intent._addresses import FAMILIES, Address
 from ..intent._errors import Problem, Problems, listed
 from ..plan._versions import FLOOR, complete, tag_version
-from ._setup import Instance, Listener, Server, Setup, located_of, setup_of
+from ._setup import Instance, Listener, Setup, located_of, setup_of
 from ._text import Malformed, Place
 
 APISERVER_PORT, SHARED_PORT = 6443, 8443
@@ -46,7 +46,6 @@ class Outcome:
     balancers: list[Balancer] = field(default_factory=list)         # in order of preference
     setups: list[Setup] = field(default_factory=list)
     servers: dict[str, str] = field(default_factory=dict)           # place of a server's line: host of the inventory
-    strangers: list[Server] = field(default_factory=list)           # API servers that aren't hosts of the inventory
     backends: list[str] = field(default_factory=list)               # hosts that run API servers
     variables: dict[str, t.Any] = field(default_factory=dict)
     host_variables: dict[str, dict[str, t.Any]] = field(default_factory=dict)
@@ -216,8 +215,6 @@ def _recognise(found: Outcome, hosts: Sequence[str]) -> None:
                 name = server.name if server.name in hosts and server.name not in by_address.values() else None
             if name:
                 found.servers[str(server.place)] = name
-            elif server not in found.strangers:
-                found.strangers.append(server)
 
 
 def _write(found: Outcome, hosts: Sequence[str], apiservers: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Pods of the kubelet's folder: images, arguments, environment and what they mount, with lines. Pure."""
+"""Pods of the kubelet's folder: images, environment and what they mount, with lines. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Container(t.NamedTuple):
 
     image: str
     place: Place
-    arguments: tuple[str, ...]
     environment: dict[str, Setting]
     mounts: dict[str, str]      # path on the host: path in the container
 
@@ -58,9 +57,7 @@ def _pod(host: str, file: File) -> Iterator[Container]:
             environment = {
                 _text(_get(item, "name")): Setting(_text(_get(item, "value")), _place(host, file, item))
                 for item in _items(_get(container, "env"))}
-            arguments = tuple(_text(item) for key in ("command", "args") for item in _items(_get(container, key)))
-            yield Container(_text(_get(container, "image")), _place(host, file, container), arguments, environment,
-                            mounts)
+            yield Container(_text(_get(container, "image")), _place(host, file, container), environment, mounts)
 
 
 def _get(node: t.Any, key: str) -> t.Any:

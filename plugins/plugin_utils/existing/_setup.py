@@ -50,7 +50,6 @@ class Check(t.NamedTuple):
 
     name: str
     place: Place
-    script: str
     interval: float
     timeout: float
     fall: int
@@ -298,12 +297,11 @@ def _check(item: Statement) -> Check:
         statement = item.last(name)
         return _decimal(statement.argument, default) if statement else default
 
-    script = item.last("script")
     interval = number("interval", 1)
     weight = item.last("weight")
     return Check(
-        item.argument, weight.place if weight else item.place, script.argument if script else "", interval,
-        number("timeout", interval), int(number("fall", _FALL)), int(number("rise", _RISE)), int(number("weight", 0)))
+        item.argument, weight.place if weight else item.place, interval, number("timeout", interval),
+        int(number("fall", _FALL)), int(number("rise", _RISE)), int(number("weight", 0)))
 
 
 def _weighted(check: Check, tracked: Statement) -> Check:

@@ -41,7 +41,6 @@ def test_a_pod() -> None:
     assert container.environment["KEEPALIVED_PRIORITY"].value == "101"
     assert container.environment["KEEPALIVED_PRIORITY"].place.line == 9
     assert container.mounts == {"/etc/keepalived/keepalived.conf": "/usr/local/etc/keepalived/keepalived.conf"}
-    assert container.arguments == ("--copy-service",)
     assert parsed(POD, "mounted") == []
 
 
