@@ -199,20 +199,20 @@ def _agree(findings: Problems, what: str, values: Sequence[Mapping[str, Place]])
 
 def _recognise(found: Outcome, hosts: Sequence[str]) -> None:
     """Which hosts of the inventory the API servers are: by an address of theirs, or by name."""
+    vips = {vip.address for item in found.balancers for instance in item.instances for vip in instance.vips}
     by_address = {located.address: setup.host for setup in found.setups for many in setup.addresses.values()
-                  for located in many}
-    vips = {address for item in found.balancers for instance in item.instances for address in instance.addresses}
+                  for located in many if located.address not in vips}
+    answered = {setup.host for setup in found.setups}
     for _host, listener in found.listeners:
         for server in listener.servers:
             located = located_of(server.address)
-            name = None
-            if located and located.address not in vips:
+            if located:
                 name = by_address.get(located.address)
-            elif not located:
-                name = next((host for host in hosts if server.address in (host, host.partition(".")[0])
-                             or server.address.partition(".")[0] == host), None)
-            if name is None and located is None or located and name is None:
-                name = server.name if server.name in hosts and server.name not in by_address.values() else None
+            else:
+                short = {server.address, server.address.partition(".")[0]}
+                name = next((host for host in hosts if {host, host.partition(".")[0]} & short), None)
+            if name is None and server.name in hosts and server.name not in answered:
+                name = server.name
             if name:
                 found.servers[str(server.place)] = name
 
