@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.model import _accessors
-from ..module_utils.model._planfile import Spoken, deployed_of
+from ..module_utils.model._planfile import SomebodyElses, Spoken, deployed_of
 from ..module_utils.model._shapes import printable
 from ..plugin_utils.intent import _intent, _names
 from ..plugin_utils.intent._intent import plain
@@ -111,6 +111,8 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
                                  bool(look.get("rekeyed")))
     deployed = {str(host): deployed_of(_intent.heard({"deployed": said})).spoken
                 for host, said in (args["deployed"] or {}).items() if said}
+    foreign = [host for host, look in looks.items() if look.get("foreign")]
+    deployed.update({host: SomebodyElses("it has none") for host in foreign})
     plan = _waves.with_deployed(plan, deployed)
     if args["silence"]:
         lost.update(_refused(plan, deployed, seen))
@@ -130,6 +132,7 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
         "leased": [host for host in seen if args["silence"] and not seen[host].running
                    and looks[host].get("leased")],
         "idle": [host for host, look in seen.items() if not look.running],
+        "foreign": foreign,
         "waves": waves,
         "numbers": list(range(len(waves) + 1)) if waves or stopped else [],
         "held": _waves.holders(seen),

@@ -193,6 +193,10 @@ force:
   returned: success
   type: str
   sample: reload
+foreign:
+  description: Whether the service runs with a configuration of somebody else's, which this takes over.
+  returned: success
+  type: bool
 holds:
   description: VIPs, planned or deployed, that are on this host.
   returned: success
@@ -527,7 +531,9 @@ class Deployment:
 
     def _keep_previous(self, found: Found) -> None:
         """The set of files that the daemon runs with, for going back to. A set that it never loaded isn't worth it."""
-        if _daemon_io.runs_what_is_there(self.role, found) and _previous_io.is_whole(self.role, self.listed):
+        if found.adopted and not found.manifest:
+            _previous_io.keep(self.role, [file.path for file in found.changed_files if file.status is not None])
+        elif _daemon_io.runs_what_is_there(self.role, found) and _previous_io.is_whole(self.role, self.listed):
             _previous_io.keep(self.role, self.listed)
 
     def _keep(self) -> Dict[str, Any]:
@@ -544,6 +550,9 @@ class Deployment:
         kept = [path[len(folder):] for path in _folders_io.files_below(folder)]
         found = Found([_files_io.kept(folder, path, self._kind(path)) for path in kept])
         changed = [file.path for file in found.changed_files]
+        config = _paths.LAYOUTS["service"].config[self.role]
+        foreign = any(file.path == config and _paths.HEADER.encode() not in file.content for file in found.files)
+        ours = [] if foreign else found.files
         if kept:
             found.stale = [path for path in self.listed
                            if path not in kept and path not in self.others and os.path.lexists(path)]
@@ -552,7 +561,7 @@ class Deployment:
                 _leftovers_io.sweep(self.role, _leftovers_io.find(self.role, [*self.listed, *kept]))
                 for path in changed:
                     self._keep_copy(path)
-                _records_io.note(self.role, found.files, keep=[*self.listed, *kept])
+                _records_io.note(self.role, ours, keep=[*self.listed, *(kept if ours else [])])
                 _folders_io.make(found.files)
                 with owned.Batch() as batch:
                     self._add(batch, found)
@@ -561,10 +570,12 @@ class Deployment:
                 if _release_io.due(changed, kept):
                     _release_io.begin()
                 self._take_away(found.stale, {})
-                _records_io.note(self.role, found.files)
+                _records_io.note(self.role, ours)
                 self._set(sysctls)
-        return {"previous": bool(kept), "changed": bool(changed or found.stale), "changed_files": changed,
-                "removed_files": found.stale, **self._observe(found)}
+        result = {"previous": bool(kept), "changed": bool(changed or found.stale), "changed_files": changed,
+                  "removed_files": found.stale, **self._observe(found)}
+        # Our sandbox doesn't fit it.
+        return dict(result, needs_restart=result["active"]) if foreign else result
 
     def _kind(self, path: str) -> str:
         for entry in self.module.params["files"]:

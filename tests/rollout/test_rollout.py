@@ -12,6 +12,7 @@ import time
 
 import pytest
 from catalogue import (
+    BREAK,
     INTERRUPTED,
     LOST,
     SERVICES,
@@ -26,11 +27,14 @@ from catalogue import (
     without_first_reload,
 )
 from changes import PREFERRED, Changes
-from figures import Limits
-from user import MEMBERS, Run
+from figures import MOMENT, Limits
+from guide import SECRET as GUIDE_SECRET
+from guide import by_hand
+from user import MEMBERS, Run, members
 
 NOTHING = dict.fromkeys(MEMBERS, 0)
 SECRET = "s3cr3t-8"
+KEEPALIVED = "/etc/keepalived/keepalived.conf"
 # What is deployed, to the second of its last change; and which processes run with it.
 DEPLOYED = (
     "find /etc/haproxy /etc/keepalived /etc/kubeha /etc/kubernetes/manifests /etc/systemd/system /etc/sysctl.d "
@@ -127,6 +131,34 @@ def test_a_backup_stays_silent_between_a_holder_that_changed_and_one_that_did_no
     assert (changes.holders(), changes.lab.holders(second)) == (["cp1"], ["cp2"])
     changes.verb("remove", "all")
     changes.settle()
+
+
+def test_taking_over_what_kubeadms_guide_says(changes: Changes) -> None:
+    """VRRPv2, multicast and a password there, VRRPv3 and unicast here, and one virtual router ID: they don't hear each
+    other."""
+    if changes.mode != SERVICES:
+        pytest.skip("somebody else's pods aren't taken over")
+    wanted = {"endpoint_virtual_router_id": 51, "endpoint_adopt": True}
+    changes.verb("remove", "all")
+    by_hand(changes)
+    try:
+        with changes.judged():
+            changes.lab.run("cp1", "sh", "-c", BREAK, "ExecStartPre=/bin/sh -c '! grep -q kubeha_ %s'" % KEEPALIVED)
+            refused = changes.noticed("takeover, refused by the holder, put back", Limits(failed=5, not_held=0.1),
+                                      lambda dummy: changes.site(**wanted).failed())
+            assert refused.moves == 0
+            mend(changes)
+            assert "auth_pass %s" % GUIDE_SECRET in changes.on("cp1", "cat", KEEPALIVED)
+            assert [keepalived(changes, host) for host in MEMBERS] == ["speaks", "speaks", "speaks"]
+            changes.noticed("takeover of the guide's services", Limits(failed=3, not_held=MOMENT),
+                            lambda dummy: changes.site(**wanted).succeeded())
+        again = changes.site(**wanted).succeeded()
+        assert set(members(again.changed).values()) == {0}
+        assert [vrid(changes, host) for host in MEMBERS] == [51, 51, 51]
+    finally:
+        mend(changes)
+        changes.verb("remove", "all")
+        changes.settle(endpoint_adopt=True)
 
 
 def test_a_drained_host_stays_drained_over_a_reboot(changes: Changes) -> None:

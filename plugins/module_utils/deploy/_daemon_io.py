@@ -24,13 +24,18 @@ def observe(role: str, found: Found) -> Dict[str, Any]:
     running = _running(role, found, haproxy)
     state, execution = _pod(role, found.manifest) if found.manifest else _service(role, found)
     config = found.config.content if found.config else b""
+    # Somebody else's, that this run takes over.
+    foreign = state["active"] and found.manifest is None and any(file is found.config for file in found.adopted)
     here = {address.address for address in _host_io.read_addresses()}
+    holds = sorted(vips_of(found.plan, _deployed_io.read_deployed()) & here)
+    waits = role == "haproxy" and bool(holds) and _keeps_the_vip()
     return dict(
         state,
         pending_reload=state["active"] and running.needs_reload(config),
-        needs_restart=state["active"] and running.needs_restart(execution),
-        serving=(state["active"] or role in found.other_mode) and running.config is not None,
-        holds=sorted(vips_of(found.plan, _deployed_io.read_deployed()) & here),
+        needs_restart=state["active"] and running.needs_restart(execution) and not waits,
+        serving=foreign or ((state["active"] or role in found.other_mode) and running.config is not None),
+        foreign=foreign,
+        holds=holds,
         rekeyed=any(rekeyed(_running_config(found, file), file.content)
                     for file in found.files if file.kind == "keepalived"),
         moving=_host_io.read_text(_paths.MOVING).strip() == "1",
@@ -67,6 +72,13 @@ def _runs_in_other_mode(role: str, as_pod: bool) -> bool:
 def _ask_haproxy(found: Found) -> Dict[str, Any]:
     pod = bool(found.manifest) != ("haproxy" in found.other_mode)
     return _running_io.ask_haproxy(_pod_paths.SOCKET if pod else _paths.SOCKET, SOCKET_SECONDS)
+
+
+def _keeps_the_vip() -> bool:
+    """Whether keepalived is somebody else's service, which can't be told to hand over. HAProxy is restarted when it's
+    ours."""
+    text = _host_io.read_text(_paths.KEEPALIVED_CONFIG)
+    return bool(text) and _paths.HEADER not in text and _process_io.find_service("keepalived") is not None
 
 
 def _running_config(found: Found, file: File) -> Optional[bytes]:

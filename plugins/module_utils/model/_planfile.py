@@ -36,6 +36,10 @@ class Unreadable(Exception):
         self.newer = newer
 
 
+class SomebodyElses(Unreadable):
+    """keepalived there was configured by hand or by another tool: no plan tells what it says."""
+
+
 def with_endpoints(plan: Plan, endpoints: List[Endpoint]) -> Plan:
     """The same plan for others."""
     made = plan.copy()

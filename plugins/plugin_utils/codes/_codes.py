@@ -463,10 +463,11 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after "
             "a backup", "a note where endpoint_adopt is set"),
         "takeover_interrupts": Code(
-            ERROR, PREFLIGHT, "a VIP that somebody else's keepalived holds can't be taken over without an interruption "
-            "yet: clients have none from when it stops until this run is through",
-            "choose a time, stop it there, and run this again: `systemctl disable --now keepalived`; where it's a "
-            "static pod, move its manifest out of the kubelet's folder", "only where endpoint_adopt is set"),
+            ERROR, PREFLIGHT, "a VIP that a pod or a container of somebody else's holds can't be taken over without an "
+            "interruption yet: clients have none from when it stops until this run is through",
+            "choose a time, stop it on all members (a static pod: move its manifest out of the kubelet's folder), and "
+            "run this again", "only where endpoint_adopt is set; a keepalived that is keepalived.service is taken over "
+            "without an interruption"),
         "haproxy_files_ignored": Code(
             OWN, PREFLIGHT + STATUS, "this collection's HAProxy loads its own file only, and whoever needs what is in "
             "others is served no longer", "move them away, run a HAProxy of your own for them, or accept this finding",

@@ -333,8 +333,10 @@ class _Judge:
             yield finding_of("mode_changes", text_, place.host, mode=old)
 
     def _takeover(self, place: _Place) -> Iterator[Finding]:
-        """Old and new members don't hear each other, and nothing orders their changes."""
-        runs = any(program["name"] == "keepalived" for program in place.seen["programs"])
+        """A service is taken over by the rollout. A pod or a container of somebody else's isn't."""
+        pods = place.endpoint["mode"] == "static_pod"
+        runs = any(program["name"] == "keepalived" and (pods or program["owner"] != "keepalived")
+                   for program in place.seen["programs"])
         foreign = any(daemon == "keepalived" for daemon, _path in _foreign(place))
         if not (runs and foreign and place.endpoint["adopt"]) or place.deployed:
             return

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, List, Mapping
 
 from ...module_utils.model import _planfile
 from ...module_utils.model._accessors import members_of
-from ...module_utils.model._planfile import Spoken, Unreadable
+from ...module_utils.model._planfile import SomebodyElses, Spoken, Unreadable
 from ..judge._table import table
 
 if TYPE_CHECKING:
@@ -282,7 +282,9 @@ def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
     """What of VRRP changes on these members that all of them have to agree on, in words."""
     changes: Dict[str, None] = {}
     for host, other_password in rekeyed.items():
-        if isinstance(deployed.get(host), Unreadable):
+        if isinstance(deployed.get(host), SomebodyElses):
+            changes["somebody else's configuration is taken over"] = None
+        elif isinstance(deployed.get(host), Unreadable):
             # Nobody knows whether the others would take its adverts.
             changes["something that %s's stored plan doesn't tell" % host] = None
         changes.update(dict.fromkeys(_advert_mismatch(_stored(endpoint, deployed.get(host)), endpoint)))

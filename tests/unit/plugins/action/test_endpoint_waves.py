@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.action import endpoint_waves as action
+from ansible_collections.kubeha.apiserver.tests.unit import plans
 
 PLAN = {"endpoints": [{"name": "api", "vips": [], "instances": [
     {"members": [{"host": "cp%d" % number, "priority": 150 - number} for number in (1, 2, 3)]}]}]}
@@ -51,3 +52,21 @@ def test_a_turn_counts_from_when_its_wave_begins():
     began = turn(0, fine, lost={}, members=["cp1"], divided=[])
     assert began["hosts"] == began["turned"] == ["cp1"]
     assert turn(1, fine, turned=["cp1"], members=["cp1"])["turned"] == ["cp1", "cp2"]
+
+
+def test_somebody_elses_keepalived_is_taken_over_by_one_speaker_at_a_time():
+    """Old and new members don't hear each other: backups are stopped, and the holder changes with the VIP in its hands."""
+    vip = "198.51.100.100"
+    endpoint = plans.endpoint()
+    hosts = [member["host"] for member in endpoint["instances"][0]["members"]]
+    looks = {host: {"force": "restart", "serving": True, "foreign": True, "holds": [vip] if host == hosts[1] else []}
+             for host in hosts}
+    args = {"title": "keepalived", "looks": looks, "work": None, "deployed": {}, "silence": True}
+    started = action._start({"endpoints": [endpoint]}, args, set(hosts))
+    assert started["waves"] == [[hosts[1]], [hosts[0]], [hosts[2]]]
+    assert set(started["quiet"]) == {hosts[0], hosts[2]}
+    assert started["alone"] == {hosts[1]: [endpoint["name"]]}
+    assert started["foreign"] == hosts and started["lost"] == {}
+    # Who is left out would go on as before.
+    left = action._start({"endpoints": [endpoint]}, dict(args, looks=dict(list(looks.items())[:2])), set(hosts))
+    assert set(left["lost"]) == set(hosts[:2]) and left["waves"] == []

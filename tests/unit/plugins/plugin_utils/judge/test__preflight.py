@@ -675,6 +675,8 @@ def test_the_command_that_opens(manager, where, text):
 
 @pytest.mark.parametrize("change, found", [
     (lambda the_plan, info: None, True),
+    # A service is taken over without an interruption.
+    (lambda the_plan, info: program(info, "keepalived", owner="keepalived"), False),
     # Nobody holds, none runs, it's ours, or it isn't to be taken over: then other findings say what is to be said.
     (lambda the_plan, info: info["preflight"]["addresses"].pop(), False),
     (lambda the_plan, info: info["preflight"].update(programs=[]), False),
@@ -687,7 +689,7 @@ def test_a_vip_that_is_in_use_is_not_taken_over(change, found):
     hosts = observations(the_plan)
     info = hosts["cp2"]
     info["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
-    program(info, "keepalived", owner="keepalived")
+    program(info, "keepalived", owner="static_pod")
     info["preflight"]["addresses"].append({"interface": "eth0", "address": "198.51.100.100", "prefix": 32})
     change(the_plan, info)
     findings = preflight.preflight_findings(the_plan, hosts)
