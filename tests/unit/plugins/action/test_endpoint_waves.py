@@ -55,7 +55,7 @@ def test_a_turn_counts_from_when_its_wave_begins():
 
 
 def test_somebody_elses_keepalived_is_taken_over_by_one_speaker_at_a_time():
-    """Old and new members don't hear each other: backups are stopped, and the holder changes with the VIP in its hands."""
+    """Old and new members don't hear each other: backups are stopped, and the holder changes with its VIP."""
     vip = "198.51.100.100"
     endpoint = plans.endpoint()
     hosts = [member["host"] for member in endpoint["instances"][0]["members"]]
