@@ -87,6 +87,12 @@ FAULTS = {
     "apiserver-kill": Fault(
         "API server SIGKILL", systemctl("kill", "--signal=KILL", "api-stand-in"), systemctl("restart", "api-stand-in")
     ),
+    "apiserver-hang": Fault(
+        "API server SIGSTOP",
+        systemctl("kill", "--signal=STOP", "api-stand-in"),
+        systemctl("kill", "--signal=CONT", "api-stand-in"),
+        seconds=8,
+    ),
     "apiservers-stop": Fault(
         "all API servers stopped", everywhere("stop", "api-stand-in"), everywhere("start", "api-stand-in"),
         total=True, seconds=12,

@@ -43,7 +43,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The order: what is asked for most first.
 DEFAULT = [
     "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-reload", "haproxy-stop", "haproxy-kill",
-    "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill", "apiservers-stop", "host-freeze", "host-kill",
+    "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill", "apiserver-hang", "apiservers-stop",
+    "host-freeze", "host-kill",
 ]  # fmt: skip
 PODS = [
     "pod-keepalived-stop", "pod-keepalived-kill", "pod-keepalived-restart", "pod-keepalived-reload", "pod-haproxy-stop",

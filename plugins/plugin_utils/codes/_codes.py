@@ -70,6 +70,37 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PLAN, "is a host that --limit leaves out of this run",
             "leave --limit out; the named hosts are the only ones that are changed"),
     },
+    "Importing what runs": {
+        "import_nothing": Code(
+            ERROR, PLAN, "none of these hosts has a keepalived or kube-vip that holds a virtual IP",
+            "name the hosts that have it: -e endpoint_hosts=HOST,HOST; where nothing runs yet, write endpoint_vip and "
+            "run playbook site"),
+        "import_no_vip": Code(
+            ERROR, PLAN, "it spreads connections on its own host only: there is no virtual IP to go on with",
+            "choose one: write endpoint_vip and run playbook site; then tell clients of it, as docs/kubeadm.md says"),
+        "import_no_answer": Code(
+            ERROR, PLAN, "the host gave no answer, and its part would be missing",
+            "make it reachable, or name the hosts that count: -e endpoint_hosts=HOST,HOST"),
+        "import_unreadable": Code(
+            ERROR, PLAN, "it can't be understood: {reason}",
+            "mend the file, or move it away if nothing loads it, and import again"),
+        "import_contradiction": Code(
+            ERROR, PLAN, "{what} differs between hosts: {first} has {expected}",
+            "let the hosts agree, or name those that count: -e endpoint_hosts=HOST,HOST"),
+        "import_two_holders": Code(
+            ERROR, PLAN, "the virtual IP is on {hosts} at the same time, which no import may carry on",
+            "find out why they don't hear each other, and take the address off all but one of them"),
+        "import_serves_more": Code(
+            ERROR, PLAN, "{meaning}; this collection would not go on with it",
+            "give it daemons or hosts of its own first, or do without it: endpoint_accept_findings: "
+            "[import_serves_more]"),
+        "import_several": Code(
+            ERROR, PLAN, "nothing says which virtual IP clients of the API use: {few}",
+            "name it: -e endpoint_vip=ADDRESS"),
+        "import_ours": Code(
+            ERROR, PLAN, "the file is this collection's already",
+            "leave that host out; playbook status shows what it does"),
+    },
     "Values as written": {
         "value_type": Code(ERROR, PLAN, "must be {expected}; YAML read it as {found}", "write {expected}{more}"),
         "value_empty": Code(ERROR, PLAN, "must not be empty", "write {expected}, or leave {rest}"),
@@ -431,6 +462,11 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PREFLIGHT, "somebody else has configured keepalived there, and this run would replace that",
             "remove it, balance on other hosts (endpoint_lb_hosts), or set endpoint_adopt: true to take it over after "
             "a backup", "a note where endpoint_adopt is set"),
+        "takeover_interrupts": Code(
+            ERROR, PREFLIGHT, "a VIP that somebody else's keepalived holds can't be taken over without an interruption "
+            "yet: clients have none from when it stops until this run is through",
+            "choose a time, stop it there, and run this again: `systemctl disable --now keepalived`; where it's a "
+            "static pod, move its manifest out of the kubelet's folder", "only where endpoint_adopt is set"),
         "haproxy_files_ignored": Code(
             OWN, PREFLIGHT + STATUS, "this collection's HAProxy loads its own file only, and whoever needs what is in "
             "others is served no longer", "move them away, run a HAProxy of your own for them, or accept this finding",

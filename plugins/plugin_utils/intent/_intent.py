@@ -39,8 +39,8 @@ ASKED = "__endpoint_asked"
 OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
     "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
-    "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_verify_timeout", "haproxy_package",
-    "haproxy_package_state", "keepalived_package", "keepalived_package_state",
+    "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_import_file", "endpoint_verify_timeout",
+    "haproxy_package", "haproxy_package_state", "keepalived_package", "keepalived_package_state",
 })
 
 

@@ -200,7 +200,8 @@ class _Judge:
         found: List[Finding] = []
         for place in self.places:
             for check in (
-                self._interface, self._ports, self._mode, self._daemons, self._static_pods, self._network_managers,
+                self._interface, self._ports, self._mode, self._daemons, self._takeover, self._static_pods,
+                self._network_managers,
                 self._firewall, self._kernel, self._own_address, self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
@@ -330,6 +331,19 @@ class _Judge:
             words = {"service": "as services", "static_pod": "as static pods"}
             text_ = "%s of this collection run here %s" % (" and ".join(active), words[old])
             yield finding_of("mode_changes", text_, place.host, mode=old)
+
+    def _takeover(self, place: _Place) -> Iterator[Finding]:
+        """Old and new members don't hear each other, and nothing orders their changes."""
+        runs = any(program["name"] == "keepalived" for program in place.seen["programs"])
+        foreign = any(daemon == "keepalived" for daemon, _path in _foreign(place))
+        if not (runs and foreign and place.endpoint["adopt"]) or place.deployed:
+            return
+        vips = {vip["address"] for vip in place.endpoint["vips"]}
+        holders = [other.host for other in self.places if other.name == place.name and not vips.isdisjoint(
+            item["address"] for item in other.seen["addresses"])]
+        if holders:
+            text_ = "somebody else's keepalived runs here, and %s holds a VIP of this endpoint" % ", ".join(holders)
+            yield finding_of("takeover_interrupts", text_, place.host)
 
     def _daemons(self, place: _Place) -> Iterator[Finding]:
         adopted = place.endpoint["adopt"]

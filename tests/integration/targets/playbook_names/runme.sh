@@ -42,6 +42,9 @@ refused host_pattern remove "${on[@]}" -e 'endpoint_hosts=all:!w1'
 refused host_outside_limit remove "${on[@]}" -e endpoint_hosts=cp1,cp2 --limit cp1
 refused 'host_not_balancer host_outside_limit' drain "${on[@]}" -e endpoint_hosts=cp1,cp2,w1 --limit cp1
 
+refused 'host_unknown host_pattern' import "${on[@]}" -e 'endpoint_hosts=cp1,cp9,cp*'
+refused host_outside_limit import "${on[@]}" -e endpoint_hosts=cp1,cp2 --limit cp1
+
 # A run on nobody isn't a run that was proven.
 for playbook in site plan preflight status; do
     refused no_host "$playbook" "${on[@]}" --limit w1

@@ -543,7 +543,8 @@ def test_holders_of_what_nobody_else_could_hold():
 
 def test_every_code_has_a_case():
     cases = {case.values[0] for case in CASES} | {case[0] for case in POD_CASES}
-    others = {"accept_unknown", "mode_changes", "members_left_out", "mode_changes_alone", "holders_crossed"}
+    others = {"accept_unknown", "mode_changes", "members_left_out", "mode_changes_alone", "holders_crossed",
+              "takeover_interrupts"}
     segment = set(SECTIONS["The network"])
     assert cases | others == {code for code, entry in CODES.items() if "preflight" in entry.by} - segment
 
@@ -670,6 +671,27 @@ def test_the_command_that_opens(manager, where, text):
     vrrp(hosts["cp2"], outcome="drop", where=where)
     hosts["cp2"]["preflight"]["firewall"]["manager"] = manager
     assert text in preflight.preflight_findings(the_plan, hosts)[0]["fix"]
+
+
+@pytest.mark.parametrize("change, found", [
+    (lambda the_plan, info: None, True),
+    # Nobody holds, none runs, it's ours, or it isn't to be taken over: then other findings say what is to be said.
+    (lambda the_plan, info: info["preflight"]["addresses"].pop(), False),
+    (lambda the_plan, info: info["preflight"].update(programs=[]), False),
+    (lambda the_plan, info: info["config_owner"].update({"/etc/keepalived/keepalived.conf": "ours"}), False),
+    (lambda the_plan, info: the_plan["endpoints"][0].update(adopt=False), False),
+])
+def test_a_vip_that_is_in_use_is_not_taken_over(change, found):
+    the_plan = plan(endpoint())
+    the_plan["endpoints"][0]["adopt"] = True
+    hosts = observations(the_plan)
+    info = hosts["cp2"]
+    info["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
+    program(info, "keepalived", owner="keepalived")
+    info["preflight"]["addresses"].append({"interface": "eth0", "address": "198.51.100.100", "prefix": 32})
+    change(the_plan, info)
+    findings = preflight.preflight_findings(the_plan, hosts)
+    assert [item["host"] for item in findings if item["code"] == "takeover_interrupts"] == ["cp2"] * found
 
 
 def test_what_a_haproxy_loads_that_is_taken_over_or_that_pods_stand_beside():
