@@ -65,9 +65,6 @@ def any_container() -> tuple[str, ...]:
         hard = resource.getrlimit(number)[1]
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         options.append(f"--ulimit={name}={limit}:{limit}")
-    # Work that others should not notice: its containers share its processor time.
-    if os.environ.get("KUBEHA_CGROUP"):
-        options.append(f"--cgroup-parent={os.environ['KUBEHA_CGROUP']}")
     return tuple(options)
 
 

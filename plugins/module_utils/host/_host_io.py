@@ -137,7 +137,7 @@ def read_identity(links: Optional[List[netlink.Link]] = None) -> Dict[str, Any]:
     links = read_links() if links is None else links
     return _identity.describe(
         read_text("/etc/machine-id"), read_text("/proc/sys/kernel/random/boot_id"), os.readlink("/proc/self/ns/net"),
-        os.uname().nodename, ((link.name, link.mac) for link in links))
+        os.uname().nodename, ((link.name, link.mac, link.kind) for link in links))
 
 
 def read_addresses(seconds: float = _NETLINK_SECONDS) -> List[netlink.Address]:

@@ -20,13 +20,16 @@ INTERFACES = 32
 
 
 def describe(
-    machine_id: str, boot_id: str, netns: str, name: str, links: t.Iterable[tuple[str, str]]
+    machine_id: str, boot_id: str, netns: str, name: str, links: t.Iterable[tuple[str, str, str]]
 ) -> dict[str, t.Any]:
     """What a host says of itself: systemd's machine ID, the kernel's boot ID, the network namespace, its own name, and
-    interfaces with their hardware addresses."""
-    known = [(link, mac) for link, mac in links if mac.strip("0:")][:INTERFACES]
+    interfaces with their hardware addresses and kinds."""
+    found = [link for link in links if link[1].strip("0:")]
+    # A bridge's address changes when its ports come and go, and names of pods' interfaces are used again. Who has no
+    # device, as a container, is told by the others.
+    known = [link[:2] for link in found if link[2] == "device"] or [link[:2] for link in found if link[2] != "bridge"]
     return {"machine_id": machine_id.strip(), "boot_id": boot_id.strip(), "netns": netns, "name": name,
-            "macs": dict(known)}
+            "macs": dict(known[:INTERFACES])}
 
 
 def same(one: t.Any, other: t.Any) -> bool:
