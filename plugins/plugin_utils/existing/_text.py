@@ -36,4 +36,3 @@ class Malformed(Exception):
         super().__init__(place, reason)
         self.place = place
         self.reason = reason
-

@@ -46,9 +46,10 @@ def _host(folder: Path, facts: dict[str, t.Any], end: str) -> dict[str, t.Any]:
         "schema": 1,
         "addresses": [{"interface": interface, "address": address.partition("/")[0],
                        "prefix": int(address.partition("/")[2])} for interface, address in addresses],
-        "files": [{"path": path, "role": _role(path, active, texts), "text": _disclosed.disclosed(
-                      texts[path], _kind(path), defined)}
-                  for path in sorted(texts, key=lambda path: (path not in MAIN, path))],
+        "files": [
+            {"path": path, "role": _role(path, active, texts),
+             "text": _disclosed.disclosed(texts[path], _kind(path), defined)}
+            for path in sorted(texts, key=lambda path: (path not in MAIN, path))],
         "unread": [],
         "units": [{"name": "%s.service" % name, "active": True, "enabled": True} for name in active],
         "versions": {},
