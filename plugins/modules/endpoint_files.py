@@ -550,8 +550,7 @@ class Deployment:
         kept = [path[len(folder):] for path in _folders_io.files_below(folder)]
         found = Found([_files_io.kept(folder, path, self._kind(path)) for path in kept])
         changed = [file.path for file in found.changed_files]
-        config = _paths.LAYOUTS["service"].config[self.role]
-        foreign = any(file.path == config and _paths.HEADER.encode() not in file.content for file in found.files)
+        foreign = found.config is not None and _paths.HEADER.encode() not in found.config.content
         ours = [] if foreign else found.files
         if kept:
             found.stale = [path for path in self.listed

@@ -24,8 +24,10 @@ def observe(role: str, found: Found) -> Dict[str, Any]:
     running = _running(role, found, haproxy)
     state, execution = _pod(role, found.manifest) if found.manifest else _service(role, found)
     config = found.config.content if found.config else b""
-    # Somebody else's, that this run takes over.
-    foreign = state["active"] and found.manifest is None and any(file is found.config for file in found.adopted)
+    # Somebody else's, that this run takes over; or that a run which was killed was about to start anew with our files.
+    adopted = any(file is found.config for file in found.adopted)
+    foreign = state["active"] and found.manifest is None and (
+        adopted or (role == "keepalived" and running.config is None))
     here = {address.address for address in _host_io.read_addresses()}
     holds = sorted(vips_of(found.plan, _deployed_io.read_deployed()) & here)
     waits = role == "haproxy" and bool(holds) and _keeps_the_vip()

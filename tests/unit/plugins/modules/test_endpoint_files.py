@@ -357,6 +357,32 @@ def test_a_daemon_reload_that_a_killed_run_left_undone(host, unit, needed):
     assert host.run(files)["daemon_reload_needed"] == needed
 
 
+def test_what_was_taken_over_is_put_back_as_it_was(host):
+    """It stays somebody else's: another run asks again, and `remove` leaves it alone."""
+    host.write(host.haproxy, "theirs\n", 0o640)
+    host.unit["ActiveState"] = "active"
+    planned = host.files(haproxy=OURS + "one\n", drop_in=OURS)
+    result = host.run(planned, adopt=True)
+    assert result["foreign"] and result["serving"]
+    back = host.run(planned, state="previous", adopt=True)
+    assert back["previous"] and back["needs_restart"] and back["removed_files"] == [host.drop_in]
+    assert read(host.haproxy) == "theirs\n" and os.stat(host.haproxy).st_mode & 0o777 == 0o640
+    assert host.run(planned)["failed"]
+    assert host.run([], state="absent")["removed_files"] == []
+    assert read(host.haproxy) == "theirs\n"
+    assert not host.run(planned, state="previous", adopt=True)["changed"]
+
+
+def test_a_keepalived_that_did_not_start_with_our_files_is_somebody_elses(host):
+    """A run was killed between putting them into place and restarting it."""
+    planned = host.files(keepalived=OURS)
+    host.unit["ActiveState"] = "active"
+    assert host.run(planned, role="keepalived")["foreign"]
+    assert host.run(planned, role="keepalived", check_mode=True)["foreign"]
+    (host.root / "run/keepalived.running").write_text("a" * 64)
+    assert not host.run(planned, role="keepalived")["foreign"]
+
+
 def test_previous_set_is_the_one_that_ran(host):
     first = host.files(haproxy=OURS + "one\n", drop_in=OURS)
     host.run(first)
