@@ -61,7 +61,7 @@ def test_two_holders_are_refused(user: User, folder: Path) -> None:
     user.on("cp3", "ip", "address", "add", user.vip + "/32", "dev", "eth0")
     run = imported(user, endpoint_import_file=str(folder / "other.yml")).failed()
     user.on("cp3", "ip", "address", "del", user.vip + "/32", "dev", "eth0")
-    assert "cp1 and cp3 at the same time" in run.output, run.output
+    assert "cp1, cp3 at the same time" in run.output, run.output
     assert not (folder / "other.yml").exists()
 
 

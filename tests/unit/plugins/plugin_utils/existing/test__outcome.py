@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.codes._codes import SECTIONS
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.existing import _rows, _sameness, _written
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.existing._outcome import (
     Outcome,
@@ -44,3 +45,51 @@ def test_a_configuration_means_these_variables(case: Path) -> None:
     text = _written.report(found, rows, _sameness.same(found, plan), _sameness.outages(found, plan))
     for part in expected.get("says") or []:
         assert str(part) in text
+
+
+TWO = """vrrp_instance A {
+virtual_router_id 51
+virtual_ipaddress {
+198.51.100.100
+}
+}
+vrrp_instance B {
+virtual_router_id 52
+virtual_ipaddress {
+198.51.100.101
+}
+}
+"""
+
+
+def two(role: str = "keepalived", text: str = TWO) -> dict[str, t.Any]:
+    """A host with two virtual IPs, or with one other file."""
+    return {"files": [{"path": "/etc/a", "role": role, "text": text}], "addresses": [], "unread": [], "units": [],
+            "versions": {}, "server": ""}
+
+
+def codes(hosts: dict[str, dict[str, t.Any] | None], **more: t.Any) -> list[str]:
+    return [problem.code for problem in outcome_of(hosts, **more).problems]
+
+
+def test_which_of_several_virtual_ips_has_to_be_said() -> None:
+    assert "import_several" in codes({"cp1": two()})
+    found = outcome_of({"cp1": two()}, vips=["198.51.100.101"], accepted=["import_serves_more"])
+    assert found.variables["endpoint_virtual_router_id"] == 52
+    assert found.variables["endpoint_vip"] == ["198.51.100.101"] and not found.problems
+
+
+def test_a_host_without_an_answer_and_a_file_that_can_not_be_read() -> None:
+    assert codes({"cp1": two(), "cp2": None}, vips=["198.51.100.100"], accepted=["import_serves_more"]) == [
+        "import_no_answer"]
+    unread = dict(two(), unread=[{"path": "/etc/haproxy/haproxy.cfg", "why": "it isn't a plain file"}])
+    assert codes({"cp1": unread}, vips=["198.51.100.100"], accepted=["import_serves_more"]) == ["import_unreadable"]
+
+
+def test_what_is_ours_is_not_imported() -> None:
+    assert codes({"cp1": two("haproxy", "global\nfrontend kubeha:health:1\n")}) == ["import_ours"]
+
+
+def test_every_code_has_a_case() -> None:
+    refused = {code for case in cases.cases() for code in cases.read(case)["expected"]["refused"] or []}
+    assert refused | {"import_several", "import_no_answer", "import_ours"} == set(SECTIONS["Importing what runs"])
