@@ -22,6 +22,7 @@ SECRET = "s3cr3t"
 
 KEPT = [
     (KEEPALIVED, "  virtual_router_id 51 # of the API", "virtual_router_id 51"),
+    (KEEPALIVED, "auth_type PASS", "auth_type PASS"),
     (KEEPALIVED, "vrrp_instance V{ priority 7 }", "vrrp_instance V { priority 7 }"),
     (KEEPALIVED, "virtual_ipaddress {\n  198.51.100.100/24 dev eth0 label eth0:vip\n}",
      "virtual_ipaddress {\n198.51.100.100/24 dev eth0 label eth0:vip\n}"),
