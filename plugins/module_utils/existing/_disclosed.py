@@ -180,7 +180,8 @@ def _statement(found: Sequence[str], blocks: Sequence[str], opens: bool) -> str:
     above = blocks[-1] if blocks else ""
     if found[0] in _KEEPALIVED or above in _LISTS:
         # The kind of authentication is called PASS.
-        secret = next((index for index, word in enumerate(found) if _SECRET.search(word) and word != "PASS"), len(found))
+        secret = next(
+            (index for index, word in enumerate(found) if _SECRET.search(word) and word != "PASS"), len(found))
         return _plain([*found[:secret], *([" "] if secret < len(found) else [])])
     # A word alone may be a secret where names aren't known.
     alone = len(found) == 1 and not opens and (not above or above == "authentication")
