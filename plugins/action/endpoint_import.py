@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         result["changed"] = False
         dummy, args = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "dict", "required": True},
+            "hosts": {"type": "dict"},
             "apiservers": {"type": "list", "elements": "str", "default": []},
             "vip": {"type": "list", "elements": "str", "default": []},
             "accept_findings": {"type": "list", "elements": "str", "default": []},
@@ -42,6 +42,8 @@ class ActionModule(ActionBase):
         file = writable_path("file", args["file"]) if args["file"] else None
         if file and file.exists():
             raise AnsibleActionFail("file: %s exists, and may have been edited; name another file, or move it" % file)
+        if args["hosts"] is None:
+            return result
         answers = {host: _answer(answer) for host, answer in plain(args["hosts"]).items()}
         found = _outcome.outcome_of(answers, args["apiservers"], args["vip"], args["accept_findings"])
         plan: Plan | None = None

@@ -40,8 +40,8 @@ options:
     description:
       - What M(kubeha.apiserver.endpoint_import_info) returned, by inventory name.
       - A host without an answer is a problem.
+      - Without it nothing is written, and only the other options are checked.
     type: dict
-    required: true
   apiservers:
     description: Hosts that run API servers, used where no configuration names them.
     type: list

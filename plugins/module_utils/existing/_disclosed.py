@@ -57,7 +57,7 @@ _FLOW = re.compile(r"""(\s*-\s+)\{\s*["']?name["']?\s*:\s*["']?([\w.-]+)["']?\s*
 _FLOW_PAIR = re.compile(r"""["']?([A-Za-z]\w*)["']?\s*:\s*("[^"]*"|'[^']*'|\{[^{}]*\}|[^,{}]*)""")
 # A text that the lines below hold, which are indented more.
 _BLOCK = re.compile(r"[:-]\s+[|>][-+0-9]*\s*(?:#.*)?$")
-_PATH = re.compile(r"\bpath[\"']?\s*:\s*[\"']?(/[\w./-]*)")
+PATH = re.compile(r"\bpath[\"']?\s*:\s*[\"']?(/[\w./-]*)")
 _DEFINITION = re.compile(r"\$(\w+)\s*=\s*(.*)")
 _USE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 _NGINX = re.compile(r"\s*(?:listen|server)\s+[0-9A-Za-z.:\[\]-]+")
@@ -235,7 +235,7 @@ def _manifest(lines: Sequence[str]) -> Iterator[str]:
             secret = pair[2] == "value" and name not in _VARIABLES
             kept = not value or (not secret and (_PLAIN.fullmatch(plain) or (
                 pair[2] == "value" and name.startswith("KEEPALIVED_") and within < 0)))
-            path = _PATH.search(value) if pair[2] == "hostPath" else None
+            path = PATH.search(value) if pair[2] == "hostPath" else None
             if path:
                 yield "%shostPath: {path: %s}" % (pair[1], json.dumps(path[1]))
                 continue
@@ -253,7 +253,7 @@ def _flow_pairs(name: str, text: str) -> Iterator[str]:
     for key, value in _FLOW_PAIR.findall(text):
         value = value.strip()
         if key == "hostPath":
-            path = _PATH.search(value)
+            path = PATH.search(value)
             yield ", hostPath: {path: %s}" % json.dumps(path[1] if path else "")
         elif key in ("mountPath", "path") or (key == "value" and name in _VARIABLES):
             yield ", %s: %s" % (key, json.dumps(value.strip("\"'")))

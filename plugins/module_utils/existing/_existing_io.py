@@ -11,7 +11,6 @@ import glob
 import os
 import re
 import time
-from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..daemons import _haproxy, _keepalived_state, _process_io, _processes
@@ -30,7 +29,6 @@ _NOT_ASKED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 _UNITS = ("keepalived", "haproxy", "kube-lb", "l4lb", "kolla-keepalived-container", "kolla-haproxy-container")
 _SUFFIXES = {".conf": files.KEEPALIVED, ".cfg": files.HAPROXY}
 _INCLUDE = re.compile(r"^\s*include[rmwb]?\s+(\S+)\s*$", re.MULTILINE)
-_HOST_PATH = re.compile(r"\bpath[\"']?:\s*[\"']?(/[\w./-]+)")
 _SERVER = re.compile(r"^\s*server:\s*(https://\S+)\s*$", re.MULTILINE)
 
 _FILE_BYTES, _ALL_BYTES, _FILES, _DEPTH = 256 * 1024, 4 * 1024 * 1024, 64, 10
@@ -86,7 +84,7 @@ class _Reader:
         texts = [self.read(path, files.MANIFEST, files.MANIFEST)
                  for path in _in_folder(folder, (".yaml", ".yml", ".json"))
                  if not os.path.basename(path).startswith(_NOT_ASKED)]
-        for place in dict.fromkeys(place for text in texts for place in _HOST_PATH.findall(text)):
+        for place in dict.fromkeys(place for text in texts for place in files.PATH.findall(text)):
             for path in _in_folder(place, tuple(_SUFFIXES)) or [place]:
                 kind = _SUFFIXES.get(os.path.splitext(path)[1])
                 if kind and "/pki/" not in path and not path.endswith(("/admin.conf", "/kubelet.conf")):
@@ -157,7 +155,7 @@ def _versions() -> Dict[str, str]:
 def _server(reader: _Reader) -> str:
     """Where the kubelet finds the API. Nothing else of its file is kept."""
     try:
-        content = owned.within(_SECONDS, partial(owned.read, _KUBELET_CONF), _KUBELET_CONF) or b""
+        content = owned.read(_KUBELET_CONF, seconds=_SECONDS) or b""
     except OSError as error:
         reader.unread.append({"path": _KUBELET_CONF, "why": error.strerror or str(error)})
         return ""

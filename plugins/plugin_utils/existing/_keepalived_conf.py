@@ -58,7 +58,7 @@ def read(host: str, files: Sequence[File]) -> tuple[Statement, ...]:
     if not files:
         return ()
     tokens = list(_tokens(host, files[0], {file.path: file for file in files}, 0))
-    found, end = _statements(tokens, 0, None)
+    found, end = _statements(tokens, 0, None, 0)
     if end < len(tokens):
         raise Malformed(tokens[end].place, "a } without a {")
     return found
@@ -81,8 +81,11 @@ def _tokens(host: str, file: File, files: dict[str, File], depth: int) -> Iterat
         yield from (_Token(word, place, index == 0) for index, word in enumerate(found))
 
 
-def _statements(tokens: Sequence[_Token], start: int, opened: _Token | None) -> tuple[tuple[Statement, ...], int]:
+def _statements(tokens: Sequence[_Token], start: int, opened: _Token | None,
+                depth: int) -> tuple[tuple[Statement, ...], int]:
     """Statements from `start` up to the brace that ends their block, and where that is."""
+    if opened and depth > _DEPTH:
+        raise Malformed(opened.place, "more than %d blocks within one another" % _DEPTH)
     found: list[Statement] = []
     line: list[_Token] = []
     at = start
@@ -98,7 +101,7 @@ def _statements(tokens: Sequence[_Token], start: int, opened: _Token | None) -> 
             end_line()
             if not found or found[-1].block:
                 raise Malformed(token.place, "a { without a name before it")
-            block, at = _statements(tokens, at + 1, token)
+            block, at = _statements(tokens, at + 1, token, depth + 1)
             found[-1] = found[-1]._replace(block=block)
         elif token.text == "}":
             if opened is None:

@@ -11,8 +11,9 @@ import typing as t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..intent import _values as values
 from ..intent._addresses import FAMILIES, Address
-from ..intent._errors import Problem, Problems, listed
+from ..intent._errors import Problem, Problems, Where, listed
 from ..plan._versions import FLOOR, complete, tag_version
 from ._setup import Instance, Listener, Setup, located_of, setup_of
 from ._text import Malformed, Place
@@ -57,8 +58,19 @@ class Outcome:
         return self.balancers[0]
 
     @property
-    def listeners(self) -> list[tuple[str, Listener]]:
-        return [(item.host, item.listener) for item in self.balancers if item.listener]
+    def listeners(self) -> list[Listener]:
+        return [item.listener for item in self.balancers if item.listener]
+
+    @property
+    def vips(self) -> list[Address]:
+        """Each once, in the order of the balancers."""
+        return list(dict.fromkeys(vip.address for item in self.balancers for instance in item.instances
+                                  for vip in instance.vips))
+
+    def holders(self, vip: Address) -> list[str]:
+        """Who has it on an interface."""
+        return [setup.host for setup in self.setups if any(
+            located.address == vip for many in setup.addresses.values() for located in many)]
 
 
 def outcome_of(hosts: Mapping[str, Mapping[str, t.Any] | None], apiservers: Sequence[str] = (),
@@ -84,7 +96,8 @@ def outcome_of(hosts: Mapping[str, Mapping[str, t.Any] | None], apiservers: Sequ
         for place in setup.own[:1]:
             findings.problem("import_ours", str(place))
         found.setups.append(setup)
-    wanted = {located.address for text in vips for located in [located_of(text)] if located}
+    read = values.listing(values.address, "an address or a list of addresses", empty=True)
+    wanted = {located.address for located in read(Where(findings, "endpoint_vip"), vips) or ()}
     _choose(found, findings, wanted)
     for setup in found.setups:
         for remark in setup.served:
@@ -177,10 +190,8 @@ def _compare(found: Outcome, findings: Problems) -> None:
              if instance.family == family and instance.router_id is not None} for item in members])
     _agree(findings, "the port", [
         {str(port): item.listener.bind for port in item.listener.ports} if item.listener else {} for item in members])
-    vips = {vip.address for item in members for instance in item.instances for vip in instance.vips}
-    for vip in sorted(vips):
-        holders = [setup.host for setup in found.setups if any(
-            located.address == vip for many in setup.addresses.values() for located in many)]
+    for vip in sorted(found.vips):
+        holders = found.holders(vip)
         if len(holders) > 1:
             findings.problem("import_two_holders", str(vip), hosts=listed(holders))
 
@@ -199,11 +210,11 @@ def _agree(findings: Problems, what: str, values: Sequence[Mapping[str, Place]])
 
 def _recognise(found: Outcome, hosts: Sequence[str]) -> None:
     """Which hosts of the inventory the API servers are: by an address of theirs, or by name."""
-    vips = {vip.address for item in found.balancers for instance in item.instances for vip in instance.vips}
+    vips = set(found.vips)
     by_address = {located.address: setup.host for setup in found.setups for many in setup.addresses.values()
                   for located in many if located.address not in vips}
     answered = {setup.host for setup in found.setups}
-    for _host, listener in found.listeners:
+    for listener in found.listeners:
         for server in listener.servers:
             located = located_of(server.address)
             if located:
@@ -233,7 +244,7 @@ def _write(found: Outcome, hosts: Sequence[str], apiservers: Sequence[str]) -> N
     variables["endpoint_lb_hosts"] = balancers
     if set(backends) != set(balancers):
         variables["endpoint_apiserver_hosts"] = backends
-    own_ports = {server.port for _host, listener in found.listeners for server in listener.servers if server.port}
+    own_ports = {server.port for listener in found.listeners for server in listener.servers if server.port}
     if own_ports and own_ports != {APISERVER_PORT}:
         variables["endpoint_apiserver_port"] = min(own_ports)
     if any(in_pods(item) for item in found.balancers):
@@ -298,7 +309,7 @@ def _addresses(instance: Instance) -> str:
 
 def planned_hosts(found: Outcome) -> dict[str, dict[str, t.Any]]:
     """What the plan has to know of hosts: their addresses, without the virtual ones."""
-    vips = {address for item in found.balancers for instance in item.instances for address in instance.addresses}
+    vips = set(found.vips)
     hosts: dict[str, dict[str, t.Any]] = {}
     for setup in found.setups:
         networks = [{"interface": interface, "address": str(located.address), "prefix": located.prefix}

@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ..intent._addresses import Address
 from ..intent._errors import listed
 from ..plan._versions import FLOOR, version_text
 from ._outcome import Balancer, Outcome, in_pods, usable_image
@@ -234,12 +233,3 @@ def skew(instance: Instance) -> float:
     """What a backup waits longer than others: RFC 3768 counts it in seconds, RFC 9568 in intervals."""
     share = (256 - instance.priority) / 256
     return share * (instance.advert if instance.version == 3 else 1.0)
-
-
-def holders_now(found: Outcome) -> dict[Address, list[str]]:
-    """Who has each virtual IP on an interface."""
-    vips: Iterable[Address] = (vip.address for item in found.balancers for instance in item.instances
-                               for vip in instance.vips)
-    return {vip: [setup.host for setup in found.setups if any(
-        located.address == vip for many in setup.addresses.values() for located in many)]
-        for vip in dict.fromkeys(vips)}

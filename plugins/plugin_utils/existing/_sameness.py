@@ -14,7 +14,7 @@ import math
 import typing as t
 
 from ._outcome import Balancer, Outcome
-from ._rows import holders_now, silence, skew
+from ._rows import silence, skew
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan
@@ -49,7 +49,7 @@ def same(found: Outcome, plan: Plan) -> list[Pair]:
         pairs.append(Pair("holds first", _first(found, item.family),
                           max(priorities, key=lambda host: priorities[host])))
     pairs.append(Pair("holds now", _joined(
-        "%s on %s" % (vip, ", ".join(hosts) or "no host") for vip, hosts in holders_now(found).items()), ""))
+        "%s on %s" % (vip, ", ".join(found.holders(vip)) or "no host") for vip in found.vips), ""))
     listener = found.first.listener
     pairs.append(Pair("port", _joined(str(port) for port in listener.ports) if listener else "that of API servers",
                       str(endpoint["port"])))
@@ -143,7 +143,7 @@ def _server_hangs(balancer: Balancer) -> float:
         # A process that hangs still accepts connections.
         return NEVER
     server = listener.servers[0]
-    timeout = listener.check_timeout if listener.check_timeout is not None else server.inter
+    timeout = listener.timeouts["check"][0] if "check" in listener.timeouts else server.inter
     return (server.inter + timeout) * server.fall
 
 

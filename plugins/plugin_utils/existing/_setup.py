@@ -26,11 +26,11 @@ from ._text import File, Malformed, Place
 # keepalived's own values.
 _PRIORITY, _ADVERT, _FALL, _RISE = 100, 1.0, 1, 1
 # HAProxy's.
-_INTER, _SERVER_FALL, _SERVER_RISE = 2.0, 3, 2
+_INTER, _SERVER_FALL = 2.0, 3
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TIME = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
 # What stands in each haproxy.cfg and keepalived.conf of this collection's.
-_OWN_MARK = re.compile(r"\s*(?:description kubeha:|frontend kubeha:|(?:vrrp_)?track_file kubeha_)")
+_OWN_MARK = re.compile(r"\s*(?:frontend kubeha:|(?:vrrp_)?track_file kubeha_)")
 _TRUE = frozenset({"true", "yes", "1", "on"})
 # Directives that are understood, or that mean nothing to clients. All others are reported.
 _INSTANCE = frozenset({
@@ -39,7 +39,7 @@ _INSTANCE = frozenset({
     "unicast_src_ip", "version", "use_vmac", "native_ipv6", "mcast_src_ip", "dont_track_primary", "debug"})
 _PROXY = frozenset({
     "bind", "mode", "default_backend", "option", "balance", "server", "default-server", "timeout", "maxconn",
-    "http-check", "tcp-check", "log", "log-format", "log-tag", "retries", "description", "default_server"})
+    "http-check", "tcp-check", "log", "log-format", "log-tag", "retries", "description"})
 _SERVER_WORDS = frozenset({"backup", "weight", "send-proxy", "send-proxy-v2", "source", "maxconn", "disabled"})
 _NGINX_SERVER = re.compile(r"^\s*server\s+([^\s;{]+):(\d+)")
 _NGINX_LISTEN = re.compile(r"^\s*listen\s+(?:[^\s;]*:)?(\d+)")
@@ -133,7 +133,6 @@ class Listener:
     check: str = "tcp"                              # tcp, http, tls or none
     path: str = ""
     check_place: Place | None = None
-    check_timeout: float | None = None
     redispatch: bool = False
     timeouts: Mapping[str, tuple[float, Place]] = field(default_factory=dict)
 
@@ -156,13 +155,17 @@ class Setup:
     served: list[Remark] = field(default_factory=list)      # besides an API
     remarks: list[Remark] = field(default_factory=list)
     own: list[Place] = field(default_factory=list)          # files of this collection's
-    pods: set[str] = field(default_factory=set)             # keepalived, haproxy, kube-vip
-    images: dict[str, tuple[str, Place]] = field(default_factory=dict)  # of those pods
+    images: dict[str, tuple[str, Place]] = field(default_factory=dict)  # of pods: keepalived, haproxy, kube-vip
     units: dict[str, bool] = field(default_factory=dict)    # by name: active
     addresses: dict[str, list[Located]] = field(default_factory=dict)   # by interface
     server: tuple[str, int] | None = None                   # that its kubelet uses: host and port
     unread: list[tuple[str, str]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)  # of keepalived and HAProxy
+
+    @property
+    def pods(self) -> set[str]:
+        """What runs as static pods."""
+        return set(self.images)
 
 
 def setup_of(host: str, existing: Mapping[str, t.Any]) -> Setup:
@@ -176,7 +179,6 @@ def setup_of(host: str, existing: Mapping[str, t.Any]) -> Setup:
     containers = _pods.read(host, files)
     found.images = {role: (item.image, item.place) for role in ("keepalived", "haproxy", "kube-vip")
                     for item in containers if item.of(role)}
-    found.pods = set(found.images)
     _read_keepalived(found, [file for file in files if file.role == "keepalived"] or _mounted(
         files, containers, "keepalived"), containers)
     _read_haproxy(found, [file for file in files if file.role == "haproxy"] or _mounted(files, containers, "haproxy"))
@@ -315,7 +317,7 @@ def _lvs(item: Statement) -> Listener:
     servers = []
     for real in item.each("real_server"):
         address, port = (*real.words[1:3], "", "")[:2]
-        servers.append(Server(address, address, _integer(port, 0), _decimal("", 60.0), 1, real.place))
+        servers.append(Server(address, address, _integer(port, 0), 60.0, 1, real.place))
     return Listener(
         "virtual_server", item.place, "lvs", item.place, (_integer((*item.words, "", "")[2], 0),), tuple(servers),
         addresses=(item.argument,), check="none" if not any(real.block for real in item.each("real_server")) else "tcp")
@@ -407,7 +409,6 @@ def _listener(front: Section, back: Section | None, limit: _haproxy_cfg.Line | N
         balance=(balance.words[1], balance.place) if balance and len(balance.words) > 1 else None,
         maxconn=(_integer(own_limit.words[1], 0), own_limit.place) if own_limit and len(own_limit.words) > 1 else None,
         check=check, path=path, check_place=place,
-        check_timeout=timeouts["check"][0] if "check" in timeouts else None,
         redispatch=back.last("option", "redispatch") is not None, timeouts=timeouts)
 
 

@@ -201,8 +201,8 @@ class _Judge:
         for place in self.places:
             for check in (
                 self._interface, self._ports, self._mode, self._daemons, self._takeover, self._static_pods,
-                self._network_managers,
-                self._firewall, self._kernel, self._own_address, self._certificate, self._itself,
+                self._network_managers, self._firewall, self._kernel, self._own_address, self._certificate,
+                self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
         return found + list(self._clocks()) + list(self._mtus()) + list(self._agreements())

@@ -58,6 +58,7 @@ def test_the_last_one_counts() -> None:
     ("vrrp_instance V {\n priority 7\n", 1, "no } closes"),
     ("vrrp_instance V {\n}\n}\n", 3, "without a {"),
     ("{\n}\n", 1, "without a name"),
+    ("a {\n" * 5000, 21, "within one another"),
     ("@one vrrp_instance V {\n}\n", 1, "a condition"),
     ("~SEQ(I, 1, 3) vrrp_instance V$I {\n}\n", 1, "a loop"),
 ])

@@ -79,6 +79,10 @@ def test_which_of_several_virtual_ips_has_to_be_said() -> None:
     assert found.variables["endpoint_vip"] == ["198.51.100.101"] and not found.problems
 
 
+def test_a_virtual_ip_that_is_none_is_said() -> None:
+    assert "address_invalid" in codes({"cp1": two()}, vips=["198.51.100.1000"])
+
+
 def test_a_host_without_an_answer_and_a_file_that_can_not_be_read() -> None:
     assert codes({"cp1": two(), "cp2": None}, vips=["198.51.100.100"], accepted=["import_serves_more"]) == [
         "import_no_answer"]
