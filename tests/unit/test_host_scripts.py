@@ -111,6 +111,11 @@ def uptime():
     return int(float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]))
 
 
+def ago(seconds):
+    """By the same clock. A machine that runs tests may have started less than that ago."""
+    return max(1, uptime() - seconds)
+
+
 # kubeha-check live
 
 def live(host, server, seconds="0.8"):
@@ -171,12 +176,12 @@ def test_after_a_change_the_holder_says_yes_and_the_others_no(host, server, befo
     server.answer = answer
     for holds, expected in (("1", 0), ("0", 1)):
         (host.state / "holder-a").write_text(holds + "\n")
-        (host.state / "ready-a").write_text("%s %d\n" % (before, uptime() - 1000))
-        assert ready(host, server, 100) == expected
-        assert ready(host, server, 100) == expected
+        (host.state / "ready-a").write_text("%s %d\n" % (before, ago(1000)))
+        assert ready(host, server, 20) == expected
+        assert ready(host, server, 20) == expected
         # When it has lasted, it's true for all.
-        (host.state / "ready-a").write_text("%s %d\n" % ("up" if before == "down" else "down", uptime() - 100))
-        assert ready(host, server, 100) == (0 if before == "down" else 1)
+        (host.state / "ready-a").write_text("%s %d\n" % ("up" if before == "down" else "down", ago(20)))
+        assert ready(host, server, 20) == (0 if before == "down" else 1)
 
 
 def test_ready_without_its_file_tells_what_it_sees(host, server):
@@ -201,9 +206,9 @@ def test_ready_without_its_file_tells_what_it_sees(host, server):
     (1000, "x", 0),
 ])
 def test_settled(host, started, hung, expected):
-    for ago, file in ((started, host.haproxy / "since"), (hung, host.state / "since")):
-        if ago is not None:
-            file.write_text("%s\n" % (uptime() - ago if isinstance(ago, int) else ago))
+    for value, file in ((started, host.haproxy / "since"), (hung, host.state / "since")):
+        if value is not None:
+            file.write_text("%s\n" % (ago(value) if isinstance(value, int) else value))
     (host.state / "holder-a").write_text("0\n")
     assert host.run("kubeha-check", "settled", "30", "a") == expected
 
@@ -261,7 +266,7 @@ def test_the_last_notification_wins(host):
 
 def test_an_old_number_is_no_later_one(host):
     (host.state / "holder-a").touch()
-    (host.state / "order-a").write_text("%d %d\n" % (os.getpid() + 1000, uptime() - 60))
+    (host.state / "order-a").write_text("%d %d\n" % (os.getpid() + 1000, ago(60)))
     assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
     assert host.read("keepalived/holder-a") == "1"
 
@@ -279,7 +284,7 @@ def test_numbers_begin_anew(host, ahead, expected):
 @pytest.mark.parametrize("missing", ["folder", "space"])
 def test_what_cannot_be_noted_is_said(host, missing):
     """As where somebody's umask has locked the script user out: the log has it, and nobody takes it for settled."""
-    (host.haproxy / "since").write_text("%d\n" % (uptime() - 1000))
+    (host.haproxy / "since").write_text("%d\n" % ago(1000))
     if missing == "folder":
         host.state.rmdir()
     else:
@@ -300,7 +305,7 @@ def test_a_script_user_who_is_locked_out_says_so(host, mode):
     for name in ("holder-a", "order-a", "since"):
         (host.state / name).touch()
         os.chown(host.state / name, 65534, 65534)
-    (host.haproxy / "since").write_text("%d\n" % (uptime() - 1000))
+    (host.haproxy / "since").write_text("%d\n" % ago(1000))
 
     def run(*arguments):
         return subprocess.run([BASH, *map(str, arguments)], user=65534, group=65534, extra_groups=[], timeout=20,
