@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import time
 import typing as t
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
@@ -14,7 +18,7 @@ from ..module_utils.model import _secrets
 from ..module_utils.model._planfile import NO_PLAN
 from ..plugin_utils.files import _render
 from ..plugin_utils.intent._intent import known_secrets, plain
-from ..plugin_utils.judge._observed import plan_of_host
+from ..plugin_utils.judge._observed import members_of_all, plan_of_host
 from ..plugin_utils.task._piped import Piped
 from ..plugin_utils.task._run import owned, token
 from ..plugin_utils.task._said import readable
@@ -23,6 +27,9 @@ if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
+# What rollout.yml registers of each daemon's look. For as long what HAProxy's look has seen of keepalived is believed.
+LOOK, ROLLOUT = "__endpoint_look", "__endpoint_waves"
+FRESH_SECONDS = 60
 
 
 class ActionModule(Piped):
@@ -41,6 +48,7 @@ class ActionModule(Piped):
             "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
+            "both": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
         })
         if args["plan"] is None and args["state"] != "absent":
@@ -52,19 +60,52 @@ class ActionModule(Piped):
             given = plain(args["secrets"])
             marks = _render.secret_placeholders(
                 plan, host, lambda: _known(given, task_vars, self))
+            both = args["both"] and self._task.check_mode and args["state"] == "present" and not marks
+            beside = (_render.render_host(plan, host, TEMPLATES, roles=("keepalived",))
+                      if both and args["role"] == "haproxy" else None)
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
         module_args = {"role": args["role"], "state": args["state"], "adopt": args["adopt"],
                        "keep_stale": args["keep_stale"], "files": files, "owner": token(task_vars)}
+        if both and args["role"] == "keepalived":
+            seen = _seen_beside(plan, host, _digest(files, args), task_vars)
+            if seen:
+                return seen
+        if beside is not None:
+            module_args["beside"] = beside
         if marks:
             module_args["sealed"] = _secrets.seal(marks, os.urandom(18))
         result = readable(owned(lambda given: self.execute(
             "kubeha.apiserver.endpoint_files", given, task_vars, piped=bool(marks)), module_args))
         result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)
         # Whole files make no readable report; the diff shows them where it's wanted.
-        for name in ("files", "sealed"):
+        for name in ("files", "beside", "sealed"):
             result.get("invocation", {}).get("module_args", {}).pop(name, None)
+        if beside is not None and result.get("beside"):
+            result["beside"].update(mode=result["mode"], digest=_digest(beside, args), seen=time.monotonic())
         return result
+
+
+def _seen_beside(plan: Plan, host: str, digest: str, task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What HAProxy's look has seen of keepalived, if no member had anything to do then and nothing was done since."""
+    if plain(task_vars.get(ROLLOUT) or {}).get("waves") != []:
+        return {}
+    now = time.monotonic()
+    looks = {name: _beside(task_vars["hostvars"], name) for name in members_of_all(plan_of_host(plan, host))}
+    fresh = all(look and now - look["seen"] < FRESH_SECONDS for look in looks.values())
+    mine = looks.get(host) or {}
+    return mine if fresh and mine.get("digest") == digest else {}
+
+
+def _beside(hostvars: t.Any, host: str) -> dict[str, t.Any]:
+    look = hostvars.raw_get(host).get(LOOK) if host in hostvars else None
+    return dict(plain(look).get("beside") or {}) if isinstance(look, Mapping) else {}
+
+
+def _digest(files: list[t.Any], args: Mapping[str, t.Any]) -> str:
+    """Of all that a look compares with what is there. There's no secret in it: files have placeholders for them."""
+    said = json.dumps([files, args["adopt"], args["keep_stale"]], sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _known(given: t.Any, task_vars: dict[str, t.Any], action: Piped) -> dict[str, dict[str, str]]:

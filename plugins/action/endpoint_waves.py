@@ -123,7 +123,8 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
     stopping = _waves.backups_to_stop(plan, deployed, seen) if args["silence"] else _waves.StoppedBackups(seen)
     later = {host: dataclasses.replace(look, running=look.running and host not in stopping.reasons)
              for host, look in stopping.seen.items()}
-    waves = _waves.waves(plan, later)
+    # Only who starts keepalived first gets the VIP.
+    waves = _waves.waves(plan, later, preferred_first=args["silence"] or args["work"] is not None)
     return {
         "quiet": list(stopping.reasons),
         "yielding": list(stopping.handing_over),

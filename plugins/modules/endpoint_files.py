@@ -76,6 +76,15 @@ options:
         RV(force) says so instead.
     type: bool
     default: false
+  both:
+    description:
+      - In check mode, look at HAProxy's and keepalived's files by one task on the host instead of two.
+      - HAProxy's look looks at keepalived's files too. keepalived's look returns what that one has seen, and contacts
+        no host, if it comes within a minute, no member of the host's endpoints had anything to do there, and HAProxy
+        wasn't changed anywhere since.
+      - Only in a play. Where files have secrets, keepalived's look is always one of its own.
+    type: bool
+    default: false
   secrets:
     description:
       - VRRP passwords by the endpoint's name.
@@ -88,6 +97,11 @@ options:
   files:
     description:
       - What the action plugin rendered. Not for plays.
+    type: list
+    elements: dict
+  beside:
+    description:
+      - keepalived's files, which the action plugin rendered for O(both). Not for plays.
     type: list
     elements: dict
 seealso:
@@ -233,6 +247,12 @@ leased:
     M(kubeha.apiserver.endpoint_lease).
   returned: success
   type: bool
+beside:
+  description:
+    - What a look at keepalived's files would return, where keepalived has nothing to do. Nothing, where it has.
+  returned: with O(both), for HAProxy
+  type: dict
+  sample: {}
 foreign_files:
   description: Files of an earlier plan that somebody has written anew since, and that stay.
   returned: success
@@ -273,7 +293,7 @@ validation:
 """
 
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -309,10 +329,12 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
+            "both": {"type": "bool", "default": False},
             # Only the action plugin reads them: a host gets them sealed.
             "secrets": {"type": "dict", "no_log": True},
             "sealed": {"type": "str", "no_log": True},
             "files": {"type": "list", "elements": "dict"},
+            "beside": {"type": "list", "elements": "dict"},
             **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
@@ -338,15 +360,24 @@ def forget_payload() -> None:
             os.unlink(path)
 
 
+class Refused(Exception):
+    """What was to be put into place isn't."""
+
+    def __init__(self, text: str, **more: Any) -> None:
+        super().__init__(text)
+        self.more = more
+
+
 class Deployment:
     """Look, refuse, validate, swap; or keep, go back, remove."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: AnsibleModule, beside: bool = False) -> None:
         self.module = module
         self.at = str(_run_lock_io.clock())
         # Whether a file has been replaced or removed.
         self.touched = False
-        self.role: str = module.params["role"]
+        self.role: str = "keepalived" if beside else module.params["role"]
+        self.given: List[Dict[str, Any]] = module.params["beside" if beside else "files"]
         self.secrets = _secrets.unseal(module.params["sealed"] or "")
         # Files of ours, and of the other role's, as they're noted.
         self.listed: List[str] = []
@@ -354,29 +385,53 @@ class Deployment:
 
     def run(self) -> None:
         _run_lock_io.ensure(self.module)
+        try:
+            self.module.exit_json(**self._run())
+        except Refused as refusal:
+            self.module.fail_json(msg=str(refusal), **refusal.more)
+
+    def _run(self) -> Dict[str, Any]:
+        self._read_notes()
+        if self.module.params["state"] == "previous":
+            return self._go_back()
+        if self.module.params["state"] == "absent":
+            return self._remove()
+        if self.module.params["state"] == "kept":
+            return self._keep()
+        found, result = self._looked()
+        if not self.module.check_mode:
+            self._swap(found)
+        elif self.module.params["beside"]:
+            result["beside"] = self._look_beside()
+        return result
+
+    def _read_notes(self) -> None:
         self.listed = list(_records_io.sums(self.role))
         self.others = _records_io.of_others(self.role)
-        if self.module.params["state"] == "previous":
-            self.module.exit_json(**self._go_back())
-        if self.module.params["state"] == "absent":
-            self.module.exit_json(**self._remove())
-        if self.module.params["state"] == "kept":
-            self.module.exit_json(**self._keep())
+
+    # Look
+
+    def _looked(self) -> Tuple[Found, Dict[str, Any]]:
         found = self._look()
         self._refuse_open_folders(found)
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
         _validate_io.validate(self.role, found)
         self._refuse_invalid(found)
-        result = self._result(found)
-        if not self.module.check_mode:
-            self._swap(found)
-        self.module.exit_json(**result)
+        return found, self._result(found)
 
-    # Look
+    def _look_beside(self) -> Dict[str, Any]:
+        """What isn't well there is told by a look of its own."""
+        other = Deployment(self.module, beside=True)
+        try:
+            other._read_notes()
+            dummy, result = other._looked()
+        except (Refused, OSError):
+            return {}
+        return {} if result["changed"] or result["foreign"] or result["force"] != "nothing" else result
 
     def _look(self) -> Found:
-        files = [_files_io.planned(entry, self.secrets) for entry in self.module.params["files"]]
+        files = [_files_io.planned(entry, self.secrets) for entry in self.given]
         self._refuse_folders(files)
         _files_io.classify(self.role, [file for file in files if file.guarded])
         planned = {file.path for file in files}
@@ -405,15 +460,14 @@ class Deployment:
     def _refuse_folders(self, files: List[File]) -> None:
         for file in files:
             if file.is_folder:
-                self.module.fail_json(msg="%s is a folder. Move it away: a file has to be there." % file.path)
+                raise Refused("%s is a folder. Move it away: a file has to be there." % file.path)
 
     def _refuse_other_mode(self, found: Found) -> None:
         """Two of our own daemons would fight for the same port and VIP."""
         if found.other_mode and not (self.module.check_mode or self.module.params["keep_stale"]):
-            self.module.fail_json(msg="%s of this collection's run here %s. They're moved when it's keepalived's turn: "
-                                      "run site, or the roles haproxy and keepalived one after the other."
-                                      % (" and ".join(found.other_mode),
-                                         "as services" if found.manifest else "as static pods"))
+            raise Refused("%s of this collection's run here %s. They're moved when it's keepalived's turn: run site, "
+                          "or the roles haproxy and keepalived one after the other."
+                          % (" and ".join(found.other_mode), "as services" if found.manifest else "as static pods"))
 
     def _refuse_open_folders(self, found: Found) -> None:
         """Root writes where only root can write: others could put a link there, or a file of theirs."""
@@ -421,26 +475,24 @@ class Deployment:
         said = ["%s: %s" % (folder, trouble) for folder, trouble in
                 ((folder, owned.trouble(folder)) for folder in folders) if trouble]
         if said:
-            self.module.fail_json(msg="Nothing was changed, because others than root could write into folders that "
-                                      "files belong in: %s. Give them to root, with mode 0755." % "; ".join(said))
+            raise Refused("Nothing was changed, because others than root could write into folders that files belong "
+                          "in: %s. Give them to root, with mode 0755." % "; ".join(said))
 
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests
         if foreign and not self.module.params["adopt"]:
-            self.module.fail_json(
-                msg="%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to "
-                    "take this host's %s over; the original is kept in %s then."
-                    % (" and ".join(foreign), self.role, _copies_io.FOLDER),
-                foreign_files=foreign)
+            raise Refused(
+                "%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to take "
+                "this host's %s over; the original is kept in %s then."
+                % (" and ".join(foreign), self.role, _copies_io.FOLDER), foreign_files=foreign)
 
     def _refuse_invalid(self, found: Found) -> None:
         if found.invalid:
             said = ["%s: %s" % (entry["path"], finding) for entry in found.invalid for finding in entry["findings"]]
-            self.module.fail_json(msg="Nothing was changed, because what was to be put into place isn't valid:\n%s"
-                                      % "\n".join(said), validation=found.invalid)
+            raise Refused("Nothing was changed, because what was to be put into place isn't valid:\n%s"
+                          % "\n".join(said), validation=found.invalid)
         if found.not_validated and not (self.module.check_mode or found.manifest):
-            self.module.fail_json(msg="Nothing was changed, because it can't be validated: %s"
-                                      % "; ".join(found.not_validated))
+            raise Refused("Nothing was changed, because it can't be validated: %s" % "; ".join(found.not_validated))
 
     # Swap
 
@@ -577,7 +629,7 @@ class Deployment:
         return dict(result, needs_restart=result["active"]) if foreign else result
 
     def _kind(self, path: str) -> str:
-        for entry in self.module.params["files"]:
+        for entry in self.given:
             if entry["path"] == path:
                 return str(entry["kind"])
         # What the other mode had isn't planned. Its pods need what tmpfiles.d makes, and their manifests come last.

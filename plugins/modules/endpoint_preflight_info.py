@@ -209,7 +209,9 @@ certificates:
   type: dict
   sample: {kube-apiserver: {cp1: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11]}}}
 manage:
-  description: Whether M(kubeha.apiserver.endpoint_network) has something to do on this host, or has done something.
+  description:
+    - Whether M(kubeha.apiserver.endpoint_network) has something to change or to warn of on this host. V(true) where
+      nobody can tell.
   returned: always
   type: bool
 errors:
@@ -239,7 +241,7 @@ from ..module_utils.cluster import _cluster_io, _components
 from ..module_utils.daemons import _podstate, _process_io, _processes
 from ..module_utils.host import _host_io, _hostfacts, _parts
 from ..module_utils.model import _accessors, _paths
-from ..module_utils.network import _filter, _netconfig, _netfilter
+from ..module_utils.network import _carrier_io, _filter, _netconfig, _netfilter
 from ..module_utils.segment import _wire_io, _wire_task
 
 if TYPE_CHECKING:
@@ -263,8 +265,6 @@ TLS_SECONDS = 1.0
 CONFIG = {"haproxy": _paths.HAPROXY_CONFIG, "keepalived": _paths.KEEPALIVED_CONFIG}
 UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
 MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
-# Where endpoint_network notes what it did.
-NETWORK_STATE = "/var/lib/kubeha/network.json"
 # What an API server answers to /readyz, well or not, with anonymous requests or without.
 API_STATUS = (200, 401, 403, 500)
 
@@ -351,10 +351,12 @@ class Observer(_parts.Parts):
         }
 
     def _manages(self) -> bool:
-        """Whether endpoint_network has something to do here, or once had."""
-        wishes = ("manage_network", "manage_firewall", "vrrp_filter")
-        wished = [endpoint.get(wish) for endpoint in self.endpoints for wish in wishes]
-        return any(wished) or os.path.exists(NETWORK_STATE)
+        """Whether endpoint_network has something to do or to say here, or nobody can tell."""
+        try:
+            carrier = _carrier_io.Carrier(self.endpoints, self.host)
+            return bool(carrier.due().changes or carrier.former_peers or carrier.warnings)
+        except (OSError, _carrier_io.CommandError):
+            return True
 
     def _commands(self) -> Dict[str, Callable[[], _host_io.Output]]:
         argvs: Dict[str, List[str]] = {}

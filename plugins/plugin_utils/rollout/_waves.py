@@ -7,8 +7,8 @@
 
 All hosts of a wave are changed at the same time, and one wave after the other. Of each endpoint:
 
-- One host at a time, so that the others serve. An endpoint that runs nowhere yet has nobody to disturb: its preferred
-  host comes first, so that it gets the VIP, and the others follow together.
+- One host at a time, so that the others serve. An endpoint that runs nowhere yet has nobody to disturb: all its hosts
+  change together. Of keepalived its preferred host comes first, so that it gets the VIP.
 - Backups come first, the least preferred one before the others, and who holds the VIP comes last of those that run.
 - A host that doesn't run yet comes after them: they have to know it before it starts, or it would take none of their
   adverts, and the VIP as well.
@@ -75,9 +75,12 @@ def with_deployed(plan: Plan, deployed: Mapping[Host, Spoken]) -> Plan:
     return _planfile.with_endpoints(plan, endpoints)
 
 
-def waves(plan: Plan, seen: Mapping[Host, Seen]) -> List[List[Host]]:
-    """Each host with work in exactly one wave. Members that weren't seen may be running, for all that is known."""
-    order = _Order(plan, seen)
+def waves(plan: Plan, seen: Mapping[Host, Seen], preferred_first: bool = True) -> List[List[Host]]:
+    """Each host with work in exactly one wave. Members that weren't seen may be running, for all that is known.
+
+    `preferred_first` is for endpoints that run nowhere yet: whether who starts first matters.
+    """
+    order = _Order(plan, seen, preferred_first)
     numbers: Dict[Host, int] = {}
     for host, earliest in order.walk(numbers):
         taken: Set[int] = set()
@@ -364,8 +367,9 @@ class _Node:
 class _Order:
     """Hosts and barriers as a graph, walked from what has to wait for nothing."""
 
-    def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
+    def __init__(self, plan: Plan, seen: Mapping[Host, Seen], preferred_first: bool) -> None:
         self.seen = seen
+        self.preferred_first = preferred_first
         self.endpoints_of: Dict[Host, List[str]] = {}
         self.taken: Dict[str, Set[int]] = {}
         self.fresh: Set[str] = set()
@@ -401,7 +405,7 @@ class _Order:
         working = [host for host in members if host in self._place]
         if all(host in self.seen and not self.seen[host].running for host in members):
             self.fresh.add(name)
-            groups = [working[:1], working[1:]]
+            groups = [working[:1], working[1:]] if self.preferred_first else [working]
         else:
             runs = [host for host in working if self.seen[host].running]
             groups = [

@@ -144,9 +144,10 @@ class Host:
                  "group": GROUP, "mode": "0600" if name == "keepalived" else "0644", "secret": name == "keepalived",
                  "content": text, "role": "haproxy", "template": None} for name, text in contents.items()]
 
-    def run(self, files, role="haproxy", adopt=False, secrets=None, state="present", keep_stale=False, **how):
+    def run(self, files, role="haproxy", adopt=False, secrets=None, state="present", keep_stale=False, beside=None,
+            **how):
         params = {"role": role, "files": files, "state": state, "adopt": adopt, "keep_stale": keep_stale,
-                  "sealed": _secrets.seal(secrets, b"salt") if secrets else None}
+                  "beside": beside, "sealed": _secrets.seal(secrets, b"salt") if secrets else None}
         module = FakeModule(params, **how)
         with pytest.raises(Exit) as caught:
             endpoint_files.Deployment(module).run()
@@ -569,7 +570,7 @@ def test_a_full_disk_leaves_whole_files(host, monkeypatch):
     files = host.files(haproxy=OURS + "new\n")
     monkeypatch.setattr(os, "fsync", full)
     module = FakeModule({"role": "haproxy", "files": files, "state": "present", "adopt": False, "keep_stale": False,
-                         "sealed": None})
+                         "beside": None, "sealed": None})
     with pytest.raises(OSError, match="No space left"):
         endpoint_files.Deployment(module).run()
     assert read(host.haproxy) == OURS + "old\n"
@@ -1207,7 +1208,7 @@ def test_wherever_writing_fails_the_set_is_a_whole_one(host):
         with pytest.MonkeyPatch.context() as patched:
             Full(patched, at, number)
             module = FakeModule({"role": "haproxy", "files": new, "state": "present", "adopt": False,
-                                 "keep_stale": False, "sealed": None})
+                                 "keep_stale": False, "beside": None, "sealed": None})
             deployment = endpoint_files.Deployment(module)
             try:
                 deployment.run()

@@ -10,6 +10,7 @@ import stat
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _host_io
+from ansible_collections.kubeha.apiserver.plugins.module_utils.network import _carrier_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_network
 
 OURS = "# Managed by kubeha.apiserver\n[Network]\nKeepConfiguration=static\n"
@@ -35,17 +36,17 @@ class Host:
         self.state = root / "var/lib/kubeha/network.json"
         (root / "etc").mkdir()
         for name, value in (("TOP", str(root)), ("ROOT", os.getuid()), ("ROOT_GROUP", os.getgid())):
-            monkeypatch.setattr(endpoint_network.owned, name, value)
-        monkeypatch.setattr(endpoint_network._copies_io, "FOLDER", str(root / "var/lib/kubeha/adopted"))
-        monkeypatch.setattr(endpoint_network, "STATE_FILE", str(self.state))
-        monkeypatch.setattr(endpoint_network, "run", lambda argv: "")
-        monkeypatch.setattr(endpoint_network._host_io, "read_links", list)
-        monkeypatch.setattr(endpoint_network.Network, "_drop_ins", lambda network: (
-            self.files if network.module.params["state"] == "present" else {}, False))
+            monkeypatch.setattr(_carrier_io.owned, name, value)
+        monkeypatch.setattr(_carrier_io._copies_io, "FOLDER", str(root / "var/lib/kubeha/adopted"))
+        monkeypatch.setattr(_carrier_io, "STATE_FILE", str(self.state))
+        monkeypatch.setattr(_carrier_io, "run", lambda argv: "")
+        monkeypatch.setattr(_carrier_io._host_io, "read_links", list)
+        monkeypatch.setattr(_carrier_io.Carrier, "_drop_ins", lambda carrier: (self.wanted, False))
 
     def run(self, state="present", plan=None, narrow=False, check_mode=False):
         module = FakeModule(state, plan, narrow, check_mode)
-        result = endpoint_network.Network(module).run()
+        self.wanted = self.files if state == "present" else {}
+        result = endpoint_network.carry(module)
         self.warnings = module.warnings
         return result
 
@@ -99,13 +100,13 @@ class Kernel:
         host.files = {}
         paths = {"FILE": "etc/kubeha/filter.nft", "UNIT_FILE": "etc/systemd/system/kubeha-filter.service"}
         for name, path in paths.items():
-            monkeypatch.setattr(endpoint_network._filter, name, str(host.root / path))
-        monkeypatch.setattr(endpoint_network, "FILTER", endpoint_network._filter.UNIT_FILE)
-        monkeypatch.setattr(endpoint_network._paths, "ROLE_PLAN", str(host.root / "plan-%s.json"))
-        monkeypatch.setattr(endpoint_network, "find_manager", lambda: None)
-        monkeypatch.setattr(endpoint_network._host_io, "find_binary", lambda name: self.program)
-        monkeypatch.setattr(endpoint_network._host_io, "run", lambda argv, seconds: self.say(argv))
-        monkeypatch.setattr(endpoint_network, "run", lambda argv: self.say(argv).text)
+            monkeypatch.setattr(_carrier_io._filter, name, str(host.root / path))
+        monkeypatch.setattr(_carrier_io, "FILTER", _carrier_io._filter.UNIT_FILE)
+        monkeypatch.setattr(_carrier_io._paths, "ROLE_PLAN", str(host.root / "plan-%s.json"))
+        monkeypatch.setattr(_carrier_io, "find_manager", lambda: None)
+        monkeypatch.setattr(_carrier_io._host_io, "find_binary", lambda name: self.program)
+        monkeypatch.setattr(_carrier_io._host_io, "run", lambda argv, seconds: self.say(argv))
+        monkeypatch.setattr(_carrier_io, "run", lambda argv: self.say(argv).text)
 
     def say(self, argv):
         words = argv[1:]
@@ -188,10 +189,10 @@ def test_a_stored_plan_that_is_none_is_ignored(host, kernel, text):
 
 @pytest.mark.parametrize("manager", ["ufw", "firewalld"])
 def test_nor_is_what_they_speak_by_closed_in_a_manager_before(host, kernel, monkeypatch, manager):
-    monkeypatch.setattr(endpoint_network, "find_manager", lambda: manager)
-    monkeypatch.setattr(endpoint_network, "zone_of", lambda interface: "public")
-    monkeypatch.setattr(endpoint_network.Network, "_existing", lambda network, rules: network.done["rules"])
-    monkeypatch.setattr(endpoint_network, "change_rule", lambda rule, add: None)
+    monkeypatch.setattr(_carrier_io, "find_manager", lambda: manager)
+    monkeypatch.setattr(_carrier_io, "zone_of", lambda interface: "public")
+    monkeypatch.setattr(_carrier_io.Carrier, "_existing", lambda carrier, rules: carrier.done["rules"])
+    monkeypatch.setattr(_carrier_io, "change_rule", lambda rule, add: None)
     host.run(plan=plan_of("198.51.100.12"))
     assert host.run(plan=plan_of("198.51.100.21"))["removed"] == []
     # A run that was killed here says nothing about who has had its turn.
@@ -204,8 +205,8 @@ def test_nor_is_what_they_speak_by_closed_in_a_manager_before(host, kernel, monk
 
 def test_the_filter_needs_no_opening_and_an_opening_no_filter(host, kernel, monkeypatch):
     opened = []
-    monkeypatch.setattr(endpoint_network, "find_manager", lambda: "ufw")
-    monkeypatch.setattr(endpoint_network, "change_rule", lambda rule, add: opened.append(str(rule)))
+    monkeypatch.setattr(_carrier_io, "find_manager", lambda: "ufw")
+    monkeypatch.setattr(_carrier_io, "change_rule", lambda rule, add: opened.append(str(rule)))
     plan = plan_of("198.51.100.12")
     plan["endpoints"][0]["manage_firewall"] = False
     assert host.run(plan=plan)["added"][-1] == "nft inet kubeha" and not opened

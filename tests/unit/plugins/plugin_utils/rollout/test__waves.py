@@ -66,6 +66,14 @@ def test_a_first_deployment_starts_the_preferred_host_and_then_all_others() -> N
     assert waves(THREE, {"h1": NEW, "h2": NEW, "h3": NEW}) == [["h1"], ["h2", "h3"]]
 
 
+def test_where_nobody_runs_and_the_first_gets_nothing_all_start_together() -> None:
+    """As HAProxy does; on an endpoint that runs somewhere the order is the same."""
+    some = {"h1": NEW, "h2": NEW, "h3": NEW}
+    assert waves(THREE, some, preferred_first=False) == [["h1", "h2", "h3"]]
+    some["h2"] = runs("a")
+    assert waves(THREE, some, preferred_first=False) == waves(THREE, some)
+
+
 def test_a_member_that_was_not_seen_may_be_running() -> None:
     assert waves(THREE, {"h2": NEW, "h3": NEW}) == [["h2"], ["h3"]]
 
