@@ -12,7 +12,11 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.judge import _clocks
 from ..plugin_utils.judge._observed import arguments_of_host, members_of_all, read_observations
-from ..plugin_utils.judge._preflight import worth_asking
+from ..plugin_utils.judge._preflight import former_members, worth_asking
+
+if t.TYPE_CHECKING:
+    from ..module_utils.model._model import Plan
+    from ..module_utils.model._observation import Observation
 
 
 class ActionModule(ActionBase):
@@ -29,6 +33,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("plan: it must be a plan, as endpoint_plan returns it")
         why = self._reason(args, args["host"], task_vars)
         args["wire"] = "always" if why else "never"
+        args["former"] = former_members(args["plan"], _known(args["plan"], task_vars).get(args["host"]))
         # Which hosts asked at the same time, and how far their clocks are apart, only the controller can tell, by a
         # clock that nobody sets.
         began = time.monotonic()
@@ -55,5 +60,9 @@ class ActionModule(ActionBase):
             return ""
         if wanted == "always":
             return "it was asked for"
-        observed = read_observations(task_vars, members_of_all(args["plan"]))
-        return worth_asking(args["plan"], host, {**observed.earlier, **observed.fresh})
+        return worth_asking(args["plan"], host, _known(args["plan"], task_vars))
+
+
+def _known(plan: Plan, task_vars: dict[str, t.Any]) -> dict[str, Observation]:
+    observed = read_observations(task_vars, members_of_all(plan))
+    return {**observed.earlier, **observed.fresh}

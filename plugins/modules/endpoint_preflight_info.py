@@ -50,6 +50,14 @@ options:
     description: For how long to listen, where nothing is heard that takes longer.
     type: float
     default: 5
+  former:
+    description:
+      - Who balanced an endpoint by the stored plan and doesn't by O(plan), each with C(host), C(endpoint), C(address)
+        and C(port). Whether they still serve is seen by connecting.
+      - In a play the action plugin finds them.
+    type: list
+    elements: dict
+    default: []
 seealso:
   - module: kubeha.apiserver.endpoint_preflight
   - module: kubeha.apiserver.endpoint_wire
@@ -208,6 +216,12 @@ certificates:
   returned: always
   type: dict
   sample: {kube-apiserver: {cp1: {dns: [kubernetes, cp1], ip: [10.96.0.1, 198.51.100.11]}}}
+former:
+  description: Those of O(former) that still serve.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{host: cp4, endpoint: kube-apiserver, address: 198.51.100.14, port: 8443}]
 manage:
   description:
     - Whether M(kubeha.apiserver.endpoint_network) has something to change or to warn of on this host. V(true) where
@@ -248,6 +262,7 @@ if TYPE_CHECKING:
     from ..module_utils.model._model import Endpoint, Instance, Member, Plan
     from ..module_utils.model._observation import (
         Firewall,
+        FormerMember,
         LookedAt,
         Managers,
         Names,
@@ -262,6 +277,7 @@ if TYPE_CHECKING:
 
 COMMAND_SECONDS = 5.0
 TLS_SECONDS = 1.0
+FORMER_SECONDS = 1.0
 CONFIG = {"haproxy": _paths.HAPROXY_CONFIG, "keepalived": _paths.KEEPALIVED_CONFIG}
 UNITS = ("firewalld", "ufw", "nftables", "NetworkManager", "systemd-networkd")
 MULTICAST = {"ipv4": "224.0.0.18", "ipv6": "ff02::12"}
@@ -277,6 +293,7 @@ def main() -> None:
             "host": {"type": "str"},
             "wire": {"type": "str", "choices": ["always", "auto", "never"], "default": "always"},
             "wire_seconds": {"type": "float", "default": _wire_io.SECONDS},
+            "former": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
     )
@@ -287,7 +304,7 @@ def main() -> None:
         module.fail_json(msg="host: the plan's name of this host is needed where there's no action plugin")
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Listening takes seconds in which there's nothing else to do.
-        looking = pool.submit(Observer(plan, host).result)
+        looking = pool.submit(Observer(plan, host, module.params["former"]).result)
         wire: Dict[str, Any] = {}
         if module.params["wire"] != "never":
             wire = _wire_io.ask(_wire_task.wire_task(plan, host), host, module.params["wire_seconds"])
@@ -299,9 +316,10 @@ def main() -> None:
 class Observer(_parts.Parts):
     """What is observed of this host."""
 
-    def __init__(self, plan: Plan, host: str) -> None:
+    def __init__(self, plan: Plan, host: str, former: Iterable[FormerMember] = ()) -> None:
         super().__init__()
         self.host = host
+        self.former = list(former)
         self.endpoints: List[Endpoint] = plan["endpoints"]
         self.members = [
             (endpoint, instance, member)
@@ -346,9 +364,18 @@ class Observer(_parts.Parts):
             "static_pods": self.read("static_pods", self._static_pods, None),
             "host_names": host_names(),
             "certificates": self._certificates(),
+            "former": self._former(),
             "manage": self._manages(),
             "errors": self.errors,
         }
+
+    def _former(self) -> List[FormerMember]:
+        calls: Dict[str, Callable[[], _host_io.Attempt]] = {
+            "%(address)s %(port)d" % item: partial(
+                _host_io.https_get, item["address"], item["port"], None, FORMER_SECONDS)
+            for item in self.former}
+        answers = _host_io.together(calls)
+        return [item for item in self.former if answers["%(address)s %(port)d" % item].tcp == "ok"]
 
     def _manages(self) -> bool:
         """Whether endpoint_network has something to do or to say here, or nobody can tell."""

@@ -46,6 +46,9 @@ def intents() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "balance", {"vip": vip, "haproxy_balance": "source"}
     yield "no-delay", {"vip": vip, "failback_delay": 0}
     yield "dedicated", {"vip": list(VIPS.values()), "lb_hosts": ["cp1", "cp2"], "apiserver_hosts": ["api1", "api2"]}
+    # A control plane that begins with one host.
+    for short, families in FAMILIES.items():
+        yield "one-" + short, {"vip": [VIPS[family] for family in families], "lb_hosts": ["cp1"]}
     # Two endpoints of the default size want more open files than the container may have.
     yield "two-ports", {"haproxy_maxconn": 4096, "list": [
         {"name": "a", "vip": vip}, {"name": "b", "vip": [V4 % 101], "port": 9443}]}
@@ -85,7 +88,7 @@ def main() -> int:
             skipped += 1
             continue
         # The first host and another: MASTER and BACKUP differ.
-        for host in (HOSTS[0], HOSTS[1]):
+        for host in [host for host in (HOSTS[0], HOSTS[1]) if host in _host_files.balancers(plan)]:
             target = folder / ("%s@%s" % (name, host))
             target.mkdir(parents=True)
             files = _render.render_host(plan, host, ROLES)

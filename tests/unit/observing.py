@@ -158,6 +158,7 @@ def look(plan: Dict[str, Any], host: str, running: bool = False) -> Dict[str, An
         "certificates": {
             item["name"]: {host: {"dns": ["kubernetes"], "ip": ["10.96.0.1", vips[0]]}} for item, _member in mine
         },
+        "former": [],
         "manage": False,
         "clock": {"low": 1795380000.0, "high": 1795380001.0},
         "errors": {},

@@ -312,6 +312,15 @@ class StaticPods(TypedDict):
     missing_images: List[str]           # daemons whose image isn't there
 
 
+class FormerMember(TypedDict):
+    """A host that balanced an endpoint by the stored plan, and doesn't by the new one."""
+
+    host: str                           # its name
+    endpoint: str                       # the endpoint's
+    address: str                        # where it balanced
+    port: int                           # that only its HAProxy listens on
+
+
 class LookedAt(TypedDict):
     """What a host shows before anything is changed."""
 
@@ -330,6 +339,7 @@ class LookedAt(TypedDict):
     static_pods: Optional[StaticPods]   # null where none are planned
     host_names: List[str]               # addresses of the host's own name in /etc/hosts
     certificates: Dict[str, Dict[str, Names]]  # of API servers, by endpoint and host
+    former: List[FormerMember]          # that still serve
     manage: bool                        # whether endpoint_network has something to do here
     errors: Dict[str, str]              # parts that couldn't be read, and why
 

@@ -592,6 +592,11 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "vip_in_use": Code(
             ERROR, PREFLIGHT, "two machines with one address: clients reach one or the other",
             "{repair}, or choose another endpoint_vip"),
+        "former_member_serves": Code(
+            ERROR, PREFLIGHT, "it goes on by itself: once the others have forgotten it, it hears nobody and holds the "
+            "VIP as well. A slice of a job, or a wrong file, is an inventory that lacks hosts",
+            "have {former} balance as before; or keep it in the inventory, and run the playbook remove with "
+            "-e endpoint_hosts={former}"),
         "vip_two_holders": Code(
             WARNING, PREFLIGHT, "clients reach one or the other",
             "see whether VRRP passes between them; running `site` mends two holders that don't depend on the network"),

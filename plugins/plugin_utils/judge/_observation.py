@@ -204,6 +204,7 @@ _WIRE = record({}, {
 
 _PREFLIGHT = _filled(
     at=_MAYBE_NUMBER, elapsed=_MAYBE_NUMBER, manage=_FLAG,
+    former=(many(record({"host": text, "endpoint": text, "address": address, "port": _PORT}, {}, {})), []),
     interfaces=(many(record({"name": text}, {}, {
         "index": (integer(), 0), "up": (flag, True), "carrier": _MAYBE_FLAG, "mtu": _MAYBE_INTEGER}),
         unique="name"), []),

@@ -32,17 +32,19 @@ from typing import (
 from ...module_utils.cluster import _certificate, _components
 from ...module_utils.model import _accessors
 from ...module_utils.model._planfile import NO_PLAN, deployed_of
+from ...module_utils.model._shapes import printable
 from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, WARNING, Finding
-from ...module_utils.proof._host_status import NO_DAEMON, daemon_of
+from ...module_utils.proof._host_status import NO_DAEMON, address_port, daemon_of
 from ..codes import _codes
 from ..codes._codes import finding_of
+from ..intent._values import safe_host_name
 from ..rollout import _waves
 from . import _clocks
 from ._table import table
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Instance, Member, Plan
-    from ...module_utils.model._observation import Daemon, Observation, Preflight, Process, Program
+    from ...module_utils.model._observation import Daemon, FormerMember, Observation, Preflight, Process, Program
 
 _WILDCARDS = frozenset(["0.0.0.0", "::"])
 _COMPONENTS_THAT_MAY = frozenset(["kube-apiserver"])  # some advertise the VIP on purpose
@@ -83,6 +85,26 @@ def worth_asking(plan: Plan, host: str, observations: Mapping[str, Observation])
         if not all(vip["address"] in held for vip in endpoint["vips"]):
             return "nobody was seen to hold %s" % endpoint["name"]
     return ""
+
+
+def former_members(plan: Plan, info: Optional[Observation]) -> List[FormerMember]:
+    """Who balanced by this host's stored plan, and by the new one doesn't. Where an API server has the same port,
+    nobody can tell what answers there."""
+    planned = {endpoint["name"]: set(_accessors.members_of(endpoint)) for endpoint in plan["endpoints"]}
+    addresses = {member["address"] for endpoint in plan["endpoints"] for instance in endpoint["instances"]
+                 for member in instance["members"]}
+    stored = (info and deployed_of(info).plan or NO_PLAN)["endpoints"]
+    found: Dict[Tuple[str, str], FormerMember] = {}
+    for endpoint in stored:
+        name, port = endpoint["name"], endpoint["port"]
+        if name not in planned or any(backend["port"] == port for backend in endpoint["backends"]):
+            continue
+        for instance in endpoint["instances"]:
+            for member in instance["members"]:
+                host, address = member["host"], member["address"]
+                if host not in planned[name] and address not in addresses:
+                    found.setdefault((host, name), {"host": host, "endpoint": name, "address": address, "port": port})
+    return list(found.values())
 
 
 def text(findings: Sequence[Mapping[str, Any]], hosts: int) -> str:
@@ -205,7 +227,7 @@ class _Judge:
                 self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
-        return found + list(self._clocks()) + list(self._mtus()) + list(self._agreements())
+        return [*found, *self._former_members(), *self._clocks(), *self._mtus(), *self._agreements()]
 
     def mended(self, finding: Finding) -> Finding:
         """VRRP that a packet filter drops which this run opens is no reason to stop."""
@@ -213,6 +235,15 @@ class _Judge:
         if finding.code == "vrrp_blocked" and involved & self.mending:
             return replace(finding, severity=INFO, seen=finding.seen + "; this run opens the packet filter")
         return finding
+
+    def _former_members(self) -> Iterator[Finding]:
+        told = {(item["host"], item["endpoint"]): item for place in self.places for item in place.seen["former"]}
+        for item in told.values():
+            # A stored plan has named it, and what is advised is run by root.
+            host = item["host"] if safe_host_name(item["host"]) else "NAME"
+            seen = "%s still serves it at %s, and isn't among its balancers any more" % (
+                printable(item["host"], 60), address_port(item["address"], item["port"]))
+            yield finding_of("former_member_serves", seen, None, item["endpoint"], former=host)
 
     def _agreements(self) -> Iterator[Finding]:
         deployed = {place.host: deployed_of(place.info).spoken for place in self.places}

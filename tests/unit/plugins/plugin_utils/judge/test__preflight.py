@@ -789,3 +789,43 @@ def test_when_the_network_is_asked(spoil, why):
     hosts = observations(stored, running=True)
     spoil(planned["endpoints"][0], hosts)
     assert preflight.worth_asking(planned, "cp2", hosts) == why
+
+
+# Hosts that balanced before
+
+
+def test_a_former_member_that_still_serves_is_named_once() -> None:
+    planned = plan(endpoint(hosts=["cp1", "cp2"]))
+    hosts = {host: observe(planned, host, running=True) for host in ("cp1", "cp2")}
+    for info in hosts.values():
+        info["deployed"]["plan"] = plan(endpoint(hosts=HOSTS))
+    asked = {host: preflight.former_members(planned, info) for host, info in hosts.items()}
+    known = [{"host": "cp3", "endpoint": "kube-apiserver", "address": "198.51.100.13", "port": 8443}]
+    assert asked == {"cp1": known, "cp2": known}
+    assert ("former_member_serves", "error") not in codes(preflight.preflight_findings(planned, hosts))
+    for info in hosts.values():
+        info["preflight"]["former"] = known
+    [found] = [item for item in preflight.preflight_findings(planned, hosts) if item["code"] == "former_member_serves"]
+    assert found["severity"] == "error" and "cp3 still serves it at 198.51.100.13:8443" in found["seen"]
+    assert "endpoint_hosts=cp3" in found["fix"]
+
+
+def test_who_is_no_former_member() -> None:
+    """Members, a member by another name, and where what answers may be an API server."""
+    three = plan(endpoint(hosts=HOSTS))
+    info = observe(three, "cp1", running=True)
+    assert preflight.former_members(three, info) == preflight.former_members(three, None) == []
+    renamed = json.loads(json.dumps(three).replace('"cp3"', '"node3"'))
+    assert preflight.former_members(renamed, info) == []
+    two = plan(endpoint(hosts=["cp1", "cp2"]))
+    info["deployed"]["plan"]["endpoints"][0]["port"] = info["deployed"]["plan"]["endpoints"][0]["backends"][0]["port"]
+    assert preflight.former_members(two, info) == []
+
+
+def test_a_stored_name_is_no_part_of_a_command() -> None:
+    planned = plan(endpoint(hosts=["cp1", "cp2"]))
+    hosts = {host: observe(planned, host, running=True) for host in ("cp1", "cp2")}
+    hosts["cp1"]["preflight"]["former"] = [
+        {"host": "x; reboot", "endpoint": "kube-apiserver", "address": "198.51.100.13", "port": 8443}]
+    [found] = [item for item in preflight.preflight_findings(planned, hosts) if item["code"] == "former_member_serves"]
+    assert "x; reboot" not in found["fix"] and "endpoint_hosts=NAME" in found["fix"]
