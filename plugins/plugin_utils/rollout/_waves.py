@@ -122,7 +122,8 @@ def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[H
     endpoints = []
     for endpoint in plan["endpoints"]:
         members = choice.running(endpoint)
-        if any(holds_any(endpoint, seen[host]) for host in members):
+        # Who is about to take over wasn't seen to hold, so it doesn't count whether anybody was.
+        if len(members) > 1 or any(holds_any(endpoint, seen[host]) for host in members):
             words = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
             if words:
                 endpoints.append(endpoint)
