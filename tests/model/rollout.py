@@ -89,17 +89,19 @@ class Rollout:
 
     `before` is None where nothing runs yet. `mishaps` is how many things may go wrong before the second run begins.
     `guarded` is that a backup which starts where nobody knows what another member runs keeps its lease, which stops it
-    again when it has to.
+    again when it has to. `unranked` is that a run first gives hosts which a killed one has left below all others their
+    planned rank. The roles do neither yet.
     """
 
     def __init__(self, before: Optional[Any], after: Any, force: str = "reload", mishaps: int = 2,
                  secrets: Tuple[str, str] = ("secret", "secret"), decisions: Decisions = Decisions(),
-                 guarded: bool = False) -> None:
+                 guarded: bool = False, unranked: bool = False) -> None:
         self._plans = {OLD: before, NEW: after}
         self.hosts = list(dict.fromkeys(host for endpoint in after["endpoints"] for host in _hosts(endpoint)))
         self._place = {host: number for number, host in enumerate(self.hosts)}
         self._rekeyed = secrets[0] != secrets[1]
-        self._force, self._mishaps, self._decide, self._guarded = force, mishaps, decisions, guarded
+        self._force, self._mishaps, self._decide = force, mishaps, decisions
+        self._guarded, self._unranked = guarded, unranked
         self._parts: Dict[int, List[Members]] = {
             which: members(dict.fromkeys(self.hosts, plan), dict.fromkeys(self.hosts, secret))
             for (which, plan), secret in zip(self._plans.items(), secrets) if plan}
@@ -108,10 +110,19 @@ class Rollout:
         self._understood = functools.cache(Member.takes)
 
     def start(self) -> State:
-        which = OLD if self._plans[OLD] else NONE
-        hosts = tuple(Host(which, which, enabled=bool(which)) for dummy in self.hosts)
-        holds = tuple(frozenset(list(part)[:1] if which else ()) for part in self._parts[NEW])
-        return State(hosts, holds, self._mishaps)
+        if not self._plans[OLD]:
+            return State((Host(NONE, NONE, enabled=False),) * len(self.hosts), (frozenset(),) * len(self.names),
+                         self._mishaps)
+        # Where nothing changes at all, packages or passwords do, on all hosts.
+        which = {host: OLD if self._plans[OLD] == self._plans[NEW] or self._changes(host) else NEW
+                 for host in self.hosts}
+        return State(tuple(Host(which[host], which[host]) for host in self.hosts),
+                     tuple(frozenset(list(part)[:1]) for part in self._parts[OLD]), self._mishaps)
+
+    def _changes(self, host: str) -> bool:
+        old, new = ([endpoint for endpoint in self._plans[which]["endpoints"] if host in _hosts(endpoint)]
+                    for which in (OLD, NEW))
+        return old != new
 
     def begins(self) -> str:
         if not self._plans[OLD]:
@@ -284,6 +295,9 @@ class Rollout:
         run, leased = self._look(state.hosts, state.holds)
         for host in leased:
             state = self._set(state, host, lease=COUNTS)
+        for host in self.hosts:
+            if self._unranked and self._at(state, host).up:
+                state = self._set(state, host, moving=False)
         return self._next(state._replace(run=run, runs=state.runs + 1))
 
     def _next(self, state: State) -> State:
@@ -294,6 +308,14 @@ class Rollout:
             plan, failures = self._plans[NEW], dict(run.failures)
             if number > len(run.order):
                 return state._replace(run=None)
+            if number < len(run.order):
+                # Locks are renewed on all members.
+                concerned = _waves.neighbours(plan, {host: "" for wave in run.order for host in wave})
+                for host in concerned:
+                    if host not in failures and not self._at(state, host).up:
+                        state = self._failed(state, host, "it was lost on the way", True)
+                        assert state.run
+                        run, failures = state.run, dict(state.run.failures)
             said = self._decide.step(plan, run.order, number, failures, run.progress)
             if number == len(run.order):
                 tasks = self._at_the_end(run, said)
@@ -408,7 +430,7 @@ class Rollout:
                 return Wrong(ONE, "%s both hold %s, and adverts are delivered" % (
                     " and ".join(sorted(holders)), self.names[number]))
             able = [host for host in self._parts[NEW][number] if self._at(state, host).up and (
-                host in running or self._at(state, host).lease)]
+                host in running or self._at(state, host).lease and not self._beside_a_stranger(state, host))]
             if still and not holders and able:
                 return Wrong(SOME, "nobody holds %s, and %s could" % (self.names[number], able[0]))
         if still and state.runs == 2 and state.run is None:
@@ -416,6 +438,12 @@ class Rollout:
                 if self._at(state, host) != Host(NEW, NEW):
                     return Wrong(CONVERGES, "the next run has ended, and %s %s" % (host, _state_of(self._at(state, host))))
         return None
+
+    def _beside_a_stranger(self, state: State, host: str) -> bool:
+        """Whether it would be a second holder of something: one keepalived serves all endpoints of a host."""
+        parts = self._parts[self._at(state, host).disk]
+        return any(host in part and not self._understood(part[host], self._running(state, number)[other])
+                   for number, (part, holders) in enumerate(zip(parts, state.holds)) for other in holders - {host})
 
     def say(self, label: Label) -> str:
         what = str(label[0])
