@@ -1,14 +1,16 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is explored: plans, changes from one plan to another, mistakes that have to be found, and faults that are known."""
+"""What is explored: plans, changes from one plan to another, mistakes that have to be found, and known faults."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from functools import partial
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model._accessors import members_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout import _waves
 from ansible_collections.kubeha.apiserver.tests.model import group, rollout
@@ -18,8 +20,8 @@ from ansible_collections.kubeha.apiserver.tests.model.rollout import Decisions, 
 from ansible_collections.kubeha.apiserver.tests.model.search import LIVELOCK
 from ansible_collections.kubeha.apiserver.tests.unit import planning
 
-A = {"name": "a", "vip": "198.51.100.100", "port": 8443, "virtual_router_id": 100}
-B = {"name": "b", "vip": "198.51.100.101", "port": 9443, "virtual_router_id": 101}
+A: Dict[str, Any] = {"name": "a", "vip": "198.51.100.100", "port": 8443, "virtual_router_id": 100}
+B: Dict[str, Any] = {"name": "b", "vip": "198.51.100.101", "port": 9443, "virtual_router_id": 101}
 # One of the first endpoint's hosts prefers the other endpoint.
 CROSSING: Dict[str, List[List[str]]] = {
     "two endpoints that cross on 2 hosts": [["cp1", "cp2"], ["cp2", "cp1"]],
@@ -27,16 +29,21 @@ CROSSING: Dict[str, List[List[str]]] = {
     "two endpoints, one within the other": [["cp1", "cp2", "cp3"], ["cp2", "cp1"]],
     "two endpoints that cross on 3 hosts": [["cp1", "cp2", "cp3"], ["cp3", "cp2", "cp1"]],
 }
-PASS = {"auth": "pass", "auth_password": "secret", "timing": {"advert_interval": 1, "down_timer_adverts": 3}}
+PASS: Dict[str, Any] = {"auth": "pass", "auth_password": "secret",
+                        "timing": {"advert_interval": 1, "down_timer_adverts": 3}}
+# How much may go wrong in a rollout.
+MISHAPS = 2
 Faults = Optional[int]
 # With how many faults at the same time, or mishaps in a run.
-Made = Callable[[Faults], Any]
+Made = Callable[[Any], Any]
 
 
 class Case(NamedTuple):
+    """`most` is how many faults at the same time leave few enough states to see them all; None is any number."""
+
     name: str
     make: Made
-    hosts: int
+    most: Faults = None
 
 
 def one(count: int, priorities: Sequence[int] = (), **more: Any) -> Any:
@@ -44,31 +51,26 @@ def one(count: int, priorities: Sequence[int] = (), **more: Any) -> Any:
     known = planning.hosts(count)
     for host, priority in zip(known.values(), priorities):
         host["priority"] = priority
-    wanted = planning.intent(**{"lb_hosts": list(known), "apiserver_hosts": list(known), "virtual_router_id": 100, **more})
-    return planning.plan(wanted, known)
+    wanted = {"lb_hosts": list(known), "apiserver_hosts": list(known), "virtual_router_id": 100, **more}
+    return planning.plan(planning.intent(**wanted), known)
 
 
-def two(hosts: List[List[str]], vrids: Any = (100, 101), **more: Any) -> Any:
+def two(hosts: List[List[str]], vrids: Sequence[int] = (100, 101), **more: Any) -> Any:
     """A plan of two endpoints."""
-    return planning.plan(planning.entries(*(
-        dict(entry, lb_hosts=names, virtual_router_id=vrid, **more)
-        for entry, names, vrid in zip((A, B), hosts, vrids))))
-
-
-def grouped(plan: Any, faults: Faults = None) -> Group:
-    return Group(dict.fromkeys(_hosts(plan), plan), faults=faults)
+    entries = [{**entry, "lb_hosts": names, "virtual_router_id": vrid, **more}
+               for entry, names, vrid in zip((A, B), hosts, vrids)]
+    return planning.plan(planning.entries(*entries), planning.hosts(max(3, *map(len, hosts))))
 
 
 def groups(count: int) -> List[Case]:
     """One endpoint on so many hosts, and all that cross on them."""
-    found = [Case("%d hosts, %s" % (count, _returns(failback)),
-                  lambda faults, failback=failback: grouped(one(count, failback=failback), faults), count)
-             for failback in (True, False)]
-    return found + [Case("%s, %s" % (name, _returns(failback)),
-                         lambda faults, hosts=hosts, failback=failback: grouped(two(hosts, failback=failback), faults),
-                         count)
-                    for name, hosts in CROSSING.items() for failback in (True, False)
-                    if count == len({host for names in hosts for host in names})]
+    found = []
+    for name, hosts in {"%d hosts" % count: None, **_crossing(count)}.items():
+        for failback in (True, False):
+            plan = two(hosts, failback=failback) if hosts else one(count, failback=failback)
+            most = 3 if hosts and len(hosts[0]) == 3 else None
+            found.append(Case("%s, %s" % (name, _returns(failback)), partial(_group, plan), most))
+    return found
 
 
 def rollouts(count: int) -> List[Case]:
@@ -76,29 +78,54 @@ def rollouts(count: int) -> List[Case]:
     found = []
 
     def add(name: str, before: Any, after: Any, force: str = "reload", secrets: Any = ("secret", "secret")) -> None:
-        found.append(Case(name, lambda mishaps: Rollout(
-            before, after, force, 2 if mishaps is None else mishaps, secrets, guarded=True, unranked=True), count))
+        found.append(Case(name, partial(_rollout, before, after, force, secrets), MISHAPS))
 
     for failback in (True, False):
         old, last = one(count, failback=failback), "%d hosts, %s" % (count, _returns(failback))
+        other = one(count, failback=failback, virtual_router_id=77)
         add("a reload, " + last, old, old)
         add("a restart, " + last, old, old, "restart")
-        add("another virtual router ID, " + last, old, one(count, failback=failback, virtual_router_id=77))
-        add("another virtual router ID by a restart, " + last, old, one(
-            count, failback=failback, virtual_router_id=77), "restart")
+        add("another virtual router ID, " + last, old, other)
+        add("another virtual router ID by a restart, " + last, old, other, "restart")
         add("multicast, " + last, old, one(count, failback=failback, vrrp_transport="multicast"))
         add("another VIP, " + last, old, _moved(old, failback))
-        secret = one(count, failback=failback, **PASS)
+        secret: Any = one(count, failback=failback, **PASS)
         add("another password, " + last, secret, secret, secrets=("old", "new"))
     add("a first deployment, %d hosts" % count, None, one(count))
-    for name, hosts in CROSSING.items():
-        if count == len({host for names in hosts for host in names}):
-            for what, vrids in (("first", (77, 101)), ("second", (100, 77)), ("both", (77, 78))):
-                add("another virtual router ID of the %s, %s" % (what, name) if what != "both"
-                    else "other virtual router IDs, " + name, two(hosts), two(hosts, vrids))
-            add("other virtual router IDs by a restart, " + name, two(hosts), two(hosts, (77, 78)), "restart")
-            add("a restart, " + name, two(hosts), two(hosts), "restart")
+    for name, hosts in _crossing(count).items():
+        old = two(hosts)
+        add("another virtual router ID of the first, " + name, old, two(hosts, (77, 101)))
+        add("another virtual router ID of the second, " + name, old, two(hosts, (100, 77)))
+        add("other virtual router IDs, " + name, old, two(hosts, (77, 78)))
+        add("other virtual router IDs by a restart, " + name, old, two(hosts, (77, 78)), "restart")
+        add("a restart, " + name, old, old, "restart")
     return found
+
+
+def walks(count: int) -> List[Case]:
+    """What has too many states to see them all."""
+    names, last = ["cp%d" % number for number in range(1, count + 1)], "%d hosts" % count
+    crossing = [names, names[::-1]]
+    found = [Case("%s, %s" % (last, _returns(failback)), partial(_group, one(count, failback=failback)))
+             for failback in (True, False)]
+    for name, before, after in (
+            ("another virtual router ID, ", one(count), one(count, virtual_router_id=77)),
+            ("other virtual router IDs, two endpoints that cross on ", two(crossing), two(crossing, (77, 78)))):
+        found.append(Case(name + last, partial(_rollout, before, after, "reload", ("secret", "secret")), 4))
+    return found
+
+
+def _crossing(count: int) -> Dict[str, List[List[str]]]:
+    return {name: hosts for name, hosts in CROSSING.items() if count == len({host for part in hosts for host in part})}
+
+
+def _group(plan: Any, faults: Faults = None) -> Group:
+    return Group(dict.fromkeys(_hosts(plan), plan), faults=faults)
+
+
+def _rollout(before: Any, after: Any, force: str, secrets: Tuple[str, str], mishaps: int) -> Rollout:
+    """With the faults mended that are known."""
+    return Rollout(before, after, force, mishaps, secrets, guarded=True, unranked=True)
 
 
 def _moved(old: Any, failback: bool) -> Any:
@@ -114,7 +141,7 @@ def _returns(failback: bool) -> str:
 
 
 def _hosts(plan: Any) -> List[str]:
-    return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in _waves.members_of(endpoint)))
+    return list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in members_of(endpoint)))
 
 
 # Mistakes
@@ -139,10 +166,10 @@ def _on(host: str, change: Callable[[Any], None], **more: Any) -> Group:
 def _everywhere(change: Callable[[Any], None], **more: Any) -> Group:
     plan = copy.deepcopy(one(2, **more))
     change(plan["endpoints"][0])
-    return grouped(plan)
+    return _group(plan)
 
 
-def _with(**weights: int) -> Group:
+def _with(**weights: Any) -> Group:
     """Every host's keepalived has another weight than the plan's."""
     plan = one(2)
     parts: List[Members] = [{host: replace(member, **weights) for host, member in part.items()}
@@ -161,6 +188,10 @@ def _weight(check: int, weight: int) -> Callable[[Any], None]:
 def _equal(endpoint: Any) -> None:
     for member in endpoint["instances"][0]["members"]:
         member["priority"] = 150
+
+
+def _other_peer(endpoint: Any) -> None:
+    endpoint["instances"][0]["members"][1]["peers"] = ["198.51.100.99"]
 
 
 def _change(force: str = "reload", mishaps: int = 2, **decisions: Any) -> Rollout:
@@ -215,8 +246,7 @@ MISTAKES = [
     Mistake("no bonus of the holder without failback",
             lambda: _everywhere(lambda endpoint: endpoint.update(holder_bonus=0), failback=False), group.STEADY),
     Mistake("another virtual router ID on one host", lambda: _on("cp2", _instance(virtual_router_id=77)), group.ONE),
-    Mistake("a peer that one host doesn't know", lambda: _on("cp2", lambda endpoint: endpoint["instances"][0]["members"][
-        1].update(peers=["198.51.100.99"])), group.ONE),
+    Mistake("a peer that one host doesn't know", lambda: _on("cp2", _other_peer), group.ONE),
     Mistake("another password on one host", lambda: Group(
         dict.fromkeys(_hosts(KEYS), KEYS), {"cp1": "old", "cp2": "new"}), group.ONE),
     Mistake("another password without stopping the backups", lambda: Rollout(
@@ -240,5 +270,5 @@ KNOWN = [
         two(CROSSING["two endpoints that share 1 of 3 hosts"]),
         two(CROSSING["two endpoints that share 1 of 3 hosts"], (77, 78)), "restart", guarded=True), rollout.CONVERGES),
     Mistake("a drained host has the rank of one that sees no API server, where the plan's priorities are the lowest",
-            lambda: grouped(one(2, priorities=(52, 51))), group.RANK),
+            lambda: _group(one(2, priorities=(52, 51))), group.RANK),
 ]

@@ -15,7 +15,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 from ansible_collections.kubeha.apiserver.tests.model.members import Members, members
 from ansible_collections.kubeha.apiserver.tests.model.search import OUTSIDE, QUICK, SLOW, Label, Step, Wrong
 
-ONE, SOME, RANK, PREFERRED, STEADY = "two holders", "no holder", "rank", "preference", "moved without a cause"
+ONE, SOME = "two holders", "no holder"
+RANK, PREFERRED, STEADY = "a worse host holds", "a less preferred host holds", "moved without a cause"
 PROPERTIES = (ONE, SOME, RANK, PREFERRED, STEADY)
 
 
@@ -87,7 +88,7 @@ class Group:
         may_break = self._faults is None or self._wrong(state) < self._faults
         for host in range(len(self.hosts)):
             bit = 1 << host
-            changes: List[Tuple[str, Dict[str, int]]] = []
+            changes: List[Tuple[str, Dict[str, Any]]] = []
             if state.drained & bit:
                 changes.append(("undrained", {"drained": state.drained & ~bit}))
             elif may_break:
@@ -132,7 +133,6 @@ class Group:
     def say(self, label: Label) -> str:
         what, host = str(label[0]), self.hosts[int(str(label[1]))]
         if what in ("takes", "yields"):
-            # Tables of a group and a rollout tell endpoints by number.
             return _SENTENCES[what] % host + self._of(int(str(label[2]))) + "."
         if what in ("heard", "lost"):
             return _SENTENCES[what] % (self.hosts[int(str(label[2]))], host)

@@ -52,14 +52,14 @@ class Member:
     def advert(self) -> _lease.Heard:
         mine = self.speaks
         return _lease.Heard(mine.interface, mine.source, mine.vrid, mine.version, mine.auth, mine.password,
-                            mine.interval, mine.vips, self.priority)
+                            mine.interval, mine.vips, self.priority, not mine.peers)
 
     def takes(self, other: Member) -> bool:
         """Adverts of the other one: sent here, looked for here, and understood."""
         here, there = self.speaks, other.speaks
-        if here.interface != there.interface or bool(here.peers) != bool(there.peers):
+        if here.interface != there.interface:
             return False
-        if here.peers and (here.source not in there.peers or there.source not in here.peers):
+        if here.peers and there.peers and (here.source not in there.peers or there.source not in here.peers):
             return False
         return _lease.understands(here, other.advert)
 

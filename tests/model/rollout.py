@@ -3,18 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A rollout of keepalived's configuration: what a run does to hosts, task after task, and what they do meanwhile.
 
-Between any two tasks VRRP may do what it does, a host may crash and boot, a host's turn may fail or its connection may be
-lost, and the run may be killed. A second run follows, to which nothing happens. Who is next, who is stopped, who hands
-over and who stays stopped is decided by `_waves`, what a lease allows by `_lease`. The order of tasks within a turn is
-that of roles/endpoint/tasks, told here a second time.
+Between any two tasks VRRP may do what it does, a host may crash and boot, a host's turn may fail or its connection may
+be lost, and the run may be killed. A second run follows, to which nothing happens. Who is next, who is stopped, who
+hands over and who stays stopped is decided by `_waves`, what a lease allows by `_lease`. The order of tasks within a
+turn is that of roles/endpoint/tasks, told here a second time.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model._accessors import members_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run._run_lock import Clock
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout import _waves
@@ -22,7 +23,7 @@ from ansible_collections.kubeha.apiserver.tests.model.group import ONE, SOME
 from ansible_collections.kubeha.apiserver.tests.model.members import Member, Members, members
 from ansible_collections.kubeha.apiserver.tests.model.search import OUTSIDE, QUICK, SLOW, Label, Step, Wrong
 
-CONVERGES, SERVING = "the next run doesn't finish it", "nobody runs"
+CONVERGES, SERVING = "the next run doesn't finish it", "nobody runs keepalived"
 PROPERTIES = (ONE, SOME, SERVING, CONVERGES)
 NONE, OLD, NEW = range(3)
 NO_LEASE, COUNTS, ENDED = range(3)
@@ -97,7 +98,7 @@ class Rollout:
                  secrets: Tuple[str, str] = ("secret", "secret"), decisions: Decisions = Decisions(),
                  guarded: bool = False, unranked: bool = False) -> None:
         self._plans = {OLD: before, NEW: after}
-        self.hosts = list(dict.fromkeys(host for endpoint in after["endpoints"] for host in _hosts(endpoint)))
+        self.hosts = list(dict.fromkeys(host for endpoint in after["endpoints"] for host in members_of(endpoint)))
         self._place = {host: number for number, host in enumerate(self.hosts)}
         self._rekeyed = secrets[0] != secrets[1]
         self._force, self._mishaps, self._decide = force, mishaps, decisions
@@ -120,7 +121,7 @@ class Rollout:
                      tuple(frozenset(list(part)[:1]) for part in self._parts[OLD]), self._mishaps)
 
     def _changes(self, host: str) -> bool:
-        old, new = ([endpoint for endpoint in self._plans[which]["endpoints"] if host in _hosts(endpoint)]
+        old, new = ([endpoint for endpoint in self._plans[which]["endpoints"] if host in members_of(endpoint)]
                     for which in (OLD, NEW))
         return old != new
 
@@ -272,7 +273,7 @@ class Rollout:
         crossed = self._decide.backups_to_stop(plan, deployed, seen).crossed
         for name in [*(name for dummy, name, dummy in refused), *crossed]:
             lost.update({host: "refused" for endpoint in plan["endpoints"] if endpoint["name"] == name
-                         for host in _hosts(endpoint) if host in seen})
+                         for host in members_of(endpoint) if host in seen})
         for host in _waves.neighbours(plan, lost):
             if host in seen:
                 seen[host] = replace(seen[host], force=_waves.NOTHING)
@@ -374,15 +375,15 @@ class Rollout:
             # Nobody takes it.
             yield "keeps", state if run.number >= 0 else self._failed(state, host, "nobody took it", False)
         elif what == "choose":
-            stopped = _waves.neighbours(self._plans[NEW], dict(run.failures))
-            tasks = [task for other in run.quiet if other not in stopped
+            spared = _waves.neighbours(self._plans[NEW], dict(run.failures))
+            tasks = [task for other in run.quiet if other not in spared
                      for task in (("lease", other), ("stop", other))]
             yield what, state._replace(run=run._replace(tasks=tuple(tasks)))
         elif what == "lease":
             yield what, self._set(state, host, lease=COUNTS)
         elif what == "stop":
-            stopped = self._set(state, host, runs=NONE, enabled=False)
-            yield what, stopped._replace(run=run._replace(stopped=run.stopped | {host}))
+            silent = self._set(state, host, runs=NONE, enabled=False)
+            yield what, silent._replace(run=run._replace(stopped=run.stopped | {host}))
         elif what == "files":
             yield what, self._set(state, host, disk=NEW)
         elif what == "halt":
@@ -413,8 +414,9 @@ class Rollout:
     def _put_back(self, state: State, host: str) -> State:
         """The former files, or nothing where keepalived didn't run or was stopped."""
         assert state.run
+        run = state.run
         state = self._failed(state, host, "it failed", False)
-        if host in state.run.ran and host not in state.run.stopped:  # type: ignore[union-attr]
+        if host in run.ran and host not in run.stopped:
             return self._set(state, host, disk=OLD, runs=OLD, moving=False)
         return self._set(state, host, runs=NONE, enabled=False, moving=False)
 
@@ -436,7 +438,8 @@ class Rollout:
         if still and state.runs == 2 and state.run is None:
             for host in self.hosts:
                 if self._at(state, host) != Host(NEW, NEW):
-                    return Wrong(CONVERGES, "the next run has ended, and %s %s" % (host, _state_of(self._at(state, host))))
+                    return Wrong(CONVERGES, "the next run has ended, and %s %s" % (
+                        host, _state_of(self._at(state, host))))
         return None
 
     def _beside_a_stranger(self, state: State, host: str) -> bool:
@@ -473,10 +476,6 @@ _SENTENCES = {
     "unrank": "%s has its planned rank again.", "stays": "%s stays stopped, because another host holds.",
     "starts again": "The run starts keepalived on %s as before.",
 }
-
-
-def _hosts(endpoint: Any) -> Sequence[str]:
-    return _waves.members_of(endpoint)
 
 
 def _held(state: State, number: int, holders: Names) -> State:

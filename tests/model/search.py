@@ -66,8 +66,12 @@ class Found:
     path: List[Label] = field(default_factory=list)
 
 
-def explore(model: Model[S], seconds: float = float("inf"), told: Callable[[Found], None] = lambda found: None) -> Found:
-    """Breadth first, until all is seen, something is wrong, or time is up; `told` is called every few seconds."""
+def explore(model: Model[S], seconds: float = float("inf"),
+            told: Callable[[int, int], None] = lambda known, waiting: None) -> Found:
+    """Breadth first, until all is seen, something is wrong, or time is up.
+
+    `told` is called every few seconds, with how many states are known and how many of them are still to be looked at.
+    """
     began = last = time.monotonic()
     found = Found()
     first = model.start()
@@ -90,7 +94,7 @@ def explore(model: Model[S], seconds: float = float("inf"), told: Callable[[Foun
         now = time.monotonic()
         if now - last > 5:
             last = now
-            told(found)
+            told(len(came), len(waiting))
         if now - began > seconds:
             break
         state = waiting.popleft()
@@ -156,13 +160,14 @@ def _circle(model: Model[S], number: Dict[S, int], circling: Sequence[int]) -> L
 
 
 def walk(model: Model[S], seed: int, walks: int, length: int, seconds: float = float("inf")) -> Found:
-    """At random, for what is too large to be seen whole. After each thing that happens VRRP has its time or not. What is
-    found is shortened as far as leaving out one thing goes."""
+    """At random, for what is too large to be seen whole. After each thing that happens VRRP has its time or not. Of
+    what is found everything is left out that isn't needed."""
     began = time.monotonic()
     chance = random.Random(seed)
     found = Found()
     for dummy in range(walks):
-        state, path = model.start(), []
+        state = model.start()
+        path: List[Label] = []
         while len(path) < length and time.monotonic() - began < seconds:
             steps = model.steps(state)
             quick = [step for step in steps if step.pace == QUICK]
