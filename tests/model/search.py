@@ -219,6 +219,6 @@ def _shortened(model: Model[S], path: List[Label], what: str) -> List[Label]:
 
 def story(model: Model[S], found: Found) -> str:
     """In numbered sentences: how it begins, what happens, and what is wrong then."""
-    assert found.wrong
+    assert found.wrong, "nothing is wrong"
     sentences = [model.begins(), *map(model.say, found.path), "So: %s (%s)." % (found.wrong.why, found.wrong.what)]
     return "\n".join("%d. %s" % item for item in enumerate(sentences, 1))

@@ -539,8 +539,8 @@ def _blocked(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host
     """Hosts that mustn't be touched any more, and which endpoint it is for.
 
     A host that sent no adverts before its turn sends none when that fails, and harms nobody. The holder has changed by
-    then, so stopped backups go on all the same: else nobody could take over, nor what they have in other endpoints. Where
-    another endpoint keeps the holder from changing, members that don't run yet would drop its adverts.
+    then, so stopped backups go on all the same, whatever fails in other endpoints: else nobody could take over, here or
+    there. Where another endpoint keeps the holder from changing, members that don't run yet would drop its adverts.
     """
     ran = {host for host in failures if host not in progress.not_running}
     waiting = {host for endpoint in plan["endpoints"] if endpoint["name"] in progress.divided
