@@ -205,6 +205,12 @@ def _no_stop(plan: Any, deployed: Any, seen: Any) -> _waves.StoppedBackups:
     return replace(found, reasons={}, divided=[])
 
 
+def _if_held(plan: Any, deployed: Any, seen: Any) -> _waves.StoppedBackups:
+    if any(look.holds for look in seen.values()):
+        return _waves.backups_to_stop(plan, deployed, seen)
+    return _waves.StoppedBackups(seen)
+
+
 def _deaf_to_passwords(plan: Any, deployed: Any, seen: Any) -> _waves.StoppedBackups:
     return _waves.backups_to_stop(plan, deployed, {host: replace(look, rekeyed=False) for host, look in seen.items()})
 
@@ -252,6 +258,8 @@ MISTAKES = [
     Mistake("another password without stopping the backups", lambda: Rollout(
         KEYS, KEYS, secrets=("old", "new"), decisions=Decisions(backups_to_stop=_deaf_to_passwords)), group.ONE),
     Mistake("a backup that isn't stopped", lambda: _change(backups_to_stop=_no_stop), group.ONE),
+    Mistake("backups that are stopped only where somebody was seen to hold",
+            lambda: _change(backups_to_stop=_if_held), group.ONE),
     Mistake("waves in reverse order, the holder last", lambda: _change(waves=_reversed), group.ONE),
     Mistake("all hosts restart in one wave", lambda: Rollout(
         SAME, SAME, "restart", decisions=Decisions(waves=_at_once)), rollout.SERVING),
