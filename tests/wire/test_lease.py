@@ -72,6 +72,15 @@ def test_beside_a_holder_that_speaks_another_way(segment: Segment, root: str | N
     assert heard and seconds < LONG
 
 
+@pytest.mark.parametrize("unicast", [True, False], ids=["unicast", "multicast"])
+def test_beside_a_holder_of_the_other_transport(segment: Segment, root: str | None, unicast: bool) -> None:
+    segment.keepalived("cp1", config(segment, "cp1", 50, not unicast), root).wait_for("Entering MASTER STATE")
+    start, _alone, why = asked(segment, unicast)
+    assert not start and "another way" in why
+    # It's right: keepalived wouldn't hear that holder.
+    segment.keepalived("cp2", config(segment, "cp2", 50, unicast), root).wait_for("Entering MASTER STATE")
+
+
 def watch(folder: str, manifest: str) -> None:
     """The host's program, with all that it reads and writes in one folder."""
     for module, name, value in (

@@ -158,6 +158,7 @@ class Heard:
     interval: float
     addresses: FrozenSet[str]
     priority: int
+    group: bool = False             # by multicast
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,9 @@ def is_rival(speaks: Collection[Dialect], advert: Heard) -> bool:
 
 def understands(mine: Dialect, advert: Heard) -> bool:
     """Whether keepalived would take that advert."""
+    # With peers it doesn't join the group, and in the group it has no peers.
+    if advert.group == bool(mine.peers):
+        return False
     # What hmac says can't be told from here.
     if mine.auth == "hmac" or advert.auth != mine.auth or (mine.auth == "pass" and advert.password != mine.password):
         return False

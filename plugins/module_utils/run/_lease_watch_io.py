@@ -273,7 +273,8 @@ class Listen(Part):
             after = packet.payload[8 + 4 * len(advert.addresses):] if advert.version == 2 else b""
             password = after[:8].rstrip(b"\0").decode("utf-8", "replace")
             heard = _lease.Heard(interface, advert.source, advert.vrid, advert.version, advert.auth, password,
-                                 advert.interval, frozenset(advert.addresses), advert.priority)
+                                 advert.interval, frozenset(advert.addresses), advert.priority,
+                                 packet.destination == _packets.pack(_vrrp.GROUPS[family]))
             self.ended = self.ended or self._ends(heard)
             if len(self._heard) < _HEARD_MOST:
                 self._heard[heard] = None

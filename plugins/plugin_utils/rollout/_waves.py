@@ -125,7 +125,8 @@ def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[H
     endpoints = []
     for endpoint in plan["endpoints"]:
         members = choice.running(endpoint)
-        if any(holds_any(endpoint, seen[host]) for host in members):
+        # Who is about to take over wasn't seen to hold, so it doesn't count whether anybody was.
+        if len(members) > 1 or any(holds_any(endpoint, seen[host]) for host in members):
             words = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
             if words:
                 endpoints.append(endpoint)
@@ -542,13 +543,14 @@ def _blocked(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host
     """Hosts that mustn't be touched any more, and which endpoint it is for.
 
     A host that sent no adverts before its turn sends none when that fails, and harms nobody. The holder has changed by
-    then, so stopped backups go on all the same: else nobody could take over. Where another endpoint keeps the holder
-    from changing, members that don't run yet would drop its adverts.
+    then, so stopped backups go on all the same, whatever fails in other endpoints: else nobody could take over, here or
+    there. Where another endpoint keeps the holder from changing, members that don't run yet would drop its adverts.
     """
-    found = neighbours(plan, {host: why for host, why in failures.items() if host not in progress.not_running})
-    names = neighbours(plan, failures)
-    blocked = {host: name for host, name in names.items()
-               if host in found or host in failures or host not in progress.stopped}
+    ran = {host for host in failures if host not in progress.not_running}
+    waiting = {host for endpoint in plan["endpoints"] if endpoint["name"] in progress.divided
+               and not ran.isdisjoint(members_of(endpoint)) for host in members_of(endpoint)}
+    blocked = {host: name for host, name in neighbours(plan, failures).items()
+               if host in waiting or host in failures or host not in progress.stopped}
     unchanged = {host for wave in order for host in wave if host in blocked} - progress.turned - progress.not_running
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)

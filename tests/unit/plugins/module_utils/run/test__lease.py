@@ -128,7 +128,8 @@ def test_it_starts_beside_a_holder_that_it_hears():
 
 
 @pytest.mark.parametrize(("change", "why"), [
-    ({"vrid": 101}, "another way"), ({"version": 2}, "another way"), ({"auth": "pass"}, "another way"),
+    ({"vrid": 101}, "another way"), ({"group": True}, "another way"), ({"version": 2}, "another way"),
+    ({"auth": "pass"}, "another way"),
     ({"addresses": frozenset([VIP, "198.51.100.101"])}, "another way"),
     ({"interface": "eth1"}, "isn't heard"), ({"source": "198.51.100.66"}, "isn't heard"),
     ({"priority": 0}, "isn't heard"), ({"vrid": 7, "addresses": frozenset(["198.51.100.7"])}, "isn't heard"),
@@ -170,9 +171,10 @@ def test_hosts_that_may_differ_do_not_start_at_the_same_time():
 
 def test_both_families_may_have_one_virtual_router_id():
     mine = dataclasses.replace(MINE, peers=frozenset())
+    four = dataclasses.replace(ADVERT, group=True)
     six = dataclasses.replace(mine, vips=frozenset(["2001:db8::64"]), source="2001:db8::12")
-    advert = dataclasses.replace(ADVERT, addresses=six.vips, source="fe80::11")
-    assert _lease.may_start([mine, six], {VIP: True, "2001:db8::64": True}, [ADVERT, advert]).start
+    advert = dataclasses.replace(four, addresses=six.vips, source="fe80::11")
+    assert _lease.may_start([mine, six], {VIP: True, "2001:db8::64": True}, [four, advert]).start
     assert not _lease.may_start([mine, six], {VIP: True, "2001:db8::64": True}, [ADVERT]).start
 
 

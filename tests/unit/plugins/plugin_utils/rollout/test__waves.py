@@ -250,6 +250,14 @@ def test_where_the_holder_has_changed_stopped_backups_go_on_without_each_other()
         ["h1", "2", "broken"], ["h2", "1", "changed", "and", "proven"], ["h3", "3", "changed", "and", "proven"]]
 
 
+def test_a_stopped_backup_goes_on_where_only_another_endpoint_of_its_host_has_failed() -> None:
+    """That other endpoint may have nobody else."""
+    chained = plan(endpoint("a", ["h1", "h2"]), endpoint("b", ["h2", "h3"]))
+    progress = went("h1", stopped=["h2"], unsure=["h3"])
+    assert step(chained, [["h1"], ["h2"], ["h3"]], 1, {"h3": "lost"}, progress)["hosts"] == ["h2"]
+    assert step(chained, [["h1"], ["h2"], ["h3"]], 1, {"h1": "broken"}, progress)["hosts"] == []
+
+
 def test_where_one_could_not_be_stopped_nothing_is_changed_and_the_others_start_as_before() -> None:
     lost = went(stopped=["h3"], unsure=["h1"])
     assert step(THREE, STOPPED, 0, {"h1": "lost"}, lost)["hosts"] == []
@@ -431,9 +439,10 @@ def test_a_holder_whose_peers_are_stopped_is_alone() -> None:
     assert alone(changed, before, dict(ALL_RUN, h2=runs()), ["h1", "h3"]) == {}
 
 
-def test_nobody_is_silenced_where_nobody_holds() -> None:
-    before = {host: speaking() for host in ALL_RUN}
-    assert backups_to_stop(speaking(virtual_router_id=77), before, dict(ALL_RUN, h2=runs())).reasons == {}
+def test_where_nobody_was_seen_to_hold_one_of_them_may_be_about_to_take_over() -> None:
+    before, changed = {host: speaking() for host in ALL_RUN}, speaking(virtual_router_id=77)
+    assert list(backups_to_stop(changed, before, dict(ALL_RUN, h2=runs())).reasons) == ["h2", "h3"]
+    assert backups_to_stop(changed, before, {"h1": NEW, "h2": runs(), "h3": NEW}).divided == []
 
 
 def test_of_two_holders_the_preferred_one_goes_on_speaking_or_who_has_changed_already() -> None:
