@@ -277,7 +277,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.daemons import _process_io, _release_io
+from ..module_utils.daemons import _process_io
 from ..module_utils.deploy import (
     _daemon_io,
     _files_io,
@@ -287,6 +287,7 @@ from ..module_utils.deploy import (
     _previous_io,
     _records_io,
     _sysctls_io,
+    _units_io,
     _validate_io,
 )
 from ..module_utils.deploy._found import File, Found, least_force, text_of
@@ -297,6 +298,7 @@ from ..module_utils.run import _run_lock_io
 
 # Nobody else puts anything there.
 OURS_ALONE = (_paths.DRAIN, _paths.SOCKET)
+METRICS_SERVICE = _paths.METRICS_UNITS[0]
 # Somebody else's configuration isn't ours to show, and may hold secrets of any form.
 NOT_SHOWN = "(written by somebody else, not shown)\n"
 
@@ -392,7 +394,7 @@ class Deployment:
         copies = [*(_records_io.copy_of(file.path, file.path not in self.listed) for file in found.rewritten),
                   *map(_records_io.copy_of, stale)]
         found.kept = [copy for copy in copies if copy]
-        found.units = _release_io.due([file.path for file in found.changed_files], planned)
+        found.units = _units_io.due([file.path for file in found.changed_files], planned)
         found.left = _leftovers_io.find(self.role, [*self.listed, *planned])
         if found.manifest:
             found.foreign_manifests = _process_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
@@ -456,6 +458,9 @@ class Deployment:
             self._keep_previous(found)
         # The folders before the manifests: the kubelet would make what it mounts by itself, and give it to root.
         _folders_io.make(found.files)
+        for file in found.changed_files:
+            if file.path == METRICS_SERVICE:
+                _units_io.drop_textfile(file.present, file.content)
         with owned.Batch() as batch:
             self._add(batch, found)
             if not (found.stale or self.module.params["keep_stale"]):
@@ -463,8 +468,7 @@ class Deployment:
             _foreign_pods_io.end(self.role, found.foreign_manifests)
             batch.commit()
         self.touched = True
-        if found.units:
-            _release_io.begin()
+        _units_io.begin(found.units)
         # A host that is moved to the other mode gets back what was there before us.
         self._take_away(found.stale, _records_io.originals(found.stale))
         if found.stale:
@@ -506,9 +510,10 @@ class Deployment:
 
     def _take_away(self, paths: List[str], originals: Mapping[str, str]) -> None:
         """Files of ours; what systemd makes of them ends first. What was there before them comes back."""
-        units = _release_io.is_among(paths)
-        if units:
-            _release_io.end()
+        units = _units_io.among(paths)
+        _units_io.end(units)
+        if METRICS_SERVICE in paths:
+            _units_io.drop_textfile(_host_io.read_file(METRICS_SERVICE))
         for path in paths:
             self._keep_copy(path)
             if path in originals:
@@ -517,7 +522,7 @@ class Deployment:
                 owned.remove(path)
             _folders_io.remove_if_ours(os.path.dirname(path))
         if units:
-            _release_io.forget()
+            _units_io.forget()
 
     def _set(self, sysctls: Mapping[str, str]) -> None:
         for name, value in sysctls.items():
@@ -566,8 +571,7 @@ class Deployment:
                     self._add(batch, found)
                     batch.commit()
                 self.touched = True
-                if _release_io.due(changed, kept):
-                    _release_io.begin()
+                _units_io.begin(_units_io.due(changed, kept))
                 self._take_away(found.stale, {})
                 _records_io.note(self.role, ours)
                 self._set(sysctls)

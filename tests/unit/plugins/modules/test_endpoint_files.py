@@ -23,7 +23,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import (
     _podstate,
     _process_io,
     _processes,
-    _release_io,
     _running_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
@@ -33,6 +32,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
     _previous_io,
     _records_io,
     _sysctls_io,
+    _units_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _copies_io, _host_io, _hostfacts, _ownership
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io as owned
@@ -657,7 +657,7 @@ class WatchedHost(PodHost):
     def __init__(self, root, monkeypatch):
         super().__init__(root, monkeypatch)
         self.units = [self.path("/etc/systemd/system/kubeha-release.%s" % kind) for kind in ("service", "path")]
-        monkeypatch.setattr(_release_io._pod_paths, "RELEASE_UNITS", self.units)
+        monkeypatch.setitem(_units_io.FILES, "kubeha-release.path", self.units)
         for state in ("enabled", "active"):
             monkeypatch.setenv("KUBEHA_" + state.upper(), str(root / state))
         self.binary("systemctl", """
@@ -676,7 +676,7 @@ exit $code""".replace("{unit}", self.units[1]).replace("{calls}", str(self.calls
     def watched_files(self, text="one\n"):
         owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
         return self.pod_files() + [
-            dict(owner, path=path, kind="release-unit", mode="0644", content=OURS + text, guarded=False, secret=False,
+            dict(owner, path=path, kind="own-unit", mode="0644", content=OURS + text, guarded=False, secret=False,
                  role="haproxy", template=None) for path in self.units]
 
     def watches(self):
