@@ -298,7 +298,8 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PLAN, "with endpoint_metrics_address: host, HAProxy's metrics are for the networks named here and "
             "nobody else", "set endpoint_metrics_allow to the networks of your Prometheus"),
         "metrics_port_taken": Code(
-            ERROR, PLAN, "{other} has this port", "choose another port for endpoint_metrics_port"),
+            ERROR, PLAN + PREFLIGHT, "{other} has the port of HAProxy's metrics",
+            "choose another port for endpoint_metrics_port"),
         "hosts_disagree": Code(
             ERROR, PLAN, "the hosts of {endpoint} have stored different values of its {what}, and none that at least "
             "half of them have and more than any other: {said}",

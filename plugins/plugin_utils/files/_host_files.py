@@ -24,7 +24,7 @@ from . import _pod_manifests
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Check, Endpoint, Instance, Member, Plan
-from ...module_utils.model._accessors import endpoints_of, nearly_full
+from ...module_utils.model._accessors import endpoints_of, exporter_of, nearly_full
 from ...module_utils.model._paths import (
     CHECK,
     DRAINED,
@@ -63,6 +63,7 @@ _FDS_SPARE = 1024
 # Linux gives one process no more, unless fs.nr_open is raised; HAProxy wouldn't start.
 _FDS_MOST = 1 << 20
 _HEALTH_MAXCONN = 1000
+# Out of the share of health checks: another limit on open files would be a restart.
 _EXPORTER_MAXCONN = 10
 
 # In the folder that node_exporter reads.
@@ -216,7 +217,7 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
             _file("keepalived", _pod_paths.RELEASE, "keepalived/files/release", "pod-script", mode="0755"),
         ]
         files += [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2],
-                        "own-unit") for path in _pod_paths.RELEASE_UNITS]
+                        "release-unit") for path in _pod_paths.RELEASE_UNITS]
     return files + [
         _file(role, _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", role), "haproxy/templates/pod.yaml.j2",
               "manifest", mode="0600")
@@ -228,7 +229,7 @@ def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[
     if "keepalived" not in roles or not _textfile_dir(endpoints):
         return []
     return [_file("keepalived", METRICS, "keepalived/files/kubeha-metrics", "metrics-script")] + [
-        _file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "own-unit")
+        _file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "metrics-unit")
         for path in METRICS_UNITS]
 
 
@@ -259,9 +260,7 @@ def _sysctls(endpoints: Iterable[Endpoint]) -> List[str]:
 
 def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[str, Any]:
     # Each endpoint has its own share, so none can starve another, or the health checks.
-    exporters = _exporters(endpoints, host)
     connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
-    connections += sum(exporter["maxconn"] for exporter in exporters)
     connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
     nofile = _FDS_PER_CONNECTION * connections + _FDS_SPARE
     execution = [
@@ -283,7 +282,7 @@ def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[s
         "endpoints": [_balancer(number, endpoint) for number, endpoint in enumerate(endpoints, 1)],
         "health": _health(endpoints),
         "health_maxconn": _HEALTH_MAXCONN,
-        "exporters": exporters,
+        "exporters": _exporters(endpoints, host),
         "program": _PROGRAM,
         "execution": execution,
         "execution_id": _digest(execution),
@@ -318,7 +317,7 @@ def _health(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
 
 def _exporters(endpoints: Sequence[Endpoint], host: str) -> List[Dict[str, Any]]:
     """Where HAProxy shows its metrics: nowhere, or at one place for all endpoints."""
-    exporter = next((endpoint["metrics"]["exporter"] for endpoint in endpoints if "metrics" in endpoint), None)
+    exporter = next(filter(None, map(exporter_of, endpoints)), None)
     if exporter is None:
         return []
     address = exporter["address"]

@@ -676,7 +676,7 @@ exit $code""".replace("{unit}", self.units[1]).replace("{calls}", str(self.calls
     def watched_files(self, text="one\n"):
         owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
         return self.pod_files() + [
-            dict(owner, path=path, kind="own-unit", mode="0644", content=OURS + text, guarded=False, secret=False,
+            dict(owner, path=path, kind="release-unit", mode="0644", content=OURS + text, guarded=False, secret=False,
                  role="haproxy", template=None) for path in self.units]
 
     def watches(self):
