@@ -154,8 +154,9 @@ def test_the_certificate_of_an_api_server(host: Host) -> None:
     assert host.says("apiserver_certificate_expiry_timestamp_seconds") == []
     key, path = host.root / "key", host.put(metrics.CERTIFICATE, "")
     subprocess.run([
-        "openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "30", "-keyout", str(key), "-out", str(path),
-        "-subj", "/CN=kube-apiserver", "-addext", "subjectAltName=IP:" + VIP], check=True, capture_output=True)
+        "openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "30", "-keyout", str(key),
+        "-out", str(path), "-subj", "/CN=kube-apiserver", "-addext", "subjectAltName=IP:" + VIP],
+        check=True, capture_output=True)
     left = host.says("apiserver_certificate_expiry_timestamp_seconds")[0] - time.time()
     assert 29 * 86400 < left <= 30 * 86400
     assert host.says("apiserver_certificate_names_endpoint") == [1]
