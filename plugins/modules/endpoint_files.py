@@ -366,6 +366,7 @@ class Deployment:
             self.module.exit_json(**self._keep())
         found = self._look()
         self._refuse_open_folders(found)
+        self._refuse_textfile_folder(found)
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
         _validate_io.validate(self.role, found)
@@ -426,6 +427,18 @@ class Deployment:
             self.module.fail_json(msg="Nothing was changed, because others than root could write into folders that "
                                       "files belong in: %s. Give them to root, with mode 0755." % "; ".join(said))
 
+    def _refuse_textfile_folder(self, found: Found) -> None:
+        """What is written there each few seconds is root's, too."""
+        path = next(filter(None, (_units_io.textfile_of(file.content) for file in found.files
+                                  if file.path == METRICS_SERVICE)), None)
+        folder = os.path.dirname(path or "")
+        trouble = folder and (owned.trouble(folder) or ("" if os.path.isdir(folder) else "it isn't there"))
+        if trouble:
+            self.module.fail_json(msg="Nothing was changed, because metrics can't be written into %s: %s. Make it, give "
+                                      "it and all folders above it to root, with mode 0755, and name it to "
+                                      "node_exporter (--collector.textfile.directory); or set "
+                                      "endpoint_metrics_textfile_dir to such a folder." % (folder, trouble))
+
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests
         if foreign and not self.module.params["adopt"]:
@@ -458,9 +471,6 @@ class Deployment:
             self._keep_previous(found)
         # The folders before the manifests: the kubelet would make what it mounts by itself, and give it to root.
         _folders_io.make(found.files)
-        for file in found.changed_files:
-            if file.path == METRICS_SERVICE:
-                _units_io.drop_textfile(file.present, file.content)
         with owned.Batch() as batch:
             self._add(batch, found)
             if not (found.stale or self.module.params["keep_stale"]):
@@ -497,6 +507,8 @@ class Deployment:
             if not os.path.isdir(folder):
                 owned.make_folder(folder)
             batch.add(file.path, file.content, file.mode, file.uid, file.gid, self._label(file.path))
+            if file.path == METRICS_SERVICE:
+                _units_io.drop_textfile(file.present, file.content)
         path = _paths.ROLE_PLAN % self.role
         if found.plan is not None and _host_io.read_file(path) != found.plan:
             batch.add(path, found.plan, 0o644)

@@ -1173,6 +1173,32 @@ def test_folders_that_others_can_write_to_are_refused_before_anything_changes(ho
     assert host.everything() == before
 
 
+def test_metrics_have_a_folder_of_root_and_are_written_in_one_place(host, monkeypatch):
+    unit = host.path("/etc/systemd/system/kubeha-metrics.service")
+    monkeypatch.setattr(endpoint_files, "METRICS_SERVICE", unit)
+
+    def files(name):
+        text = OURS + "ExecStart=/usr/bin/env python3 /etc/kubeha/metrics cp1 %s/kubeha.prom\n" % host.path(name)
+        return host.files(drop_in=OURS) + [
+            dict(host.files(drop_in=text)[0], path=unit, kind="metrics-unit")]
+
+    before = host.everything()
+    assert "it isn't there" in host.run(files("/var/one"))["msg"]
+    assert host.everything() == before
+    for name in ("one", "two"):
+        os.makedirs(host.path("/var/" + name))
+    os.chmod(host.path("/var/one"), 0o777)
+    assert "metrics can't be written into" in host.run(files("/var/one"), check_mode=True)["msg"]
+    os.chmod(host.path("/var/one"), 0o755)
+    host.run(files("/var/one"))
+    for name in ("one", "two"):
+        host.write(host.path("/var/%s/kubeha.prom" % name), "kubeha_host_drained 0\n")
+    host.run(files("/var/two"))
+    assert [os.listdir(host.path("/var/" + name)) for name in ("one", "two")] == [[], ["kubeha.prom"]]
+    host.run(host.files(drop_in=OURS))
+    assert os.listdir(host.path("/var/two")) == [] and not os.path.exists(unit)
+
+
 class Full:
     """The n-th step that writes fails, as on a full disk or one that was made read-only meanwhile."""
 
