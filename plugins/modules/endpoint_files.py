@@ -434,8 +434,8 @@ class Deployment:
         folder = os.path.dirname(path or "")
         trouble = folder and (owned.trouble(folder) or ("" if os.path.isdir(folder) else "it isn't there"))
         if trouble:
-            self.module.fail_json(msg="Nothing was changed, because metrics can't be written into %s: %s. Make it, give "
-                                      "it and all folders above it to root, with mode 0755, and name it to "
+            self.module.fail_json(msg="Nothing was changed, because metrics can't be written into %s: %s. Make it, "
+                                      "give it and all folders above it to root, with mode 0755, and name it to "
                                       "node_exporter (--collector.textfile.directory); or set "
                                       "endpoint_metrics_textfile_dir to such a folder." % (folder, trouble))
 

@@ -13,7 +13,6 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _hos
 from ansible_collections.kubeha.apiserver.tests.unit import observing
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 
-
 METRICS = {"exporter": None, "textfile_dir": "/var/lib/node_exporter"}
 
 
