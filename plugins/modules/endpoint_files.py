@@ -297,7 +297,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, 
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.daemons import _process_io, _release_io
+from ..module_utils.daemons import _process_io
 from ..module_utils.deploy import (
     _daemon_io,
     _files_io,
@@ -307,6 +307,7 @@ from ..module_utils.deploy import (
     _previous_io,
     _records_io,
     _sysctls_io,
+    _units_io,
     _validate_io,
 )
 from ..module_utils.deploy._found import File, Found, least_force, text_of
@@ -317,6 +318,7 @@ from ..module_utils.run import _run_lock_io
 
 # Nobody else puts anything there.
 OURS_ALONE = (_paths.DRAIN, _paths.SOCKET)
+METRICS_SERVICE = _paths.METRICS_UNITS[0]
 # Somebody else's configuration isn't ours to show, and may hold secrets of any form.
 NOT_SHOWN = "(written by somebody else, not shown)\n"
 
@@ -414,6 +416,7 @@ class Deployment:
     def _looked(self) -> Tuple[Found, Dict[str, Any]]:
         found = self._look()
         self._refuse_open_folders(found)
+        self._refuse_textfile_folder(found)
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
         _validate_io.validate(self.role, found)
@@ -447,7 +450,7 @@ class Deployment:
         copies = [*(_records_io.copy_of(file.path, file.path not in self.listed) for file in found.rewritten),
                   *map(_records_io.copy_of, stale)]
         found.kept = [copy for copy in copies if copy]
-        found.units = _release_io.due([file.path for file in found.changed_files], planned)
+        found.units = _units_io.due([file.path for file in found.changed_files], planned)
         found.left = _leftovers_io.find(self.role, [*self.listed, *planned])
         if found.manifest:
             found.foreign_manifests = _process_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
@@ -477,6 +480,18 @@ class Deployment:
         if said:
             raise Refused("Nothing was changed, because others than root could write into folders that files belong "
                           "in: %s. Give them to root, with mode 0755." % "; ".join(said))
+
+    def _refuse_textfile_folder(self, found: Found) -> None:
+        """What is written there each few seconds is root's, too."""
+        path = next(filter(None, (_units_io.textfile_of(file.content) for file in found.files
+                                  if file.path == METRICS_SERVICE)), None)
+        folder = os.path.dirname(path or "")
+        trouble = folder and (owned.trouble(folder) or ("" if os.path.isdir(folder) else "it isn't there"))
+        if trouble:
+            raise Refused("Nothing was changed, because metrics can't be written into %s: %s. Make it, give it and all "
+                          "folders above it to root, with mode 0755, and name it to node_exporter "
+                          "(--collector.textfile.directory); or set endpoint_metrics_textfile_dir to such a folder."
+                          % (folder, trouble))
 
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests
@@ -515,8 +530,7 @@ class Deployment:
             _foreign_pods_io.end(self.role, found.foreign_manifests)
             batch.commit()
         self.touched = True
-        if found.units:
-            _release_io.begin()
+        _units_io.begin(found.units)
         # A host that is moved to the other mode gets back what was there before us.
         self._take_away(found.stale, _records_io.originals(found.stale))
         if found.stale:
@@ -545,6 +559,8 @@ class Deployment:
             if not os.path.isdir(folder):
                 owned.make_folder(folder)
             batch.add(file.path, file.content, file.mode, file.uid, file.gid, self._label(file.path))
+            if file.path == METRICS_SERVICE:
+                _units_io.drop_textfile(file.present, file.content)
         path = _paths.ROLE_PLAN % self.role
         if found.plan is not None and _host_io.read_file(path) != found.plan:
             batch.add(path, found.plan, 0o644)
@@ -558,9 +574,10 @@ class Deployment:
 
     def _take_away(self, paths: List[str], originals: Mapping[str, str]) -> None:
         """Files of ours; what systemd makes of them ends first. What was there before them comes back."""
-        units = _release_io.is_among(paths)
-        if units:
-            _release_io.end()
+        units = _units_io.among(paths)
+        _units_io.end(units)
+        if METRICS_SERVICE in paths:
+            _units_io.drop_textfile(_host_io.read_file(METRICS_SERVICE))
         for path in paths:
             self._keep_copy(path)
             if path in originals:
@@ -569,7 +586,7 @@ class Deployment:
                 owned.remove(path)
             _folders_io.remove_if_ours(os.path.dirname(path))
         if units:
-            _release_io.forget()
+            _units_io.forget()
 
     def _set(self, sysctls: Mapping[str, str]) -> None:
         for name, value in sysctls.items():
@@ -618,8 +635,7 @@ class Deployment:
                     self._add(batch, found)
                     batch.commit()
                 self.touched = True
-                if _release_io.due(changed, kept):
-                    _release_io.begin()
+                _units_io.begin(_units_io.due(changed, kept))
                 self._take_away(found.stale, {})
                 _records_io.note(self.role, ours)
                 self._set(sysctls)

@@ -492,6 +492,8 @@ OUR_FILES = (
     _pod_paths.RELEASE,
     *_pod_paths.RELEASE_UNITS,
     _paths.TMPFILES,
+    _paths.METRICS,
+    *_paths.METRICS_UNITS,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")

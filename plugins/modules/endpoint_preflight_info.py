@@ -399,7 +399,8 @@ class Observer(_parts.Parts):
     def _listeners(self) -> List[Process]:
         balancing = {port for endpoint in self.endpoints for port in _accessors.ports_of(endpoint)}
         health = {endpoint["haproxy"]["health"]["port"] for endpoint in self.endpoints if endpoint.get("haproxy")}
-        ports = balancing | health | {endpoint["apiserver_port"] for endpoint in self.endpoints}
+        exporters = {exporter["port"] for exporter in map(_accessors.exporter_of, self.endpoints) if exporter}
+        ports = balancing | health | exporters | {endpoint["apiserver_port"] for endpoint in self.endpoints}
         found: List[Tuple[str, int, str]] = []
         for path in ("/proc/net/tcp", "/proc/net/tcp6"):
             found.extend(_hostfacts.parse_listening_sockets(_cluster_io.read_text(path), ports))

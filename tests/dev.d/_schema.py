@@ -37,6 +37,7 @@ _TEXTS: dict[t.Any, str] = {
     _values.address: _ADDRESS,
     _values.subnet: _SUBNET,
     _spec._host_name: _ANY,
+    _spec._metrics_address: r"{0}|127\.[0-9.]+|::1".format(_spec.OWN_ADDRESS),
 }
 
 

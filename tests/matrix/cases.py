@@ -44,6 +44,7 @@ def intents() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "health-path", {"vip": vip, "health_path": "/livez?exclude=etcd"}
     yield "auth-pass", {"vip": vip, "auth": "pass", "auth_password": "geheim12"}
     yield "balance", {"vip": vip, "haproxy_balance": "source"}
+    yield "metrics", {"vip": vip, "metrics": True, "metrics_address": "host", "metrics_allow": ["198.51.100.0/24"]}
     yield "no-delay", {"vip": vip, "failback_delay": 0}
     yield "dedicated", {"vip": list(VIPS.values()), "lb_hosts": ["cp1", "cp2"], "apiserver_hosts": ["api1", "api2"]}
     # A control plane that begins with one host.
@@ -110,6 +111,7 @@ def pod_units(keepalived: str, haproxy: str) -> list[dict[str, Any]]:
     plan = compute_plan({
         "vip": VIPS["ipv4"], "mode": "static_pod", "keepalived_image": "k:" + keepalived,
         "haproxy_image": "h:" + haproxy, "lb_hosts": list(HOSTS), "apiserver_hosts": list(HOSTS),
+        "metrics_textfile_dir": "/var/lib/node_exporter",
     }, hosts(keepalived, haproxy), {})  # fmt: skip
     return [entry for entry in _render.render_host(plan, HOSTS[0], ROLES) if entry["path"].endswith(".service")]
 

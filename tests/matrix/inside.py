@@ -26,7 +26,7 @@ from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 
 # Started for real; the others differ from these in values only.
 STARTED = re.compile(r"^(v4-unicast-failback|v6-unicast-sticky|dual-(unicast|multicast)-(failback|sticky)|auth-pass|"
-                     r"shared-port|many|check-tcp)@cp1")
+                     r"shared-port|many|check-tcp|metrics)@cp1")
 # What keepalived says of itself when all is well. Anything else is a warning.
 KEEPALIVED_SAYS = [re.compile(pattern) for pattern in (
     r"^$",
@@ -259,6 +259,8 @@ def start_haproxy(case: Path) -> None:
             problems.append("%s: without API servers, /readyz says %s" % (case.name, states))
         if answer("/other") != 404:
             problems.append("%s: HAProxy answers what nobody should ask" % case.name)
+        if "kubeha:metrics" in Path(_paths.HAPROXY_CONFIG).read_text(encoding="utf-8"):
+            ask_exporter(case.name)
     finally:
         process.terminate()
         output = process.communicate(timeout=20)[0]
@@ -269,11 +271,19 @@ def start_haproxy(case: Path) -> None:
             problems.append("%s: HAProxy said: %s" % (case.name, line))
 
 
-def answer(path: str) -> int:
+def ask_exporter(name: str) -> None:
+    """At the host's own address, by GET, and nothing else."""
+    own, loopback = "http://198.51.100.11:8405", "http://127.0.0.1:8405"
+    said = [answer("/metrics", own), answer("/metrics", own, b"x"), answer("/", own), answer("/metrics", loopback)]
+    if said != [200, 405, 404, 0]:
+        problems.append("%s: HAProxy's exporter says %s" % (name, said))
+
+
+def answer(path: str, place: str = "http://127.0.0.1:8481", sent: bytes | None = None) -> int:
     deadline = time.monotonic() + 5
     while True:
         try:
-            with urllib.request.urlopen("http://127.0.0.1:8481" + path, timeout=2) as response:
+            with urllib.request.urlopen(place + path, sent, timeout=2) as response:
                 return int(response.status)
         except urllib.error.HTTPError as error:
             return int(error.code)

@@ -50,6 +50,7 @@ def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",),
              advert: float = 0.1, adverts: Any = "planned", vrid: int = 100, kind: str = "https",
              failback_delay: float = 30,
              binds: Optional[List[Dict[str, Any]]] = None, nonlocal_bind: bool = False, mode: str = "service",
+             metrics: Optional[Dict[str, Any]] = None,
              **haproxy_options: Any) -> Dict[str, Any]:
     """One endpoint of stacked hosts. `binds` and so on are what other endpoints beside it would lead to."""
     nets, vips = nets or NETS, vips or VIPS
@@ -82,4 +83,6 @@ def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",),
     unknown = set(options) - set(made["haproxy"])
     assert not unknown, "the plan has no %s" % unknown
     made["haproxy"].update(options)
+    if metrics:
+        made["metrics"] = metrics
     return made

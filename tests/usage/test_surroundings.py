@@ -34,6 +34,12 @@ systemctl restart ssh
 printf 'import time\nreal = time.time\ntime.time = lambda: real() + %d\n' "$0" >/usr/lib/python3/dist-packages/odd.py
 echo 'import odd' >/usr/lib/python3/dist-packages/odd.pth
 """
+TEXTFILE = "/var/lib/node_exporter/kubeha.prom"
+METRICS = {"endpoint_metrics": True, "endpoint_metrics_address": "host",
+           "endpoint_metrics_allow": ["198.51.100.240/28"], "endpoint_metrics_textfile_dir": os.path.dirname(TEXTFILE)}
+WELL = ['kubeha_vrrp_can_hold{endpoint="kube-apiserver"} 1.0', 'kubeha_daemon_running{daemon="haproxy"} 1.0',
+        'kubeha_configuration_loaded{daemon="haproxy"} 1.0', 'kubeha_configuration_edited{daemon="keepalived"} 0.0']
+ASK = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=3).read().decode())"
 CLOCKS = {"cp1": 0, "cp2": 86400, "cp3": -86400}
 # As apt and dpkg do it, until it's told to end.
 INSTALLING = """
@@ -213,12 +219,25 @@ def test_a_disk_that_is_full(odd: Odd) -> None:
 
 
 def test_the_change_and_the_upgrade_when_all_is_mended(odd: Odd) -> None:
-    odd.site(endpoint_health_path="/livez", haproxy_package_state="latest").succeeded()
+    odd.everywhere("install", "-d", "-m", "0755", os.path.dirname(TEXTFILE))
+    odd.site(endpoint_health_path="/livez", haproxy_package_state="latest", **METRICS).succeeded()
     odd.until(lambda: odd.holders() == ["cp1"])
     assert len(set(odd.installed("haproxy").values())) == 1
     assert all("/livez" in said for said in odd.everywhere("cat", "/etc/haproxy/haproxy.cfg").values())
     odd.all_serve()
     nobody_was_executed(odd)
+
+
+def test_metrics_of_what_has_just_been_changed(odd: Odd) -> None:
+    said = odd.everywhere("cat", TEXTFILE)
+    assert all(all(line in text for line in WELL) for text in said.values()), said
+    held = {host for host, text in said.items() if 'vip="%s"} 1.0' % odd.vip in text}
+    assert len(held) == 1
+    own, vip = "http://%s:8405/metrics" % odd.lab.address("cp1"), "http://%s:8405/metrics" % odd.vip
+    assert 'haproxy_server_status{proxy="kube-apiserver"' in odd.on("cp1", "python3", "-c", ASK, own)
+    assert "[Errno 111]" in odd.lab.run("cp1", "python3", "-c", ASK, vip, check=False).stderr
+    # Nobody has allowed cp2 to ask.
+    assert odd.on("cp2", "python3", "-c", ASK, own) == ""
 
 
 def test_drain_and_undrain_beside_impostors(odd: Odd) -> None:
@@ -233,5 +252,6 @@ def test_remove_beside_impostors(odd: Odd) -> None:
     """Slowly: the run renews its locks between all turns, also on hosts that it has cleaned."""
     odd.playbook("playbooks/remove.yml", endpoint_hosts="all", __endpoint_renew_seconds=0).succeeded()
     assert odd.holders() == []
-    assert odd.everywhere("sh", "-c", "ls -d /run/kubeha /etc/kubeha || true") == dict.fromkeys(MEMBERS, "")
+    left = "ls -d /run/kubeha /etc/kubeha /etc/systemd/system/kubeha* %s || true" % TEXTFILE
+    assert odd.everywhere("sh", "-c", left) == dict.fromkeys(MEMBERS, "")
     nobody_was_executed(odd)

@@ -11,6 +11,7 @@ from typing import (
     TYPE_CHECKING,
     Dict,
     List,
+    Optional,
 )
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._model import Endpoint, Plan
+    from ._model import Endpoint, Exporter, Plan
 
 # From this share of its connections on an endpoint is nearly full.
 NEARLY_FULL = 0.8
@@ -35,6 +36,11 @@ def endpoints_of(plan: Plan, host: str) -> List[Endpoint]:
 def ports_of(endpoint: Endpoint) -> List[int]:
     """The port that clients use, and former ones that some of them may still use."""
     return [endpoint["port"], *endpoint["former"]["ports"]]
+
+
+def exporter_of(endpoint: Endpoint) -> Optional[Exporter]:
+    """Where HAProxy shows its metrics, if anywhere."""
+    return endpoint["metrics"]["exporter"] if "metrics" in endpoint else None
 
 
 def nearly_full(maxconn: int) -> int:

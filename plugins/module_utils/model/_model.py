@@ -157,6 +157,21 @@ class Image(TypedDict):
     user: int                           # user ID that the container runs as
 
 
+class Exporter(TypedDict):
+    """Where HAProxy's metrics are read."""
+
+    address: Optional[str]              # of loopback; null for each balancer's own one
+    port: int                           # of that address
+    allow: List[str]                    # networks that may ask, beside the host itself
+
+
+class Metrics(TypedDict):
+    """What is written for Prometheus."""
+
+    exporter: Optional[Exporter]        # HAProxy's own
+    textfile_dir: Optional[str]         # the folder that node_exporter reads
+
+
 class Endpoint(TypedDict):
     """All that was decided about one endpoint."""
 
@@ -190,6 +205,7 @@ class Endpoint(TypedDict):
     manifest_dir: Optional[str]         # this and `images` only in mode static_pod
     images: Optional[Dict[str, Image]]  # by daemon
     image_auth: List[str]               # registries that want a password; never the password
+    metrics: NotRequired[Metrics]       # where any are on
 
 
 class Plan(TypedDict):

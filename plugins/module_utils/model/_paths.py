@@ -34,6 +34,8 @@ MOVING = DRAIN + "/moving"
 # What starts a keepalived again that a run has stopped, and is there only for as long as the run hasn't ended that.
 LEASE = STATE + "/lease.json"
 LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
+METRICS = "/etc/kubeha/metrics"
+METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
 FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
 SCRIPT_USER = "keepalived_script"
 TMPFILES = "/etc/tmpfiles.d/kubeha.conf"

@@ -290,6 +290,16 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "port_taken_by_kubernetes": Code(
             ERROR, PLAN, "{host} runs an API server, and Kubernetes' {service} uses this port there",
             "choose another port, such as {free}"),
+        "metrics_address_invalid": Code(
+            ERROR, PLAN, "must be a loopback address, or host for each balancer's own one: through a virtual IP or a "
+            "wildcard clients would ask whoever holds it, and no other address is on every host",
+            "write 127.0.0.1, or host together with endpoint_metrics_allow"),
+        "metrics_allow_missing": Code(
+            ERROR, PLAN, "with endpoint_metrics_address: host, HAProxy's metrics are for the networks named here and "
+            "nobody else", "set endpoint_metrics_allow to the networks of your Prometheus"),
+        "metrics_port_taken": Code(
+            ERROR, PLAN + PREFLIGHT, "{other} has the port of HAProxy's metrics",
+            "choose another port for endpoint_metrics_port"),
         "hosts_disagree": Code(
             ERROR, PLAN, "the hosts of {endpoint} have stored different values of its {what}, and none that at least "
             "half of them have and more than any other: {said}",
@@ -379,6 +389,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
             WARNING, PLAN, "{hosts} balanced {endpoint} until now. What was cleaned by the playbook remove is gone; "
             "what couldn't be reached goes on by itself when it's back: run remove with -e endpoint_hosts={names} "
             "then"),
+        "metrics_need_version": Code(
+            WARNING, PLAN, "HAProxy's metrics are left out, because they need HAProxy {needed} or newer on all hosts "
+            "that share balancers, and {host} has {found}. Set haproxy_version if the hosts have a newer one"),
         "port_changes": Code(
             WARNING, PLAN, "the port of {endpoint} changes from {deployed} to {planned}: what knows it, such as "
             "kubeconfigs and kubeadm's controlPlaneEndpoint, has to be changed, too"),

@@ -24,7 +24,7 @@ from . import _pod_manifests
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Check, Endpoint, Instance, Member, Plan
-from ...module_utils.model._accessors import endpoints_of, nearly_full
+from ...module_utils.model._accessors import endpoints_of, exporter_of, nearly_full
 from ...module_utils.model._paths import (
     CHECK,
     DRAINED,
@@ -34,6 +34,8 @@ from ...module_utils.model._paths import (
     IMAGE_AUTH,
     KEEPALIVED_CONFIG,
     LAYOUTS,
+    METRICS,
+    METRICS_UNITS,
     MOVING,
     NOTIFY,
     PLAN_FILE,
@@ -61,6 +63,12 @@ _FDS_SPARE = 1024
 # Linux gives one process no more, unless fs.nr_open is raised; HAProxy wouldn't start.
 _FDS_MOST = 1 << 20
 _HEALTH_MAXCONN = 1000
+# Out of the share of health checks: another limit on open files would be a restart.
+_EXPORTER_MAXCONN = 10
+
+# In the folder that node_exporter reads.
+TEXTFILE = "kubeha.prom"
+_METRICS_SECONDS = 15
 
 _VERSION = re.compile(r"\d+")
 
@@ -77,7 +85,7 @@ def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
     listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
-    return listing(endpoints, roles) + [
+    return _metrics_files(endpoints, roles) + listing(endpoints, roles) + [
         _file(COMMON, PLAN_FILE, None, "plan",
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
@@ -94,9 +102,10 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "pod": mode == "static_pod",
         "sysctls": _sysctls(endpoints),
         "tmpfiles": _pod_manifests.tmpfiles(endpoints[0]["images"] or {}) if mode == "static_pod" else [],
-        "haproxy": _haproxy(endpoints, layout),
+        "haproxy": _haproxy(endpoints, host, layout),
         "keepalived": _keepalived(endpoints, host, layout),
         "release": _release(endpoints) if mode == "static_pod" else {},
+        "metrics": _metrics(endpoints),
     }
 
 
@@ -215,6 +224,15 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
         for role in ROLES if role in roles]
 
 
+def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """Of the host itself, in both modes."""
+    if "keepalived" not in roles or not _textfile_dir(endpoints):
+        return []
+    return [_file("keepalived", METRICS, "keepalived/files/kubeha-metrics", "metrics-script")] + [
+        _file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "metrics-unit")
+        for path in METRICS_UNITS]
+
+
 def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
     return [_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl")] if _sysctls(endpoints) else []
 
@@ -240,7 +258,7 @@ def _sysctls(endpoints: Iterable[Endpoint]) -> List[str]:
 
 # HAProxy
 
-def _haproxy(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
+def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[str, Any]:
     # Each endpoint has its own share, so none can starve another, or the health checks.
     connections = sum(endpoint["haproxy"]["maxconn"] for endpoint in endpoints) + _HEALTH_MAXCONN
     connections = min(connections, (_FDS_MOST - _FDS_SPARE) // _FDS_PER_CONNECTION)
@@ -264,6 +282,7 @@ def _haproxy(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
         "endpoints": [_balancer(number, endpoint) for number, endpoint in enumerate(endpoints, 1)],
         "health": _health(endpoints),
         "health_maxconn": _HEALTH_MAXCONN,
+        "exporters": _exporters(endpoints, host),
         "program": _PROGRAM,
         "execution": execution,
         "execution_id": _digest(execution),
@@ -294,6 +313,18 @@ def _health(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
             (address, port), {"address": address, "port": port, "live_path": health["live_path"], "endpoints": []})
         listener["endpoints"].append(number)
     return list(listeners.values())
+
+
+def _exporters(endpoints: Sequence[Endpoint], host: str) -> List[Dict[str, Any]]:
+    """Where HAProxy shows its metrics: nowhere, or at one place for all endpoints."""
+    exporter = next(filter(None, map(exporter_of, endpoints)), None)
+    if exporter is None:
+        return []
+    address = exporter["address"]
+    addresses = [address] if address else _host_addresses(endpoints, host)
+    local = ["::1" if ":" in address else "127.0.0.0/8"] if address else addresses
+    return [{"addresses": addresses, "port": exporter["port"], "maxconn": _EXPORTER_MAXCONN,
+             "allow": [*local, *exporter["allow"]]}]
 
 
 # keepalived
@@ -329,7 +360,7 @@ def _keepalived(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dic
         "instances": [instance for bundle in bundles for instance in bundle["instances"]],
         # Written by the script user, and made by root before keepalived starts.
         "state_files": ["since"] + [name for bundle in bundles for name in bundle["state_files"]],
-        "addresses": _own_addresses(endpoints, host),
+        "addresses": _source_addresses(endpoints, host),
         "restart_ms": restart_ms,
         "execution": execution,
         "execution_id": _digest(execution),
@@ -347,10 +378,30 @@ def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
     }
 
 
-def _own_addresses(endpoints: Iterable[Endpoint], host: str) -> List[str]:
+def _metrics(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
+    """What writes a text file for node_exporter."""
+    folder = _textfile_dir(endpoints)
+    return {
+        "program": METRICS,
+        "textfile": "%s/%s" % (folder, TEXTFILE),
+        "seconds": _METRICS_SECONDS,
+        "sandbox": _sandbox.helper([], ["AF_UNIX"], [folder]),
+    } if folder else {}
+
+
+def _textfile_dir(endpoints: Sequence[Endpoint]) -> Optional[str]:
+    return next((endpoint["metrics"]["textfile_dir"] for endpoint in endpoints if "metrics" in endpoint), None)
+
+
+def _source_addresses(endpoints: Iterable[Endpoint], host: str) -> List[str]:
     """What keepalived sends from, which has to be there before it starts."""
+    return [_kernel_address(address) for address in _host_addresses(endpoints, host)]
+
+
+def _host_addresses(endpoints: Iterable[Endpoint], host: str) -> List[str]:
+    """A host's own, which VRRP is sent from."""
     return list(dict.fromkeys(
-        _kernel_address(member["address"]) for endpoint in endpoints for instance in endpoint["instances"]
+        member["address"] for endpoint in endpoints for instance in endpoint["instances"]
         for member in instance["members"] if member["host"] == host))
 
 

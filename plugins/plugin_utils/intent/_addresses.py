@@ -159,16 +159,17 @@ def reserved_kind(address: Address, subnet: Subnet) -> str | None:
     return None
 
 
+LOOPBACK = "a loopback address"
 _V4_KINDS = (
     (0x00, 8, "an address of 0.0.0.0/8, which means no address,"),
-    (0x7f, 8, "a loopback address"),
+    (0x7f, 8, LOOPBACK),
     (0xa9fe, 16, "a link-local address"),
     (0xe, 4, "a multicast address"),
     (0xf, 4, "a reserved address (240.0.0.0/4)"),
 )
 _V6_KINDS = (
     (0, 128, "the unspecified address"),
-    (1, 128, "a loopback address"),
+    (1, 128, LOOPBACK),
     (0, 96, "an IPv4-compatible address"),
     (0xfe80 >> 6, 10, "a link-local address"),
     (0xff, 8, "a multicast address"),

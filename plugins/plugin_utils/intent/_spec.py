@@ -24,6 +24,7 @@ from ._addresses import (
     BITS,
     FAMILIES,
     IPV4,
+    LOOPBACK,
     Address,
     Located,
     Malformed,
@@ -41,6 +42,8 @@ DEFAULT_NAME = "kube-apiserver"
 # The official image: of a release with long support, the one that Debian 13 has.
 HAPROXY_IMAGE = "haproxy:3.0.11"
 HAPROXY_USER = 99
+# In the place of an address: each balancer's own, which VRRP is sent from.
+OWN_ADDRESS = "host"
 _SUGGESTIONS = 20  # beyond so many unknown hosts, looking for what was meant costs more than it helps
 
 
@@ -95,6 +98,16 @@ class Image(t.NamedTuple):
     user: int
 
 
+class Metrics(t.NamedTuple):
+    """What Prometheus may read."""
+
+    exporter: bool
+    address: str                                                    # of loopback, or OWN_ADDRESS
+    port: int
+    allow: list[Subnet]
+    textfile_dir: str | None
+
+
 @dataclass
 class Globals:
     """What is said once for all endpoints."""
@@ -107,6 +120,7 @@ class Globals:
     versions: dict[str, Version]                                    # by daemon
     images: dict[str, Image]                                        # by daemon
     image_auth: list[str]                                           # registries that want a password
+    metrics: Metrics
     refused: frozenset[str]
     settings: HostSettings                                          # of all hosts
 
@@ -216,6 +230,18 @@ def _image_auth(at: Where, value: t.Any) -> dict[str, str] | None:
     return found if len(found) == len(value) else None
 
 
+def _metrics_address(at: Where, value: t.Any) -> str | None:
+    """One that no VIP leads to, whatever the host: of loopback, or the host's own."""
+    given = values.text(at, value, "a loopback address, or " + OWN_ADDRESS)
+    address = literal(given)
+    if given in (None, OWN_ADDRESS):
+        return given
+    if address is None or unusable_kind(address) != LOOPBACK:
+        at.problem("metrics_address_invalid", value)
+        return None
+    return str(address)
+
+
 _PORT = values.integer(1, 65535)
 _VERSIONS = {daemon: read_version(daemon) for daemon in (HAPROXY, KEEPALIVED)}
 _PULL_POLICY = values.choice("Always", "IfNotPresent", "Never")
@@ -267,6 +293,11 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "keepalived_image": _Field(values.keepalived_image, None),
     "haproxy_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
     "keepalived_image_pull_policy": _Field(_PULL_POLICY, "IfNotPresent"),
+    "metrics": _Field(values.boolean, False),
+    "metrics_address": _Field(_metrics_address, "127.0.0.1"),
+    "metrics_port": _Field(values.integer(1024, 65535), 8405),
+    "metrics_allow": _Field(_SUBNETS, []),
+    "metrics_textfile_dir": _Field(values.file_path, None),
 }
 _HOST_FIELDS: dict[str, values.Reader[t.Any]] = {
     "interface": values.interface,
@@ -437,6 +468,8 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
                             found[name + "_image_pull_policy"], found.get(name + "_image_user", 0))
                 for name in _VERSIONS},
         image_auth=list(found["image_auth"]),
+        metrics=Metrics(found["metrics"], found["metrics_address"], found["metrics_port"], found["metrics_allow"],
+                        found["metrics_textfile_dir"]),
         refused=frozenset(refused),
         settings=_read_settings(findings, "endpoint_", given))
 

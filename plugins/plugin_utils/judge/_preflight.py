@@ -197,7 +197,9 @@ class _Place(NamedTuple):
         """What the deployed HAProxy listens on, also where the plan that was stored last is gone or can't be read."""
         endpoints = deployed_of(self.info).endpoints
         balancing = [port for endpoint in endpoints for port in _accessors.ports_of(endpoint)]
-        return balancing + [endpoint["haproxy"]["health"]["port"] for endpoint in endpoints]
+        exporters = filter(None, map(_accessors.exporter_of, endpoints))
+        return balancing + [endpoint["haproxy"]["health"]["port"] for endpoint in endpoints] + [
+            exporter["port"] for exporter in exporters]
 
 
 # Seconds between members' clocks. keepalived takes an authenticated advert for stale after this many.
@@ -315,7 +317,7 @@ class _Judge:
     def _ports(self, place: _Place) -> Iterator[Finding]:
         endpoint = place.endpoint
         binds = [bind["address"] for bind in endpoint["haproxy"]["binds"]]
-        health = endpoint["haproxy"]["health"]
+        health, exporter = endpoint["haproxy"]["health"], _accessors.exporter_of(endpoint)
         for item in place.seen["listeners"]:
             if _is_ours(item, place):
                 continue
@@ -329,6 +331,9 @@ class _Judge:
                     yield finding_of("port_taken", where, place.host, place.name, program=item["program"] or "it")
             if item["port"] == health["port"] and _overlaps(item["address"], [health["address"]]):
                 yield finding_of("health_port_taken", where, place.host, program=item["program"] or "it")
+            if exporter and item["port"] == exporter["port"] and _overlaps(
+                    item["address"], [exporter["address"]] if exporter["address"] else place.address.split(",")):
+                yield finding_of("metrics_port_taken", where, place.host, other=item["program"] or "something else")
         yield from self._port_range(place)
         yield from self._apiserver_port(place)
 

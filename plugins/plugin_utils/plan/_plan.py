@@ -24,6 +24,7 @@ from ..intent._errors import PlanError, Problems, Where, listed
 from ..intent._spec import INTENT_KEYS, Globals, Host, Spec, literal, read_hosts, read_intent
 from ..intent._values import safe_host_name
 from . import _vrid as vrid
+from ._metrics import check_metrics, plan_metrics
 from ._placement import Instance, Topology, find_backends, place
 from ._ports import Ports, plan_ports
 from ._priorities import Ranks, rank
@@ -101,7 +102,11 @@ def _plan_endpoints(findings: Problems, intent: t.Any, hosts: t.Any, deployed: t
     vrids = _assign_vrids(findings, stored, instances)
     versions = _oldest_versions(findings, specs, known, common, stored)
     timings = [_fit_timing(findings, spec, versions[index]) for index, spec in enumerate(specs)]
-    ports = plan_ports(findings, specs, common.health_port, stored)
+    ports = plan_ports(findings, specs, common.health_port, stored,
+                       common.metrics.port if common.metrics.exporter else None)
+    check_metrics(findings, specs, common.metrics, common.health_port, ports)
+    metrics = [plan_metrics(findings, common.metrics, *oldest[HAPROXY][:2], str(oldest[HAPROXY]))
+               for oldest in versions]
     _check_pod_ports(findings, specs, common, ports)
     _check_connections(findings, common)
 
@@ -109,7 +114,7 @@ def _plan_endpoints(findings: Problems, intent: t.Any, hosts: t.Any, deployed: t
         return []
     return [
         _endpoint(_Planned(spec, common, instances[index], backends[index], t.cast(Ranks, ranks[index]), vrids,
-                           versions[index], t.cast(Timing, timings[index]), ports[index]))
+                           versions[index], t.cast(Timing, timings[index]), ports[index], metrics[index]))
         for index, spec in enumerate(specs)]
 
 
@@ -498,13 +503,14 @@ class _Planned(t.NamedTuple):
     versions: dict[str, _Oldest]
     timing: Timing
     ports: Ports
+    metrics: model.Metrics | None
 
 
 def _endpoint(planned: _Planned) -> model.Endpoint:
     spec, timing, ranks, port = planned.spec, planned.timing, planned.ranks, planned.ports.port
     instances = {instance.family: instance for instance in planned.instances}
     static_pod = spec.mode == "static_pod"
-    return {
+    endpoint: model.Endpoint = {
         "name": spec.name,
         "mode": spec.mode,
         "port": port,
@@ -539,6 +545,9 @@ def _endpoint(planned: _Planned) -> model.Endpoint:
         "images": _images(planned.common) if static_pod else None,
         "image_auth": planned.common.image_auth if static_pod else [],
     }
+    if planned.metrics:
+        endpoint["metrics"] = planned.metrics
+    return endpoint
 
 
 def _images(common: Globals) -> dict[str, model.Image]:

@@ -43,14 +43,16 @@ class Ports(t.NamedTuple):
         return [{"address": "*", "port": port, "family": family} for port in ports for family in spec.families]
 
 
-def plan_ports(findings: Problems, specs: list[Spec], health_port: int, stored: Stored) -> list[Ports]:
+def plan_ports(findings: Problems, specs: list[Spec], health_port: int, stored: Stored,
+               metrics_port: int | None = None) -> list[Ports]:
     """Give each endpoint its port and refuse what collides."""
     apiservers = _apiserver_ports(specs)
     stacked = [any(host in apiservers for host in spec.lb_hosts) for spec in specs]
     ports = [_port(findings, spec, stacked[index], stored) for index, spec in enumerate(specs)]
     for spec, port in zip(specs, ports):
         _keep_former(findings, spec, port, stored)
-    ours = {health_port, *ports, *(former for spec in specs for former in spec.former_ports)}
+    local = {"haproxy_health_port": health_port, **({"endpoint_metrics_port": metrics_port} if metrics_port else {})}
+    ours = {*local.values(), *ports, *(former for spec in specs for former in spec.former_ports)}
     for spec, port in zip(specs, ports):
         if port == health_port:
             Where(findings, spec.origin("port")).problem("port_taken_by_health", port)
@@ -60,10 +62,10 @@ def plan_ports(findings: Problems, specs: list[Spec], health_port: int, stored: 
                 break  # the other hosts would say the same
         for former in spec.former_ports:
             _refuse_former(Where(findings, spec.origin("release_former")), former, spec, health_port, apiservers)
-    for host in dict.fromkeys(host for spec in specs for host in spec.lb_hosts):
-        at = Where(findings, "haproxy_health_port")
-        if _refuse(at, health_port, host, apiservers.get(host), ours, at.where):
-            break
+    for variable, port in local.items():
+        for host in dict.fromkeys(host for spec in specs for host in spec.lb_hosts):
+            if _refuse(Where(findings, variable), port, host, apiservers.get(host), ours, variable):
+                break
     shared = _shared(specs, ports)
     return [Ports(port, stacked[index], index in shared) for index, port in enumerate(ports)]
 

@@ -23,7 +23,6 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import (
     _podstate,
     _process_io,
     _processes,
-    _release_io,
     _running_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
@@ -33,6 +32,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
     _previous_io,
     _records_io,
     _sysctls_io,
+    _units_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _copies_io, _host_io, _hostfacts, _ownership
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io as owned
@@ -658,7 +658,7 @@ class WatchedHost(PodHost):
     def __init__(self, root, monkeypatch):
         super().__init__(root, monkeypatch)
         self.units = [self.path("/etc/systemd/system/kubeha-release.%s" % kind) for kind in ("service", "path")]
-        monkeypatch.setattr(_release_io._pod_paths, "RELEASE_UNITS", self.units)
+        monkeypatch.setitem(_units_io.FILES, "kubeha-release.path", self.units)
         for state in ("enabled", "active"):
             monkeypatch.setenv("KUBEHA_" + state.upper(), str(root / state))
         self.binary("systemctl", """
@@ -1172,6 +1172,32 @@ def test_folders_that_others_can_write_to_are_refused_before_anything_changes(ho
         result = host.run(host.files(haproxy=OURS, drop_in=OURS), check_mode=check_mode)
         assert result["failed"] and "mode 0755" in result["msg"] and "%04o" % mode in result["msg"]
     assert host.everything() == before
+
+
+def test_metrics_have_a_folder_of_root_and_are_written_in_one_place(host, monkeypatch):
+    unit = host.path("/etc/systemd/system/kubeha-metrics.service")
+    monkeypatch.setattr(endpoint_files, "METRICS_SERVICE", unit)
+
+    def files(name):
+        text = OURS + "ExecStart=/usr/bin/env python3 /etc/kubeha/metrics cp1 %s/kubeha.prom\n" % host.path(name)
+        return host.files(drop_in=OURS) + [
+            dict(host.files(drop_in=text)[0], path=unit, kind="metrics-unit")]
+
+    before = host.everything()
+    assert "it isn't there" in host.run(files("/var/one"))["msg"]
+    assert host.everything() == before
+    for name in ("one", "two"):
+        os.makedirs(host.path("/var/" + name))
+    os.chmod(host.path("/var/one"), 0o777)
+    assert "metrics can't be written into" in host.run(files("/var/one"), check_mode=True)["msg"]
+    os.chmod(host.path("/var/one"), 0o755)
+    host.run(files("/var/one"))
+    for name in ("one", "two"):
+        host.write(host.path("/var/%s/kubeha.prom" % name), "kubeha_host_drained 0\n")
+    host.run(files("/var/two"))
+    assert [os.listdir(host.path("/var/" + name)) for name in ("one", "two")] == [[], ["kubeha.prom"]]
+    host.run(host.files(drop_in=OURS))
+    assert os.listdir(host.path("/var/two")) == [] and not os.path.exists(unit)
 
 
 class Full:

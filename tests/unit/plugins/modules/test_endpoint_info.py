@@ -13,8 +13,10 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _hos
 from ansible_collections.kubeha.apiserver.tests.unit import observing
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
 
+METRICS = {"exporter": None, "textfile_dir": "/var/lib/node_exporter"}
 
-@pytest.mark.parametrize("made", [endpoint(nonlocal_bind=True), pods(endpoint(nonlocal_bind=True))])
+
+@pytest.mark.parametrize("made", [endpoint(nonlocal_bind=True, metrics=METRICS), pods(endpoint(nonlocal_bind=True))])
 def test_every_file_that_is_put_there_is_looked_at(made):
     """Else it would count as drifted. Manifests are where the plan wants them; what carries a secret isn't compared."""
     planned = {entry["path"] for entry in hostview.host_files(plan(made), "cp1")

@@ -325,3 +325,45 @@ def test_a_check_that_may_fail_once_is_given_the_time_to_begin():
     assert "timeout 3" in local(pods())
     # It gives up by itself as soon as ever, and counts.
     assert local(pods())[0].endswith(' /livez 0.8 2"')
+
+
+EXPORTER = {"address": None, "port": 8405, "allow": ["198.51.100.0/24"]}
+METRICS = {"exporter": EXPORTER, "textfile_dir": "/var/lib/textfiles"}
+
+
+def test_metrics_that_are_off_are_nowhere():
+    off = plan(endpoint())
+    assert "metrics" not in off["endpoints"][0]
+    view = hostview.host_view(off, "cp1")
+    assert view["haproxy"]["exporters"] == [] and view["metrics"] == {}
+    assert not [path for path in paths(off, "cp1") if "metrics" in path]
+
+
+def test_metrics_are_written_by_the_host_in_both_modes():
+    for made in (endpoint(), pods()):
+        files = hostview.host_files(plan(dict(made, metrics=METRICS)), "cp1")
+        ours = [(entry["path"], entry["role"]) for entry in files if "metrics" in entry["path"]]
+        assert ours == [("/etc/kubeha/metrics", "keepalived")] + [
+            ("/etc/systemd/system/kubeha-metrics.%s" % kind, "keepalived") for kind in ("service", "timer")]
+        view = hostview.host_view(plan(dict(made, metrics=METRICS)), "cp1")["metrics"]
+        assert view["textfile"] == "/var/lib/textfiles/kubeha.prom"
+        assert "CapabilityBoundingSet=" in view["sandbox"] and "ReadWritePaths=-/var/lib/textfiles" in view["sandbox"]
+
+
+@pytest.mark.parametrize("address, families, addresses, allow", [
+    (None, ("ipv4",), ["198.51.100.12"], ["198.51.100.12", "198.51.100.0/24"]),
+    (None, ("ipv4", "ipv6"), ["198.51.100.12", "2001:db8:1::12"],
+     ["198.51.100.12", "2001:db8:1::12", "198.51.100.0/24"]),
+    ("127.0.0.1", ("ipv4",), ["127.0.0.1"], ["127.0.0.0/8", "198.51.100.0/24"]),
+    ("::1", ("ipv6",), ["::1"], ["::1", "198.51.100.0/24"]),
+])
+def test_where_haproxy_shows_its_metrics_and_to_whom(address, families, addresses, allow):
+    exporter = dict(EXPORTER, address=address)
+    made = dict(endpoint(families=families), metrics=dict(METRICS, exporter=exporter))
+    view = hostview.host_view(plan(made, dict(made, name="b")), "cp2")["haproxy"]
+    assert view["exporters"] == [{"addresses": addresses, "port": 8405, "maxconn": 10, "allow": allow}]
+
+
+def test_metrics_are_loaded_without_a_restart():
+    with_them = hostview.host_view(plan(endpoint(metrics=METRICS)), "cp1")["haproxy"]
+    assert with_them["execution_id"] == hostview.host_view(plan(endpoint()), "cp1")["haproxy"]["execution_id"]

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import _units_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _ownership as ownership
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render as render
@@ -148,3 +149,21 @@ def test_units_load_what_was_validated():
     assert reload == ["", program + " -c -q", hook + "reloading", "/bin/kill -USR2 $MAINPID", hook + "reloaded"]
     keepalived = content(files, "/etc/systemd/system/keepalived.service.d/kubeha.conf").splitlines()
     assert keepalived.index("EnvironmentFile=") < keepalived.index('Environment="DAEMON_ARGS=" "KEEPALIVED_OPTIONS=-D"')
+
+
+def test_the_unit_of_metrics_tells_what_it_writes():
+    metrics = {"exporter": None, "textfile_dir": "/var/lib/node_exporter"}
+    text = content(render.render_host(plan(endpoint(metrics=metrics)), "cp1", ROLES),
+                   "/etc/systemd/system/kubeha-metrics.service")
+    assert _units_io.textfile_of(text.encode()) == "/var/lib/node_exporter/kubeha.prom"
+
+
+def test_haproxys_metrics_are_read_and_nothing_else():
+    metrics = {"exporter": {"address": None, "port": 8405, "allow": ["198.51.100.0/28"]}, "textfile_dir": None}
+    text = content(render.render_host(plan(endpoint(metrics=metrics)), "cp1", ROLES), "/etc/haproxy/haproxy.cfg")
+    frontend = text.partition("frontend kubeha:metrics\n")[2].partition("\n\n")[0]
+    assert [line.strip() for line in frontend.splitlines() if not line.strip().startswith("timeout")] == [
+        "mode http", "no log", "bind 198.51.100.11:8405", "maxconn 10", "acl may_ask src 198.51.100.11",
+        "acl may_ask src 198.51.100.0/28", "tcp-request connection reject if !may_ask",
+        "http-request use-service prometheus-exporter if { method GET } { path /metrics }",
+        "http-request deny deny_status 405 if { path /metrics }", "http-request deny deny_status 404"]

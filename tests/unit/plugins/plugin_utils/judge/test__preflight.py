@@ -160,6 +160,15 @@ def health_port_taken(seen):
     listens(seen, 8481, "127.0.0.1")
 
 
+EXPORTER = {"exporter": {"address": None, "port": 8405, "allow": []}, "textfile_dir": None}
+
+
+@wrong("metrics_port_taken", seen="nginx (process 814) listens on 198.51.100.12:8405", metrics=EXPORTER)
+def metrics_port_taken(seen):
+    listens(seen, 8405, "198.51.100.100")
+    listens(seen, 8405, "198.51.100.12")
+
+
 @wrong("port_ephemeral", "warning", seen="port 8443 is one of 1024 to 60999, which are for outgoing connections")
 def port_ephemeral(seen):
     seen["preflight"]["sysctls"]["net/ipv4/ip_local_port_range"]["value"] = "1024\t60999"

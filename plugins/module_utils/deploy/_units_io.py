@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Units of our own that go on by themselves, as systemd has them: on for as long as their files are there.
+
+One takes a killed pod's VIPs away, the other writes metrics.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Collection, Iterable, List, Optional
+
+from ..host import _host_io
+from ..host import _owned_files_io as owned
+from ..model import _paths, _pod_paths
+
+SECONDS = 30.0
+# By the unit that is enabled.
+FILES = {
+    "kubeha-release.path": _pod_paths.RELEASE_UNITS,
+    "kubeha-metrics.timer": _paths.METRICS_UNITS,
+}
+_TEXTFILE = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
+
+
+def among(paths: Collection[str]) -> List[str]:
+    """Those whose files are among these."""
+    return [unit for unit, files in FILES.items() if not set(files).isdisjoint(paths)]
+
+
+def due(changed: Collection[str], planned: Collection[str]) -> List[str]:
+    """What has to be begun: where it's planned, and systemd doesn't have it as it will be."""
+    return [unit for unit in among(planned) if unit in among(changed) or _is_off(unit)]
+
+
+def _is_off(unit: str) -> bool:
+    """Whether systemd hasn't begun it, or not with what is in place."""
+    properties = "--property=ActiveState,UnitFileState,NeedDaemonReload"
+    said = {name: _systemctl("show", properties, name).text.split() for name in map(os.path.basename, FILES[unit])}
+    stale = any("NeedDaemonReload=yes" in words for words in said.values())
+    return stale or not {"ActiveState=active", "UnitFileState=enabled"} <= set(said[unit])
+
+
+def begin(units: Iterable[str]) -> None:
+    """Once the files are there."""
+    units = list(units)
+    for words in (["daemon-reload"], ["enable", *units], ["restart", *units]) if units else ():
+        output = _systemctl(*words)
+        if output.code != 0:
+            raise OSError("systemctl %s: %s" % (" ".join(words), output.error or output.text.strip()))
+
+
+def end(units: Iterable[str]) -> None:
+    """Before the files go."""
+    for unit in units:
+        _systemctl("disable", "--now", unit)
+        _systemctl("stop", *map(os.path.basename, FILES[unit]))
+
+
+def forget() -> None:
+    """Once the files are gone."""
+    _systemctl("daemon-reload")
+
+
+def drop_textfile(content: Optional[bytes], then: bytes = b"") -> None:
+    """What the unit with this content has written in somebody else's folder goes, where the next one writes another."""
+    path = textfile_of(content or b"")
+    if path and path != textfile_of(then) and not owned.trouble(os.path.dirname(path)):
+        owned.remove(path)
+
+
+def textfile_of(unit: bytes) -> Optional[str]:
+    found = _TEXTFILE.search(unit.decode("utf-8", "replace"))
+    return found.group(1) if found else None
+
+
+def _systemctl(*words: str) -> _host_io.Output:
+    return _host_io.run(["systemctl", *words], SECONDS)
