@@ -26,7 +26,7 @@ from ansible_collections.kubeha.apiserver.tests.model.search import OUTSIDE, QUI
 from net import Keepalived, Segment, ip
 
 HOSTS = ("cp1", "cp2", "cp3")
-TRACES, EVENTS, FAULTS = 10, 5, 3
+TRACES, EVENTS, FAULTS = 10, 7, 3
 # A script is run, a backup misses its master, and something to spare.
 BUDGET = 4.0
 VIP = 100
@@ -35,6 +35,8 @@ VIP = 100
 def test_real_daemons_go_where_the_model_goes(root: str | None) -> None:
     with contextlib.ExitStack() as stack:
         traces = [Trace(stack.enter_context(Segment(201 + number)), root, number) for number in range(TRACES)]
+        for trace in traces:
+            stack.callback(trace.end)
         time.sleep(BUDGET)
         for trace in traces:
             trace.compare()
@@ -82,6 +84,10 @@ class Trace:
         assert held in possible, "%s hold, but not in the model: %s" % (names, " ".join(self.story))
         self._state = possible[held]
         self._tell()
+
+    def end(self) -> None:
+        for host in list(self._daemons):
+            self._cut_power(host)
 
     def _quiet(self) -> list[State]:
         """Where VRRP's timers may lead from here."""
