@@ -35,8 +35,8 @@ class State(NamedTuple):
 class Group:
     """`plans` has what each host was given. `faults` is how many things may be wrong at the same time."""
 
-    def __init__(self, plans: Mapping[str, Any], secrets: Mapping[str, str] = {}, faults: Optional[int] = None,
-                 parts: Optional[List[Members]] = None) -> None:
+    def __init__(self, plans: Mapping[str, Any], secrets: Optional[Mapping[str, str]] = None,
+                 faults: Optional[int] = None, parts: Optional[List[Members]] = None) -> None:
         first = next(iter(plans.values()))
         self.names = [endpoint["name"] for endpoint in first["endpoints"]]
         self.hosts = list(plans)

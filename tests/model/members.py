@@ -14,7 +14,7 @@ import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._accessors import members_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
@@ -67,12 +67,13 @@ class Member:
 Members = Dict[str, Member]
 
 
-def members(plans: Mapping[str, Plan], secrets: Mapping[str, str] = {}) -> List[Members]:
+def members(plans: Mapping[str, Plan], secrets: Optional[Mapping[str, str]] = None) -> List[Members]:
     """Of each endpoint by host, in the order of preference; `plans` has what each host was given, `secrets` its
     password."""
     order = next(iter(plans.values()))["endpoints"]
     found: List[Members] = []
-    by_host = {host: _of_host(json.dumps(plan), host, secrets.get(host, "secret")) for host, plan in plans.items()}
+    by_host = {host: _of_host(json.dumps(plan), host, (secrets or {}).get(host, "secret"))
+               for host, plan in plans.items()}
     for endpoint in order:
         found.append({host: by_host[host][endpoint["name"]] for host in members_of(endpoint)
                       if endpoint["name"] in by_host.get(host, {})})
