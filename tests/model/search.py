@@ -31,7 +31,9 @@ class Wrong(NamedTuple):
     why: str
 
 
-class Step(NamedTuple, Generic[S]):
+# Before Python 3.11 a named tuple can't be generic.
+@dataclass
+class Step(Generic[S]):
     """One thing that may happen. `wrong` is set where it breaks a property whatever comes after it."""
 
     label: Label
