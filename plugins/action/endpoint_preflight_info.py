@@ -15,7 +15,6 @@ from ..plugin_utils.judge._observed import arguments_of_host, members_of_all, re
 from ..plugin_utils.judge._preflight import former_members, worth_asking
 
 if t.TYPE_CHECKING:
-    from ..module_utils.model._model import Plan
     from ..module_utils.model._observation import Observation
 
 
@@ -31,9 +30,11 @@ class ActionModule(ActionBase):
         args = arguments_of_host(self._task, task_vars)
         if not isinstance(args.get("plan"), dict) or not isinstance(args["plan"].get("endpoints"), list):
             raise AnsibleActionFail("plan: it must be a plan, as endpoint_plan returns it")
-        why = self._reason(args, args["host"], task_vars)
+        observed = read_observations(task_vars, members_of_all(args["plan"]))
+        known = {**observed.earlier, **observed.fresh}
+        why = _reason(args, known)
         args["wire"] = "always" if why else "never"
-        args["former"] = former_members(args["plan"], _known(args["plan"], task_vars).get(args["host"]))
+        args["former"] = former_members(args["plan"], known.get(args["host"]))
         # Which hosts asked at the same time, and how far their clocks are apart, only the controller can tell, by a
         # clock that nobody sets.
         began = time.monotonic()
@@ -53,16 +54,12 @@ class ActionModule(ActionBase):
         said = self._low_level_execute_command("date +%s.%N").get("stdout", "")
         return _clocks.tighter(known, said, began, time.monotonic())
 
-    def _reason(self, args: dict[str, t.Any], host: str, task_vars: dict[str, t.Any]) -> str:
-        """Why the network is asked; nothing where it isn't."""
-        wanted = args.get("wire", "always")
-        if wanted == "never" or not args["plan"]["endpoints"]:
-            return ""
-        if wanted == "always":
-            return "it was asked for"
-        return worth_asking(args["plan"], host, _known(args["plan"], task_vars))
 
-
-def _known(plan: Plan, task_vars: dict[str, t.Any]) -> dict[str, Observation]:
-    observed = read_observations(task_vars, members_of_all(plan))
-    return {**observed.earlier, **observed.fresh}
+def _reason(args: dict[str, t.Any], known: dict[str, Observation]) -> str:
+    """Why the network is asked; nothing where it isn't."""
+    wanted = args.get("wire", "always")
+    if wanted == "never" or not args["plan"]["endpoints"]:
+        return ""
+    if wanted == "always":
+        return "it was asked for"
+    return worth_asking(args["plan"], args["host"], known)

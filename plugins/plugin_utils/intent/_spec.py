@@ -297,7 +297,7 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "metrics_address": _Field(_metrics_address, "127.0.0.1"),
     "metrics_port": _Field(values.integer(1024, 65535), 8405),
     "metrics_allow": _Field(_SUBNETS, []),
-    "metrics_textfile_dir": _Field(values.file_path, None),
+    "metrics_textfile_dir": _Field(values.textfile_dir, None),
 }
 _HOST_FIELDS: dict[str, values.Reader[t.Any]] = {
     "interface": values.interface,

@@ -156,10 +156,14 @@ def http_path(at: Where, value: t.Any) -> str | None:
     return _path(at, value, _HTTP_PATH, "A-Z a-z 0-9 _ . / ? = & , : + -", "/readyz")
 
 
-def file_path(at: Where, value: t.Any) -> str | None:
+def file_path(at: Where, value: t.Any, example: str = "/etc/kubernetes/manifests") -> str | None:
     """An absolute path; a slash at its end is dropped."""
-    path = _path(at, value, _FILE_PATH, "A-Z a-z 0-9 _ . - /", "/etc/kubernetes/manifests")
+    path = _path(at, value, _FILE_PATH, "A-Z a-z 0-9 _ . - /", example)
     return path.rstrip("/") if path else None
+
+
+def textfile_dir(at: Where, value: t.Any) -> str | None:
+    return file_path(at, value, "/var/lib/node_exporter")
 
 
 def haproxy_image(at: Where, value: t.Any) -> str | None:
