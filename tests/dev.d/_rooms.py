@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,8 @@ def rooms() -> dict[str, list[Path]]:
     return found
 
 
-def imported(path: Path) -> set[Path]:
+@functools.cache
+def imported(path: Path) -> frozenset[Path]:
     """The files of ours that one file imports, also inside of functions and for type checkers: Ansible ships all."""
     found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -46,7 +48,7 @@ def imported(path: Path) -> set[Path]:
             continue
         candidates = [base.with_suffix(".py"), *(base / (alias.name + ".py") for alias in node.names)]
         found.update(candidate for candidate in candidates if candidate.is_file())
-    return found
+    return frozenset(found)
 
 
 def reached(path: Path) -> set[Path]:
