@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 import typing as t
-from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
@@ -18,7 +15,9 @@ from ..module_utils.model import _secrets
 from ..module_utils.model._planfile import NO_PLAN
 from ..plugin_utils.files import _render
 from ..plugin_utils.intent._intent import known_secrets, plain
+from ..plugin_utils.intent._registered import LOOK, WAVES, registered
 from ..plugin_utils.judge._observed import members_of_all, plan_of_host
+from ..plugin_utils.rollout import _recall
 from ..plugin_utils.task._piped import Piped
 from ..plugin_utils.task._run import owned, token
 from ..plugin_utils.task._said import readable
@@ -27,9 +26,6 @@ if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
-# What rollout.yml registers of each daemon's look. For as long what HAProxy's look has seen of keepalived is believed.
-LOOK, ROLLOUT = "__endpoint_look", "__endpoint_waves"
-FRESH_SECONDS = 60
 
 
 class ActionModule(Piped):
@@ -68,7 +64,7 @@ class ActionModule(Piped):
         module_args = {"role": args["role"], "state": args["state"], "adopt": args["adopt"],
                        "keep_stale": args["keep_stale"], "files": files, "owner": token(task_vars)}
         if both and args["role"] == "keepalived":
-            seen = _seen_beside(plan, host, _digest(files, args), task_vars)
+            seen = _seen_beside(plan, host, _recall.digest(files, args), task_vars)
             if seen:
                 return seen
         if beside is not None:
@@ -82,30 +78,16 @@ class ActionModule(Piped):
         for name in ("files", "beside", "sealed"):
             result.get("invocation", {}).get("module_args", {}).pop(name, None)
         if beside is not None and result.get("beside"):
-            result["beside"].update(mode=result["mode"], digest=_digest(beside, args), seen=time.monotonic())
+            result["beside"].update(mode=result["mode"], digest=_recall.digest(beside, args), seen=time.monotonic())
         return result
 
 
-def _seen_beside(plan: Plan, host: str, digest: str, task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _seen_beside(plan: Plan, host: str, digest: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
     """What HAProxy's look has seen of keepalived, if no member had anything to do then and nothing was done since."""
-    if plain(task_vars.get(ROLLOUT) or {}).get("waves") != []:
-        return {}
-    now = time.monotonic()
-    looks = {name: _beside(task_vars["hostvars"], name) for name in members_of_all(plan_of_host(plan, host))}
-    fresh = all(look and now - look["seen"] < FRESH_SECONDS for look in looks.values())
-    mine = looks.get(host) or {}
-    return mine if fresh and mine.get("digest") == digest else {}
-
-
-def _beside(hostvars: t.Any, host: str) -> dict[str, t.Any]:
-    look = hostvars.raw_get(host).get(LOOK) if host in hostvars else None
-    return dict(plain(look).get("beside") or {}) if isinstance(look, Mapping) else {}
-
-
-def _digest(files: list[t.Any], args: Mapping[str, t.Any]) -> str:
-    """Of all that a look compares with what is there. There's no secret in it: files have placeholders for them."""
-    said = json.dumps([files, args["adopt"], args["keep_stale"]], sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()
+    looks = {name: plain(registered(task_vars, name, LOOK)).get("beside") or {}
+             for name in members_of_all(plan_of_host(plan, host))}
+    waves = plain(task_vars.get(WAVES) or {}).get("waves")
+    return _recall.recalled(looks, host, digest, waves, time.monotonic())
 
 
 def _known(given: t.Any, task_vars: dict[str, t.Any], action: Piped) -> dict[str, dict[str, str]]:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections.abc import Mapping
 
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.host._identity import same
-from ..plugin_utils.intent._intent import OBSERVED, plain
+from ..plugin_utils.intent._intent import plain
+from ..plugin_utils.intent._registered import OBSERVED, registered
 from ..plugin_utils.task import _run
 from ..plugin_utils.task._delegate import reach_delegate
 from ..plugin_utils.task._said import readable
@@ -71,6 +71,5 @@ class ActionModule(ActionBase):
 
 def _identities(task_vars: dict[str, t.Any], hosts: t.Iterable[str]) -> dict[str, t.Any]:
     """Which machines this run has seen behind names."""
-    observed = {str(host): task_vars["hostvars"].raw_get(host).get(OBSERVED) for host in hosts}
-    return {host: plain(info["identity"]) for host, info in observed.items()
-            if isinstance(info, Mapping) and info.get("identity")}
+    observed = {str(host): registered(task_vars, str(host), OBSERVED) for host in hosts}
+    return {host: plain(info["identity"]) for host, info in observed.items() if info.get("identity")}

@@ -14,15 +14,13 @@ from ansible.utils.display import Display
 from ..module_utils.model._planfile import NO_PLAN, deployed_of, with_endpoints
 from ..module_utils.proof._finding import ERROR, INFO, Finding
 from ..plugin_utils.intent._intent import asked_of, heard, plain
+from ..plugin_utils.intent._registered import OBSERVED, PREFLIGHT, registered
 from ..plugin_utils.judge import _preflight, _wire_verdict
 from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
     from ..module_utils.model._observation import Observation
-
-OBSERVED = "__endpoint_info"
-LOOKED_AT = "__endpoint_preflight"
 
 
 class ActionModule(ActionBase):
@@ -76,10 +74,9 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What the hosts of this batch registered."""
     found: dict[str, t.Any] = {}
     for host in [str(host) for host in task_vars.get("ansible_play_batch") or ()]:
-        variables = task_vars["hostvars"].raw_get(host)
-        looked = variables.get(LOOKED_AT)
-        if isinstance(looked, Mapping) and "listeners" in looked and not looked.get("failed"):
-            found[host] = dict(variables.get(OBSERVED) or {}, preflight=looked)
+        looked = registered(task_vars, host, PREFLIGHT)
+        if "listeners" in looked and not looked.get("failed"):
+            found[host] = dict(registered(task_vars, host, OBSERVED), preflight=looked)
     return found
 
 

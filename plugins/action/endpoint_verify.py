@@ -17,7 +17,8 @@ from ansible.utils.display import Display
 from ..module_utils.model._planfile import NO_PLAN, deployed_of
 from ..module_utils.proof._finding import ERROR
 from ..plugin_utils.files._render import RenderError, page, render_host
-from ..plugin_utils.intent._intent import OBSERVED, heard, machines_twice, plain
+from ..plugin_utils.intent._intent import heard, machines_twice, plain
+from ..plugin_utils.intent._registered import OBSERVED
 from ..plugin_utils.judge import _page, _status
 from ..plugin_utils.judge._observed import Observed, members_of_all, plan_of_host, read_observations, scope_of
 from ..plugin_utils.task._controller_files import writable_path, write_whole

@@ -24,6 +24,7 @@ from ..judge._observation import observation
 from ..plan._plan import INTENT_KEYS
 from ._errors import Problem, listed, problem_of, show
 from ._names import from_json, pieces
+from ._registered import ASKED, OBSERVED
 from ._spec import image_logins
 from ._spelling import meant
 
@@ -32,8 +33,6 @@ if t.TYPE_CHECKING:
 
 DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
 DEFAULT_APISERVER_GROUP = "kube_control_plane"
-OBSERVED = "__endpoint_info"
-ASKED = "__endpoint_asked"
 
 # What the roles and playbooks read beside the intent; listed so that a misspelt variable can be told from them.
 OTHER_VARIABLES = frozenset({

@@ -14,14 +14,13 @@ from ...module_utils.model import _accessors
 from ...module_utils.model._planfile import with_endpoints
 from ...module_utils.model._shapes import printable
 from ...module_utils.proof import _host_status
-from ..intent._intent import ASKED, OBSERVED, heard, plain
+from ..intent._intent import heard, plain
+from ..intent._registered import ASKED, OBSERVED, OTHERS, registered
 from . import _status
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._model import Plan
     from ...module_utils.model._observation import Observation
-
-OTHERS = "__endpoint_others"
 
 
 class Observed(t.NamedTuple):
@@ -44,18 +43,15 @@ def read_observations(
     earlier: dict[str, Observation] = {}
     unreachable: dict[str, str] = {}
     seen_before: dict[str, Observation] = {}
-    hostvars = task_vars["hostvars"]
     for host in hosts:
-        if host not in hostvars:
-            continue
-        variables = hostvars.raw_get(host)
-        info = variables.get(variable)
+        info = registered(task_vars, host, variable)
         if _is_observation(info):
             (fresh if host in batch else earlier)[str(host)] = heard(info)
-        elif host in batch and isinstance(info, Mapping) and (info.get("unreachable") or info.get("failed")):
+        elif host in batch and (info.get("unreachable") or info.get("failed")):
             unreachable[str(host)] = _first_line(info.get("msg"))
         # What an earlier batch saw of a member still tells whether it has the endpoint, until it reports itself.
-        seen_before.update({**_looped(variables.get(ASKED)), **_looped(variables.get(OTHERS))})
+        for name in (ASKED, OTHERS):
+            seen_before.update(_looped(registered(task_vars, host, name)))
     earlier = {**seen_before, **earlier}
     fresh.update(_looped(task_vars.get(OTHERS) if others is None else others))
     return Observed(fresh, earlier, unreachable)

@@ -14,8 +14,7 @@ import socket
 import typing as t
 from collections.abc import Mapping
 
-# What lock.yml and unlock.yml register.
-LOCK = "__endpoint_lock"
+from ..intent._registered import LOCK
 
 
 def token(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:

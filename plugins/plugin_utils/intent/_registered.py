@@ -1,0 +1,31 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What tasks of this run have registered for hosts, and the one place that reads it of other hosts.
+
+Results of thousands of hosts aren't passed as arguments, because Ansible would template each of them again for each
+task, and hosts write part of them. They are read as they are.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+# Variables of the role `endpoint`, which registers or sets each of them.
+OBSERVED = "__endpoint_info"  # what a host does: endpoint_info
+ASKED = "__endpoint_asked"  # the same of members outside of this play, a loop before the plan
+OTHERS = "__endpoint_others"  # the same, a loop after changes
+PREFLIGHT = "__endpoint_preflight"  # endpoint_preflight_info
+LOOK = "__endpoint_look"  # what a daemon's files lack: endpoint_files
+WAVES = "__endpoint_waves"  # the order of the changes: endpoint_waves
+LOCK = "__endpoint_lock"  # whether this run may change the host: endpoint_lock
+
+
+def registered(task_vars: Mapping[str, t.Any], host: str, name: str) -> Mapping[str, t.Any]:
+    """Of a host the result with this name, not templated; empty where there is none."""
+    hostvars = task_vars["hostvars"]
+    found = hostvars.raw_get(host).get(name) if host in hostvars else None
+    return found if isinstance(found, Mapping) else {}
