@@ -21,9 +21,8 @@ def recalled(
 ) -> dict[str, t.Any]:
     """What HAProxy's look has seen of keepalived on `host`; empty where a look is due.
 
-    `looks` are those of all members of the host's endpoints, each noted with its time (`seen`, seconds of a monotonic
-    clock, as `now`) and with the `digest` of what it compared. They hold if HAProxy's `waves` were none: then nothing was
-    done since.
+    `looks` are those of all members of the host's endpoints. Each has its time (`seen`, seconds of a monotonic clock,
+    like `now`) and the `digest` of what it compared. They hold if HAProxy's `waves` were none: nothing was done since.
     """
     if waves != [] or not all(look and now - look["seen"] < FRESH_SECONDS for look in looks.values()):
         return {}
