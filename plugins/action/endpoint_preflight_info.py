@@ -11,8 +11,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.judge import _clocks
+from ..plugin_utils.judge._asked import former_members, worth_asking
 from ..plugin_utils.judge._observed import arguments_of_host, members_of_all, read_observations
-from ..plugin_utils.judge._preflight import former_members, worth_asking
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._observation import Observation

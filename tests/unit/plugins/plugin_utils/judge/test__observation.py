@@ -19,6 +19,7 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _ren
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import PlanError
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._intent import heard
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import (
+    _asked,
     _observation,
     _page,
     _preflight,
@@ -151,7 +152,7 @@ def through_everything(said):
         for host in info:
             _host_status.unmet(plan, host, info[host], {})
             _accessors.settle_seconds(plan, host)
-            _preflight.worth_asking(plan, host, info)
+            _asked.worth_asking(plan, host, info)
         asked_ = {host: found["preflight"]["wire"] for host, found in info.items() if asked(found)}
         stored = {host: {"endpoints": item.endpoints} for host, item in deployed.items()}
         wire = _wire_verdict.wire_findings(plan, asked_, stored)
