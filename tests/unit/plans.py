@@ -63,7 +63,7 @@ def endpoint(name: str = "kube-apiserver", families: Sequence[str] = ("ipv4",),
         "keepalived_version": keepalived, "haproxy_version": haproxy,
     }
     if auth != "none":
-        intent["auth_password"] = "correct"
+        intent["auth_password"] = "correct" if auth == "pass" else "correct" * 5
     if auth == "hmac":
         intent["keepalived_version"] = "2.4.2"
     if mode == "static_pod":

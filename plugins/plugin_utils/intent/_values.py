@@ -49,7 +49,7 @@ _IMAGE = re.compile(
     r"(?:@sha256:[0-9a-f]{64})?")
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _FINDING = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_PASSWORD = re.compile(r"[A-Za-z0-9_.+/=-]+")
+_PASSWORD = re.compile(r"(?:hex:)?[A-Za-z0-9_.+/=-]{1,128}")
 _MAX_NAME = 63       # a name becomes part of file names, of instance names and, later, of a pod's name
 _MAX_HOST_NAME = 253
 
@@ -266,7 +266,7 @@ def password(at: Where, value: t.Any) -> str | None:
     if not isinstance(value, str):
         found = "; YAML read it as " + describe(value, secret=True)
         fix = "put it in quotes"
-    elif not 1 <= len(value) <= 128 or not _PASSWORD.fullmatch(value):
+    elif not _PASSWORD.fullmatch(value):
         fix = "choose a password of these characters"
     if fix:
         at.problem("auth_password_invalid", expected=wanted, more=found, fix=fix)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import re
 import shlex
 import typing as t
 from collections import Counter
@@ -56,6 +57,8 @@ _UNPRIVILEGED = 1024
 _MAXCONN = 8192
 _CONNECTIONS_PER_NODE = 8
 MAX_AUTH_PASS = 8  # RFC 2338 section 5.3.10
+# 32 to 64 bytes (keepalived.conf(5) of 2.4). A shorter key is an error to keepalived that stops nothing.
+HMAC_KEY = re.compile(r"hex:(?:[0-9A-Fa-f]{2}){32,64}|(?!hex:).{32,64}")
 
 
 def compute_plan(
@@ -225,6 +228,11 @@ def _check_auth(findings: Problems, specs: list[Spec]) -> None:
             at.problem("auth_password_missing", auth=spec.auth)
         if spec.auth == "hmac":
             findings.warn("hmac_untried")
+            if spec.auth_password and not HMAC_KEY.fullmatch(spec.auth_password):
+                at.problem("auth_password_invalid", HIDDEN,
+                           expected="32 to 64 characters, or hex: and 64 to 128 digits, with endpoint_auth: hmac",
+                           more="; with another key keepalived goes on without authentication",
+                           fix="make one by `openssl rand -hex 32`, and write hex: before it")
             continue
         if spec.auth_password and len(spec.auth_password) > MAX_AUTH_PASS:
             at.problem("auth_password_invalid", HIDDEN, expected="at most 8 characters with endpoint_auth: pass",

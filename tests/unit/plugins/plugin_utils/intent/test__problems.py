@@ -376,7 +376,11 @@ CASES = [
     Case("auth_password_invalid", "endpoint_auth_password", intent(auth="pass", auth_password="hunter 2")),
     Case("auth_password_invalid", "endpoint_auth_password", intent(auth="pass", auth_password="")),
     Case("auth_pass_ipv6", "endpoint_auth", intent(vip=[VIP, VIP6], auth="pass", auth_password="hunter2")),
-    Case("auth_needs_version", "endpoint_auth", intent(auth="hmac", auth_password="hunter2hunter2")),
+    Case("auth_needs_version", "endpoint_auth", intent(auth="hmac", auth_password="k" * 32)),
+    *(Case("auth_password_invalid", "endpoint_auth_password", intent(auth="hmac", auth_password=key),
+           {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}, fix="openssl rand")
+      for key in ("k" * 31, "k" * 65, "hex:" + "0a" * 31, "hex:" + "0a" * 32 + "0", "hex:" + "xy" * 32,
+                  "k" * 128)),
 
     # Versions
     Case("version_too_old", "cp2: keepalived_version", intent(), with_host("cp2", keepalived_version="2.0.20"),
@@ -414,7 +418,7 @@ WARNED = {
     "facts_unreadable": (intent(), with_host("cp2", networks=[{"interface": "eth0"}, *host(12)["networks"]])),
     "former_kept": (intent(vip="198.51.100.101", port=9443), None, stored(plan())),
     "former_released": (intent(vip="198.51.100.101", release_former=True), None, stored(plan())),
-    "hmac_untried": (intent(auth="hmac", auth_password="hunter2"),
+    "hmac_untried": (intent(auth="hmac", auth_password="hex:" + "0A" * 64),
                      {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}),
     "image_floating": (pods(haproxy_image="registry.example.org:5000/haproxy"),),
     "metrics_need_version": (intent(metrics=True), with_host("cp2", haproxy_version="2.2.9")),
