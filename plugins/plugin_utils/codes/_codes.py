@@ -97,6 +97,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "import_several": Code(
             ERROR, PLAN, "nothing says which virtual IP clients of the API use: {few}",
             "name it: -e endpoint_vip=ADDRESS"),
+        "import_vip_unknown": Code(
+            ERROR, PLAN, "none of these hosts has that virtual IP in its files; they have {few}",
+            "name one of them: -e endpoint_vip=ADDRESS; site can move the endpoint to another one later"),
         "import_ours": Code(
             ERROR, PLAN, "the file is this collection's already",
             "leave that host out; playbook status shows what it does"),

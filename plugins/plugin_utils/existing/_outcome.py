@@ -124,6 +124,8 @@ def _choose(found: Outcome, findings: Problems, wanted: set[Address]) -> None:
     named = {located.address for setup in found.setups if setup.server
              for located in [located_of(setup.server[0])] if located}
     vips = {vip.address for setup in found.setups for item in setup.instances for vip in item.vips}
+    for address in sorted(wanted - vips, key=str) if vips else ():
+        findings.problem("import_vip_unknown", "endpoint_vip", str(address), few=listed(sorted(map(str, vips))))
     certain = wanted or named & vips
     ports = {setup.server[1] for setup in found.setups if setup.server}
     for setup in found.setups:

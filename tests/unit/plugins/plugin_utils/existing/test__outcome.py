@@ -83,6 +83,13 @@ def test_a_virtual_ip_that_is_none_is_said() -> None:
     assert "address_invalid" in codes({"cp1": two()}, vips=["198.51.100.1000"])
 
 
+def test_a_virtual_ip_that_no_file_has_is_said() -> None:
+    [problem] = outcome_of({"cp1": two()}, vips=["198.51.100.102", "198.51.100.100"],
+                           accepted=["import_serves_more"]).problems
+    assert (problem.code, problem.where, problem.value) == ("import_vip_unknown", "endpoint_vip", "198.51.100.102")
+    assert "198.51.100.100, 198.51.100.101" in problem.rule
+
+
 def test_a_host_without_an_answer_and_a_file_that_can_not_be_read() -> None:
     assert codes({"cp1": two(), "cp2": None}, vips=["198.51.100.100"], accepted=["import_serves_more"]) == [
         "import_no_answer"]
@@ -96,4 +103,5 @@ def test_what_is_ours_is_not_imported() -> None:
 
 def test_every_code_has_a_case() -> None:
     refused = {code for case in cases.cases() for code in cases.read(case)["expected"]["refused"] or []}
-    assert refused | {"import_several", "import_no_answer", "import_ours"} == set(SECTIONS["Importing what runs"])
+    here = {"import_several", "import_vip_unknown", "import_no_answer", "import_ours"}
+    assert refused | here == set(SECTIONS["Importing what runs"])
