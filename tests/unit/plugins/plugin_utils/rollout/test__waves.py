@@ -442,7 +442,9 @@ def test_a_holder_whose_peers_are_stopped_is_alone() -> None:
 def test_where_nobody_was_seen_to_hold_one_of_them_may_be_about_to_take_over() -> None:
     before, changed = {host: speaking() for host in ALL_RUN}, speaking(virtual_router_id=77)
     assert list(backups_to_stop(changed, before, dict(ALL_RUN, h2=runs())).reasons) == ["h2", "h3"]
-    assert backups_to_stop(changed, before, {"h1": NEW, "h2": runs(), "h3": NEW}).divided == []
+    alone_ = backups_to_stop(changed, before, {"h1": NEW, "h2": runs(), "h3": NEW})
+    # The others mustn't start before it has changed.
+    assert (alone_.divided, alone_.reasons) == (["a"], {})
 
 
 def test_of_two_holders_the_preferred_one_goes_on_speaking_or_who_has_changed_already() -> None:
