@@ -88,11 +88,7 @@ def test_the_controller_comes_back_to_a_holder_that_has_changed(backups: Backups
 def test_the_holder_loses_power_before_it_has_proven_itself(backups: Backups) -> None:
     """The run starts the backups again, and the holder comes back with the new files."""
     backups.site(OLD).succeeded()
-    with backups.running_site(NEW) as run:
-        backups.user.until(lambda: backups.is_new("cp1"))
-        assert backups.none_runs()
-        backups.user.lab.kill("cp1")
-    assert run.returncode
+    backups.site_that_loses("cp1", NEW)
     backups.user.until(lambda: backups.holders() in (["cp2"], ["cp3"]))
     backups.user.lab.boot("cp1")
     backups.user.until(lambda: backups.holders() == ["cp1"] and backups.none_runs())
