@@ -120,4 +120,3 @@ def test_who_was_left_below_all_others_takes_what_is_handed_over(backups: Backup
     assert user.on("cp3", "cat", "/var/lib/kubeha/drain/moving").strip() == "0"
     user.until(lambda: user.lab.holders(other) == ["cp2"] and backups.holders() == ["cp1"])
     assert backups.is_clean()
-    user.playbook("playbooks/remove.yml", endpoint_hosts="all").succeeded()
