@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
 def check_metrics(findings: Problems, specs: list[Spec], metrics: Metrics, health_port: int,
                   ports: list[Ports]) -> None:
-    """The exporter has a port to itself, and somebody may ask; no kubelet takes the file of metrics for a static pod."""
+    """The exporter has a port to itself, and somebody may ask; no kubelet takes our file of metrics for a pod."""
     textfiles = posixpath.normpath(metrics.textfile_dir or "/") + "/"
     folder = next((spec.manifest_dir for spec in specs
                    if textfiles.startswith(posixpath.normpath(spec.manifest_dir) + "/")), None)
