@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
         result.update(
             waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
             held=_waves.holders(seen),
-            quiet=[], yielding=[], divided=[], idle=[], leased=[], alone={},
+            quiet=[], yielding=[], divided=[], ahead={}, idle=[], leased=[], alone={},
             began=str(time.time()), text=_waves.text(args["title"], waves, seen),
             **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
@@ -129,6 +129,7 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
         "quiet": list(stopping.reasons),
         "yielding": list(stopping.handing_over),
         "divided": list(stopping.divided),
+        "ahead": _waves.ahead(plan, deployed, {host: look.rekeyed for host, look in seen.items()}, stopping.divided),
         "alone": _waves.alone(plan, deployed, stopping.seen, stopping.reasons) if args["silence"] else {},
         "leased": [host for host in seen if args["silence"] and not seen[host].running
                    and looks[host].get("leased")],
@@ -177,7 +178,7 @@ def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.A
     turned = args["turned"] or []
     silent = frozenset(host for host, began in (args["silent"] or {}).items() if str(began) == rollout["began"])
     progress = _waves.Progress(frozenset(turned), silent, frozenset(rollout["idle"]), frozenset(unsure),
-                               frozenset(rollout["divided"]))
+                               frozenset(rollout["divided"]), rollout["ahead"])
     result = _waves.step(plan, rollout["waves"], args["number"], failures, progress)
     result["turned"] = turned + result["hosts"]
     if args["number"] == 0:

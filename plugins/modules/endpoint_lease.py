@@ -46,7 +46,9 @@ options:
     description: The plan that keepalived has on this host, or the new one. Required if O(state=present).
     type: dict
   life:
-    description: Seconds after which the run's word counts no more.
+    description:
+      - Seconds after which the run's word counts no more. With V(0) the host looks after keepalived from now on, over
+        reboots too.
     type: float
     default: 600
   silent:

@@ -145,6 +145,13 @@ divided:
   type: list
   elements: str
   sample: []
+ahead:
+  description:
+    - Of RV(divided) endpoints, by name, members whose files are as planned already, because an earlier run has ended on
+      the way.
+  returned: without O(number)
+  type: dict
+  sample: {}
 alone:
   description:
     - Holders whose keepalived lets go of VIPs that nobody else may take, with the endpoints' names, for
@@ -215,8 +222,8 @@ silenced:
   sample: []
 doubtful:
   description:
-    - Those of RV(silenced) that wouldn't hear a member that has changed, or one that was lost on the way or couldn't be
-      put back and may speak either way, with the names of these endpoints.
+    - Those of RV(silenced) that wouldn't hear a member that has changed, in this run or in one before, or one that was
+      lost on the way or couldn't be put back and may speak either way, with the names of these endpoints.
   returned: where RV(silenced) isn't empty
   type: dict
   sample: {}

@@ -70,6 +70,10 @@ def groups(count: int) -> List[Case]:
             plan = two(hosts, failback=failback) if hosts else one(count, failback=failback)
             most = 3 if hosts and len(hosts[0]) == 3 else None
             found.append(Case("%s, %s" % (name, _returns(failback)), partial(_group, plan), most))
+    if count == 2:
+        for failback, priorities in ((True, (9, 8)), (True, (52, 51)), (True, (254, 253)), (False, (7, 6))):
+            found.append(Case("2 hosts with priorities %d and %d, %s" % (*priorities, _returns(failback)), partial(
+                _group, one(2, priorities, failback=failback))))
     return found
 
 
@@ -77,8 +81,10 @@ def rollouts(count: int) -> List[Case]:
     """Each kind of change, of one endpoint and of endpoints that cross."""
     found = []
 
-    def add(name: str, before: Any, after: Any, force: str = "reload", secrets: Any = ("secret", "secret")) -> None:
-        found.append(Case(name, partial(_rollout, before, after, force, secrets), MISHAPS))
+    def add(name: str, before: Any, after: Any, force: str = "reload", secrets: Any = ("secret", "secret"),
+            runs: int = 2) -> None:
+        name = "%s, %d runs" % (name, runs) if runs > 2 else name
+        found.append(Case(name, partial(_rollout, before, after, force, secrets, runs), MISHAPS))
 
     for failback in (True, False):
         old, last = one(count, failback=failback), "%d hosts, %s" % (count, _returns(failback))
@@ -87,6 +93,8 @@ def rollouts(count: int) -> List[Case]:
         add("a restart, " + last, old, old, "restart")
         add("another virtual router ID, " + last, old, other)
         add("another virtual router ID by a restart, " + last, old, other, "restart")
+        add("another virtual router ID, " + last, old, other, runs=3)
+        add("another virtual router ID by a restart, " + last, old, other, "restart", runs=3)
         add("multicast, " + last, old, one(count, failback=failback, vrrp_transport="multicast"))
         add("another VIP, " + last, old, _moved(old, failback))
         secret: Any = one(count, failback=failback, **PASS)
@@ -98,6 +106,8 @@ def rollouts(count: int) -> List[Case]:
         add("another virtual router ID of the second, " + name, old, two(hosts, (100, 77)))
         add("other virtual router IDs, " + name, old, two(hosts, (77, 78)))
         add("other virtual router IDs by a restart, " + name, old, two(hosts, (77, 78)), "restart")
+        add("other virtual router IDs, " + name, old, two(hosts, (77, 78)), runs=3)
+        add("other virtual router IDs by a restart, " + name, old, two(hosts, (77, 78)), "restart", runs=3)
         add("a restart, " + name, old, old, "restart")
     return found
 
@@ -111,7 +121,7 @@ def walks(count: int) -> List[Case]:
     for name, before, after in (
             ("another virtual router ID, ", one(count), one(count, virtual_router_id=77)),
             ("other virtual router IDs, two endpoints that cross on ", two(crossing), two(crossing, (77, 78)))):
-        found.append(Case(name + last, partial(_rollout, before, after, "reload", ("secret", "secret")), 4))
+        found.append(Case(name + last, partial(_rollout, before, after, "reload", ("secret", "secret"), 3), 4))
     return found
 
 
@@ -123,9 +133,8 @@ def _group(plan: Any, faults: Faults = None) -> Group:
     return Group(dict.fromkeys(_hosts(plan), plan), faults=faults)
 
 
-def _rollout(before: Any, after: Any, force: str, secrets: Tuple[str, str], mishaps: int) -> Rollout:
-    """With the faults mended that are known."""
-    return Rollout(before, after, force, mishaps, secrets, guarded=True, unranked=True)
+def _rollout(before: Any, after: Any, force: str, secrets: Tuple[str, str], runs: int, mishaps: int) -> Rollout:
+    return Rollout(before, after, force, mishaps, secrets, runs=runs)
 
 
 def _moved(old: Any, failback: bool) -> Any:
@@ -185,6 +194,13 @@ def _weight(check: int, weight: int) -> Callable[[Any], None]:
     return lambda endpoint: endpoint["checks"][check].update(weight=weight)
 
 
+def _weights(weight: int, settle: int) -> Callable[[Any], None]:
+    def change(endpoint: Any) -> None:
+        endpoint["settle_weight"] = settle
+        endpoint["checks"][1]["weight"] = weight
+    return change
+
+
 def _equal(endpoint: Any) -> None:
     for member in endpoint["instances"][0]["members"]:
         member["priority"] = 150
@@ -194,10 +210,9 @@ def _other_peer(endpoint: Any) -> None:
     endpoint["instances"][0]["members"][1]["peers"] = ["198.51.100.99"]
 
 
-def _change(force: str = "reload", mishaps: int = 2, **decisions: Any) -> Rollout:
+def _change(force: str = "reload", mishaps: int = 2, runs: int = 2, **decisions: Any) -> Rollout:
     """Of what all members have to agree on."""
-    return Rollout(one(2), one(2, virtual_router_id=77), force, mishaps, decisions=Decisions(**decisions),
-                   guarded=True, unranked=True)
+    return Rollout(one(2), one(2, virtual_router_id=77), force, mishaps, decisions=Decisions(**decisions), runs=runs)
 
 
 def _no_stop(plan: Any, deployed: Any, seen: Any) -> _waves.StoppedBackups:
@@ -233,12 +248,18 @@ def _running_only(plan: Any, seen: Any) -> List[List[str]]:
     return [wave for wave in ([host for host in wave if host in ran] for wave in _waves.waves(plan, seen)) if wave]
 
 
+def _renewed(before: Any, *args: Any, **more: Any) -> _lease.Lease:
+    """Also where it has ended, and keepalived runs."""
+    return _lease.begun(before, *args)
+
+
 def _never_silenced(*args: Any) -> Dict[str, Any]:
     """Stopped backups whose turn never came aren't started at the end, and their leases go."""
     return dict(_waves.step(*args), doubtful={})
 
 
 SAME: Any = one(2)
+SHARED = CROSSING["two endpoints that share 1 of 3 hosts"]
 KEYS: Any = one(2, **PASS)
 MISTAKES = [
     Mistake("a weight of the API servers that is too small", lambda: _everywhere(_weight(1, -1)), group.RANK),
@@ -269,14 +290,15 @@ MISTAKES = [
     Mistake("a next run that doesn't start stopped backups", lambda: _change(waves=_running_only), rollout.CONVERGES),
     Mistake("stopped backups that start beside a holder that has changed",
             lambda: _change(step=_never_silenced), group.ONE),
+    Mistake("weights that leave a drained host the rank of one that sees no API server and has just come back",
+            lambda: _everywhere(_weights(-50, -25), priorities=(77, 76)), group.RANK),
+    Mistake("a backup that starts in doubt, and that nobody watches", lambda: _change(guards=False), group.ONE),
+    Mistake("a host that a killed run has left below all others", lambda: Rollout(
+        two(SHARED), two(SHARED, (77, 78)), "restart", decisions=Decisions(unranks=False)), rollout.CONVERGES),
+    Mistake("a run that forgets whom the one before has changed", lambda: _change(
+        runs=3, ahead=lambda *args: {}), group.ONE),
+    Mistake("a host put back that its lease has started", lambda: _change(runs=3, stops_leased=False), group.ONE),
+    Mistake("a lease renewed while keepalived runs by it", lambda: _change(runs=3, lease_begun=_renewed), group.ONE),
 ]
-# Faults of ours that this model has found, and that aren't mended: they belong to the roles.
-KNOWN = [
-    Mistake("a backup that the run starts where nobody holds has no lease that stops it again",
-            lambda: Rollout(one(2), one(2, virtual_router_id=77), mishaps=1, unranked=True), group.ONE),
-    Mistake("a host that a killed run has left below all others takes nothing that is handed over", lambda: Rollout(
-        two(CROSSING["two endpoints that share 1 of 3 hosts"]),
-        two(CROSSING["two endpoints that share 1 of 3 hosts"], (77, 78)), "restart", guarded=True), rollout.CONVERGES),
-    Mistake("a drained host has the rank of one that sees no API server, where the plan's priorities are the lowest",
-            lambda: _group(one(2, priorities=(52, 51))), group.RANK),
-]
+# Faults of ours that this model has found, and that aren't mended: none.
+KNOWN: List[Mistake] = []

@@ -4,9 +4,9 @@
 """A rollout of keepalived's configuration: what a run does to hosts, task after task, and what they do meanwhile.
 
 Between any two tasks VRRP may do what it does, a host may crash and boot, a host's turn may fail or its connection may
-be lost, and the run may be killed. A second run follows, to which nothing happens. Who is next, who is stopped, who
-hands over and who stays stopped is decided by `_waves`, what a lease allows by `_lease`. The order of tasks within a
-turn is that of roles/endpoint/tasks, told here a second time.
+be lost, and the run may be killed. Another run follows, perhaps with mishaps of its own, and to the last one nothing
+happens. Who is next, who is stopped, who hands over and who stays stopped is decided by `_waves`, what a lease allows
+by `_lease`. The order of tasks within a turn is that of roles/endpoint/tasks, told here a second time.
 """
 
 from __future__ import annotations
@@ -31,14 +31,19 @@ NO_LEASE, COUNTS, ENDED = range(3)
 
 @dataclass(frozen=True)
 class Decisions:
-    """Our code, in one place so that a test can put a mistake there."""
+    """Our code, in one place so that a test can put a mistake there. What isn't code here is in the roles."""
 
     backups_to_stop: Callable[..., _waves.StoppedBackups] = _waves.backups_to_stop
     waves: Callable[..., List[List[str]]] = _waves.waves
     step: Callable[..., Dict[str, Any]] = _waves.step
+    ahead: Callable[..., Dict[str, List[str]]] = _waves.ahead
     may_start: Callable[..., _lease.Answer] = _lease.may_start
     is_rival: Callable[..., bool] = _lease.is_rival
     lease_step: Callable[..., _lease.Step] = _lease.step
+    lease_begun: Callable[..., _lease.Lease] = _lease.begun
+    unranks: bool = True            # before it looks, hosts that a killed run has left below all others
+    guards: bool = True             # by a lease that has ended what it starts in doubt
+    stops_leased: bool = True       # what a lease has started and doesn't prove itself, where others are put back
 
 
 class Host(NamedTuple):
@@ -60,9 +65,11 @@ class Run(NamedTuple):
     order: Tuple[Tuple[str, ...], ...]
     quiet: Tuple[str, ...]
     restarts: Tuple[str, ...]           # who hands over what it holds, and restarts keepalived
+    seen: Names
     ran: Names
     divided: Names
     failures: Tuple[Tuple[str, str], ...]
+    ahead: Tuple[Tuple[str, Tuple[str, ...]], ...]
     tasks: Tuple[Task, ...]
     number: int = -1
     turned: Names = frozenset()
@@ -71,8 +78,11 @@ class Run(NamedTuple):
 
     @property
     def progress(self) -> _waves.Progress:
-        idle = {host for wave in self.order for host in wave} - self.ran
-        return _waves.Progress(self.turned, self.stopped, frozenset(idle), self.unsure, self.divided)
+        idle = self.seen - self.ran
+        return _waves.Progress(self.turned, self.stopped, idle, self.unsure, self.divided, dict(self.ahead))
+
+
+BEGINS = Run((), (), (), frozenset(), frozenset(), frozenset(), (), (), ())
 
 
 class State(NamedTuple):
@@ -88,21 +98,19 @@ class State(NamedTuple):
 class Rollout:
     """From one plan to another on hosts with the same names. `force` is what the change takes: reload or restart.
 
-    `before` is None where nothing runs yet. `mishaps` is how many things may go wrong before the second run begins.
-    `guarded` is that a backup which starts where nobody knows what another member runs keeps its lease, which stops it
-    again when it has to. `unranked` is that a run first gives hosts which a killed one has left below all others their
-    planned rank. The roles do neither yet.
+    `before` is None where nothing runs yet. `mishaps` is how many things may go wrong before the last run begins.
+    `runs` is how many runs there are: the first ones begin at any time, the last one when hosts are back.
     """
 
     def __init__(self, before: Optional[Any], after: Any, force: str = "reload", mishaps: int = 2,
                  secrets: Tuple[str, str] = ("secret", "secret"), decisions: Decisions = Decisions(),
-                 guarded: bool = False, unranked: bool = False) -> None:
+                 runs: int = 2) -> None:
         self._plans = {OLD: before, NEW: after}
         self.hosts = list(dict.fromkeys(host for endpoint in after["endpoints"] for host in members_of(endpoint)))
         self._place = {host: number for number, host in enumerate(self.hosts)}
         self._rekeyed = secrets[0] != secrets[1]
         self._force, self._mishaps, self._decide = force, mishaps, decisions
-        self._guarded, self._unranked = guarded, unranked
+        self._runs = runs
         self._parts: Dict[int, List[Members]] = {
             which: members(dict.fromkeys(self.hosts, plan), dict.fromkeys(self.hosts, secret))
             for (which, plan), secret in zip(self._plans.items(), secrets) if plan}
@@ -179,9 +187,14 @@ class Rollout:
         look = self._at(state, host)
         if not look.up or not look.lease:
             return _lease.END
-        clock = Clock("boot", 0 if look.lease == COUNTS else 2 * _lease.LIFE)
-        lease = _lease.begun({}, Clock("boot", 0), {}, _lease.LIFE, "service")
-        return self._decide.lease_step(lease, clock, bool(look.runs), state.run is not None).what
+        return self._decide.lease_step(_LEASE, _clock(look), bool(look.runs), state.run is not None).what
+
+    def _leased_anew(self, state: State, host: str) -> int:
+        look = self._at(state, host)
+        clock = _clock(look)
+        lease = self._decide.lease_begun(_LEASE if look.lease else {}, clock, {}, _lease.LIFE, "service",
+                                         running=bool(look.runs))
+        return COUNTS if _lease.left(lease, clock) else ENDED
 
     def _heard(self, state: State, host: str) -> List[_lease.Heard]:
         """Adverts that reach a host, of whatever endpoint."""
@@ -235,9 +248,10 @@ class Rollout:
 
     def _outside(self, state: State, quiet: bool) -> List[Step[State]]:
         found: List[Step[State]] = []
-        last = state.runs == 2
-        # The first run may begin at any time, the next one when hosts are back and have had the seconds that they need.
-        if state.run is None and not last and (state.runs == 0 or quiet and all(host.up for host in state.hosts)):
+        last = state.runs == self._runs
+        # The last run begins when hosts are back and have had the seconds that they need.
+        if state.run is None and not last and (
+                state.runs + 1 < self._runs or quiet and all(host.up for host in state.hosts)):
             found.append(Step(("run begins", state.runs + 1), self._begun(state), OUTSIDE))
         for host in self.hosts:
             look = self._at(state, host)
@@ -260,8 +274,10 @@ class Rollout:
         for host, look in zip(self.hosts, hosts):
             if not look.up:
                 continue
-            done = (look.disk, look.runs, look.lease, look.moving) == (NEW, NEW, NO_LEASE, False)
-            force = _waves.NOTHING if done else self._force if look.runs else "start"
+            if look.runs != NEW or look.disk != NEW:
+                force = self._force if look.runs else "start"
+            else:
+                force = _waves.NOTHING if (look.lease, look.moving) == (NO_LEASE, False) else "enable"
             held = frozenset(vip for number, holders in enumerate(holds) if host in holders
                              for vip in self._parts[look.runs][number][host].speaks.vips)
             seen[host] = _waves.Seen(force, bool(look.runs), held, self._rekeyed and look.disk == OLD)
@@ -286,20 +302,27 @@ class Rollout:
                    *(("hand", host) for host in stops.handing_over), ("choose", "")]
         # Who is alone has its VIP on the loopback interface while keepalived restarts, and nobody could take it.
         restarts = tuple(host for host, look in seen.items() if look.force == "restart" and host not in alone)
-        run = Run(order, tuple(stops.reasons), restarts,
+        run = Run(order, tuple(stops.reasons), restarts, frozenset(seen),
                   frozenset(host for host, look in seen.items() if look.running), frozenset(stops.divided),
-                  tuple(lost.items()), tuple(handing) if order else ())
+                  tuple(lost.items()),
+                  tuple((name, tuple(hosts)) for name, hosts in self._decide.ahead(
+                      plan, deployed, {host: look.rekeyed for host, look in seen.items()}, stops.divided).items()),
+                  tuple(handing) if order else ())
         return run, tuple(host for host, look in zip(self.hosts, hosts)
                           if look.up and look.lease and not look.runs and seen[host].has_work)
 
     def _begun(self, state: State) -> State:
+        """Whom a run that is gone has left below all others gets its planned rank, and the time to take over with it,
+        before this one looks."""
+        left = [host for host, look in zip(self.hosts, state.hosts) if look.up and look.moving and self._decide.unranks]
+        tasks = [*(("unrank", host) for host in left), *([("settle", "")] if left else []), ("look", "")]
+        return state._replace(run=BEGINS._replace(tasks=tuple(tasks)), runs=state.runs + 1)
+
+    def _seen(self, state: State) -> State:
         run, leased = self._look(state.hosts, state.holds)
         for host in leased:
             state = self._set(state, host, lease=COUNTS)
-        for host in self.hosts:
-            if self._unranked and self._at(state, host).up:
-                state = self._set(state, host, moving=False)
-        return self._next(state._replace(run=run, runs=state.runs + 1))
+        return self._next(state._replace(run=run))
 
     def _next(self, state: State) -> State:
         """With the tasks of the next wave, where this one's are done; without the run, where all is done."""
@@ -313,7 +336,7 @@ class Rollout:
                 # Locks are renewed on all members.
                 concerned = _waves.neighbours(plan, {host: "" for wave in run.order for host in wave})
                 for host in concerned:
-                    if host not in failures and not self._at(state, host).up:
+                    if host in run.seen and host not in failures and not self._at(state, host).up:
                         state = self._failed(state, host, "it was lost on the way", True)
                         assert state.run
                         run, failures = state.run, dict(state.run.failures)
@@ -347,6 +370,10 @@ class Rollout:
         (what, host), rest = state.run.tasks[0], state.run.tasks[1:]
         label: Label = (what, host)
         after = state._replace(run=state.run._replace(tasks=rest))
+        if what == "settle":
+            return [Step(label, after, SLOW)] if quiet else []
+        if what == "look":
+            return [Step(label, self._seen(after), SLOW)]
         if what != "choose" and not self._at(state, host).up:
             return [Step(("unreachable", host), self._next(self._failed(after, host, "lost", True)), SLOW)]
         # Stopping follows a lease at once.
@@ -354,7 +381,7 @@ class Rollout:
         if what == "prove" and not self._at(state, host).runs:
             return [Step(("fails", host), self._next(self._put_back(after, host)), pace)]
         found = [Step((name, host), self._next(done), pace) for name, done in self._done(after, label, quiet)]
-        if state.runs == 1 and state.mishaps and what in ("stop", "files", "load", "prove"):
+        if state.runs < self._runs and state.mishaps and what in ("stop", "files", "load", "prove"):
             lost = self._failed(_worse(after), host, "it was lost on the way", True)
             found.append(Step(("lost", host), self._next(lost), OUTSIDE))
             if what == "prove":
@@ -380,9 +407,10 @@ class Rollout:
                      for task in (("lease", other), ("stop", other))]
             yield what, state._replace(run=run._replace(tasks=tuple(tasks)))
         elif what == "lease":
-            yield what, self._set(state, host, lease=COUNTS)
+            yield what, self._set(state, host, lease=self._leased_anew(state, host))
         elif what == "stop":
-            silent = self._set(state, host, runs=NONE, enabled=False)
+            # Renewed at once.
+            silent = self._set(state, host, runs=NONE, enabled=False, lease=COUNTS)
             yield what, silent._replace(run=run._replace(stopped=run.stopped | {host}))
         elif what == "files":
             yield what, self._set(state, host, disk=NEW)
@@ -397,9 +425,9 @@ class Rollout:
         elif what.startswith("again "):
             doubts = what.split(" ", 1)[1].split(",")
             if any(holders - {host} for name, holders in zip(self.names, state.holds) if name in doubts):
-                yield "stays", state
+                yield "stays", self._set(state, host, lease=ENDED)
             else:
-                lease = ENDED if self._guarded and doubts != [""] else NO_LEASE
+                lease = ENDED if doubts != [""] and self._decide.guards else NO_LEASE
                 yield "starts again", self._set(
                     state, host, runs=self._at(state, host).disk, enabled=not lease, lease=lease)
 
@@ -412,11 +440,12 @@ class Rollout:
             tasks=tuple(task for task in run.tasks if task[1] != host)))
 
     def _put_back(self, state: State, host: str) -> State:
-        """The former files, or nothing where keepalived didn't run or was stopped."""
+        """The former files, or nothing where keepalived didn't run, was stopped, or was started by a lease."""
         assert state.run
         run = state.run
         state = self._failed(state, host, "it failed", False)
-        if host in run.ran and host not in run.stopped:
+        leased = self._decide.stops_leased and self._at(state, host).lease
+        if host in run.ran and host not in run.stopped and not leased:
             return self._set(state, host, disk=OLD, runs=OLD, moving=False)
         return self._set(state, host, runs=NONE, enabled=False, moving=False)
 
@@ -435,7 +464,7 @@ class Rollout:
                 host in running or self._at(state, host).lease and not self._beside_a_stranger(state, host))]
             if still and not holders and able:
                 return Wrong(SOME, "nobody holds %s, and %s could" % (self.names[number], able[0]))
-        if still and state.runs == 2 and state.run is None:
+        if still and state.runs == self._runs and state.run is None:
             for host in self.hosts:
                 if self._at(state, host) != Host(NEW, NEW):
                     return Wrong(CONVERGES, "the next run has ended, and %s %s" % (
@@ -452,8 +481,8 @@ class Rollout:
         what = str(label[0])
         if what == "run begins":
             return "A run begins." if label[1] == 1 else "The next run begins."
-        if what in ("killed", "choose"):
-            return "The run is killed." if what == "killed" else "The run chooses which backups it stops."
+        if what in _ABOUT_ALL:
+            return _ABOUT_ALL[what]
         sentence = _SENTENCES[what] % label[1]
         return sentence + (self._of(int(str(label[2]))) + "." if what in ("takes", "yields") else "")
 
@@ -461,6 +490,9 @@ class Rollout:
         return "" if len(self.names) == 1 else " " + self.names[number]
 
 
+_ABOUT_ALL = {"killed": "The run is killed.", "look": "The run looks at all hosts.",
+              "settle": "The run gives VIPs the time to move.",
+              "choose": "The run chooses which backups it stops."}
 _SENTENCES = {
     "takes": "%s takes over", "yields": "%s hears a holder that ranks above it, and lets go",
     "stops again": "%s hears a holder that wouldn't hear it, and stops again.",
@@ -476,6 +508,13 @@ _SENTENCES = {
     "unrank": "%s has its planned rank again.", "stays": "%s stays stopped, because another host holds.",
     "starts again": "The run starts keepalived on %s as before.",
 }
+
+
+_LEASE = _lease.begun({}, Clock("boot", 0), {}, _lease.LIFE, "service")
+
+
+def _clock(look: Host) -> Clock:
+    return Clock("boot", 2 * _lease.LIFE if look.lease == ENDED else 0)
 
 
 def _held(state: State, number: int, holders: Names) -> State:

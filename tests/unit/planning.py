@@ -76,12 +76,13 @@ def plan(
     before = copy.deepcopy(arguments)
     found = compute_plan(*arguments)
     assert arguments == before
-    return found
+    return t.cast("dict[str, t.Any]", found)
 
 
 def first(wanted: t.Any = None, known: t.Any = None, deployed: t.Any = None) -> dict[str, t.Any]:
     """The plan's first endpoint."""
-    return plan(wanted, known, deployed)["endpoints"][0]
+    endpoint: dict[str, t.Any] = plan(wanted, known, deployed)["endpoints"][0]
+    return endpoint
 
 
 def problems(wanted: t.Any = None, known: t.Any = None, deployed: t.Any = None) -> list[Problem]:

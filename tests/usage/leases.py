@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 from _lab.podman import podman
-from user import MEMBERS, Run, User, meanwhile
+from user import MEMBERS, ROOT, Run, User, meanwhile
 
 BACKUPS = ("cp2", "cp3")
 OLD, NEW = 100, 77
@@ -35,6 +35,20 @@ class Backups:
 
     def site(self, vrid: int) -> Run:
         return self.user.site(endpoint_virtual_router_id=vrid)
+
+    def site_that_loses(self, host: str, vrid: int) -> None:
+        """Deploy, and let that host lose its power when it has the new files."""
+        changed = "grep -q 'virtual_router_id %d' %s" % (vrid, self.config)
+        process = subprocess.Popen(
+            self.user.command("playbooks/site.yml", endpoint_virtual_router_id=vrid), stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+        try:
+            while process.poll() is None and not self.user.says(host, changed):
+                time.sleep(0.05)
+            assert process.poll() is None and self.none_runs()
+            self.user.lab.kill(host)
+        finally:
+            assert process.wait() != 0
 
     def kill_site(self, vrid: int, changed: bool) -> None:
         """Deploy, and be killed with all backups stopped: before or after the holder has changed and loaded that."""

@@ -68,3 +68,13 @@ def test_backups_that_a_killed_run_has_silenced(user: User) -> None:
     left = "ls /var/lib/kubeha/lease* /etc/systemd/system/kubeha-lease* /usr/libexec/kubeha/lease*"
     assert user.holders() == ["cp1"] and not any(user.says(host, left) for host in MEMBERS)
     assert all(user.says(host, "systemctl -q is-enabled keepalived") for host in MEMBERS)
+
+
+def test_a_host_that_a_killed_run_has_left_below_all_others(user: User) -> None:
+    """It takes what is handed over to it."""
+    for host in ("cp2", "cp3"):
+        user.on(host, "sh", "-c", "echo 1 >/var/lib/kubeha/drain/moving")
+    user.playbook("playbooks/drain.yml", endpoint_hosts="cp1").succeeded()
+    assert user.holders() == ["cp2"]
+    user.playbook("playbooks/undrain.yml", endpoint_hosts="cp1").succeeded()
+    user.until(lambda: user.holders() == ["cp1"])

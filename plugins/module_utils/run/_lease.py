@@ -38,8 +38,14 @@ _LONGEST_TURN = 60.0
 Lease = Dict[str, Any]
 
 
-def begun(before: Lease, clock: Clock, run: Mapping[str, Any], life: float, mode: str, manifest: str = "") -> Lease:
-    """A new lease, or a renewed one: what it says of the beginning stays."""
+def begun(before: Lease, clock: Clock, run: Mapping[str, Any], life: float, mode: str, manifest: str = "",
+          running: bool = False) -> Lease:
+    """A new lease, or a renewed one: what it says of the beginning stays. With no `life` it ends at once.
+
+    One that has ended while keepalived runs stays so: it's watched until the run has stopped it.
+    """
+    if before and step(before, clock, running, False).what == GUARD:
+        return before
     since = before["since"] if before and before["boot"] == clock.boot else clock.now
     return {"schema": SCHEMA, "boot": clock.boot, "since": round(since, 3), "until": round(clock.now + life, 3),
             "life": life, "run": dict(run), "mode": mode, "manifest": manifest, "phase": SILENT, "why": ""}
@@ -238,10 +244,11 @@ def step(lease: Lease, clock: Clock, running: bool, others: bool) -> Step:
     if not lease:
         return Step(END)
     remaining = left(lease, clock)
+    # A pod that has started by its lease starts with its host as well, whoever has a word then.
+    if running and (remaining <= 0 or lease["phase"] == SPEAKING):
+        return Step(GUARD, BREATH)
     if remaining > 0:
         return Step(WAIT, min(remaining, PAUSE))
-    if running:
-        return Step(GUARD, BREATH)
     return Step(WAIT, PAUSE) if others else Step(LOOK, RETRY)
 
 

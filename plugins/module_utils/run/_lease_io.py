@@ -91,11 +91,11 @@ def take(plan: Plan, owner: Mapping[str, Any], life: float, silent: bool) -> boo
     manifest = _pod_paths.manifest_path(folder, "keepalived") if folder else ""
     with _run_lock_io.guarded():
         # What the host's program does it does in here, too: it can't start anything in between.
-        lease = _lease.begun(_lease_watch_io.read(), _run_lock_io.clock(), owner, life,
-                             "static_pod" if folder else "service", manifest)
-        if silent and _lease_watch_io.runs(lease):
+        before, clock, mode = _lease_watch_io.read(), _run_lock_io.clock(), "static_pod" if folder else "service"
+        running = _lease_watch_io.runs(_lease.begun({}, clock, owner, life, mode, manifest))
+        if silent and running:
             return False
-        store(lease)
+        store(_lease.begun(before, clock, owner, life, mode, manifest, running))
     put(manifest)
     return True
 

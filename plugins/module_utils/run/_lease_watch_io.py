@@ -90,7 +90,7 @@ def config_of(lease: _lease.Lease) -> str:
 
 
 def _try(lease: _lease.Lease) -> bool:
-    """Whether it's started."""
+    """Whether it's started, or not to be any more."""
     answer = look(_lease.dialects(config_of(lease)))
     if answer.start:
         # Looked at twice, and not by all hosts at the same time: hosts that differ don't hear each other.
@@ -103,7 +103,7 @@ def _try(lease: _lease.Lease) -> bool:
     with _run_lock_io.guarded():
         now = read()
         if _lease.step(now, _run_lock_io.clock(), runs(now) if now else False, _others(now)).what != _lease.LOOK:
-            return False
+            return True
         failure = _start(now)
         if not failure:
             _store(dict(now, phase=_lease.SPEAKING, why=answer.why))

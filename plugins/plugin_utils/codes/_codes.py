@@ -300,6 +300,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "metrics_allow_missing": Code(
             ERROR, PLAN, "with endpoint_metrics_address: host, HAProxy's metrics are for the networks named here and "
             "nobody else", "set endpoint_metrics_allow to the networks of your Prometheus"),
+        "metrics_dir_of_pods": Code(
+            ERROR, PLAN, "a kubelet takes what is in {folder} for static pods, and our file isn't one",
+            "write the folder that node_exporter reads, such as /var/lib/node_exporter"),
         "metrics_port_taken": Code(
             ERROR, PLAN + PREFLIGHT, "{other} has the port of HAProxy's metrics",
             "choose another port for endpoint_metrics_port"),

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
 from ..intent._errors import Problems, Where
@@ -20,7 +21,13 @@ if t.TYPE_CHECKING:
 
 def check_metrics(findings: Problems, specs: list[Spec], metrics: Metrics, health_port: int,
                   ports: list[Ports]) -> None:
-    """The exporter has a port to itself, and somebody may ask."""
+    """The exporter has a port to itself, and somebody may ask; no kubelet takes our file of metrics for a pod."""
+    textfiles = posixpath.normpath(metrics.textfile_dir or "/") + "/"
+    folder = next((spec.manifest_dir for spec in specs
+                   if textfiles.startswith(posixpath.normpath(spec.manifest_dir) + "/")), None)
+    if folder:
+        Where(findings, "endpoint_metrics_textfile_dir").problem(
+            "metrics_dir_of_pods", metrics.textfile_dir, folder=folder)
     if not metrics.exporter:
         return
     taken = {health_port: "haproxy_health_port"}

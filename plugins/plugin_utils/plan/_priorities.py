@@ -17,12 +17,12 @@ With ``span`` the distance between the highest and the lowest priority, it must 
 
     bonus or |settle| > span                      else it couldn't outweigh a preferred host
     |weight| > span + bonus or |settle|           else a host that fails the check could rank above one that passes
-    lowest + weight >= 1, highest + bonus <= 254
+    lowest + weight + settle >= 2                 else a drained host, which is cut to 1, would tie with one that isn't
+    highest + bonus <= 254
 
 for any set of failed hosts to leave the best host with the VIP (RFC 9568 section 5.2.4: 0 and 255 have meanings of
 their own; keepalived.conf(5) cuts effective priorities to 1 to 254). A weight of twice the bonus fulfils the second as
-soon as the bonus fulfils the first. Hosts that fail the check and have just returned may all be cut to 1: for the
-time of the delay nothing but their addresses tells them apart, and they're still below all others.
+soon as the bonus fulfils the first.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from ..intent._errors import Problems, Where
 from ..intent._spec import HostValue
 
 HIGHEST_COMPUTED = 150
-LOWEST_VALID = 1
+# 1 is what is left of a host that is drained.
+LOWEST_EFFECTIVE = 2
 HIGHEST_VALID = 254
 
 # The bonus of endpoints with up to 25 balancers without explicit priorities: adding one changes nothing on the others.
@@ -71,8 +72,7 @@ def rank(findings: Problems, where: str, hosts: list[str], explicit: dict[str, H
             computed -= 1
     weights = _weights(list(priorities.values()), failback)
     if weights is None and not explicit:
-        Where(findings, where).problem(
-            "too_many_balancers", len(hosts), limit=_limit(failback), more="" if failback else " without failback")
+        _refuse_count(findings, where, len(hosts), failback)
         return None
     tied = _refuse_ties(findings, priorities, explicit)
     if weights is None:
@@ -89,7 +89,7 @@ def _weights(priorities: list[int], failback: bool) -> tuple[int, int, int] | No
     for shift in (CONSTANT_BONUS, span + 1):
         bonus, settle = (0, -shift) if failback else (shift, 0)
         weight = -2 * shift
-        if shift > span and low + weight >= LOWEST_VALID and high + bonus <= HIGHEST_VALID:
+        if shift > span and low + weight + settle >= LOWEST_EFFECTIVE and high + bonus <= HIGHEST_VALID:
             return weight, bonus, settle
     return None
 
@@ -121,9 +121,23 @@ def _refuse_ties(findings: Problems, priorities: dict[str, int], explicit: dict[
 
 def _refuse_span(findings: Problems, where: str, priorities: dict[str, int], failback: bool) -> None:
     low, high = min(priorities.values()), max(priorities.values())
-    least = next((number for number in range(low, high + 1) if _weights([number, high], failback)), None)
-    if least is None:
-        need = "the highest must be at most {0}".format(HIGHEST_VALID - len(priorities))
-    else:
+    # As close together as so many hosts can be.
+    closest = len(priorities) - 1
+    fitting = [number for number in range(1 + closest, HIGHEST_VALID + 1)
+               if _weights([number - closest, number], failback)]
+    if not fitting:
+        _refuse_count(findings, where, len(priorities), failback)
+        return
+    if high in fitting:
+        least = next(number for number in range(low, high) if _weights([number, high], failback))
         need = "with {0} as the highest, the lowest must be at least {1}".format(high, least)
+    elif high > fitting[-1]:
+        need = "the highest must be at most {0}".format(fitting[-1])
+    else:
+        need = "the highest must be at least {0}".format(fitting[0])
     findings.problem("priorities_too_wide", where, priorities, low=low, high=high, need=need)
+
+
+def _refuse_count(findings: Problems, where: str, count: int, failback: bool) -> None:
+    Where(findings, where).problem(
+        "too_many_balancers", count, limit=_limit(failback), more="" if failback else " without failback")

@@ -125,12 +125,14 @@ def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[H
     endpoints = []
     for endpoint in plan["endpoints"]:
         members = choice.running(endpoint)
-        # Who is about to take over wasn't seen to hold, so it doesn't count whether anybody was.
-        if len(members) > 1 or any(holds_any(endpoint, seen[host]) for host in members):
-            words = disagreements(endpoint, deployed, {host: seen[host].rekeyed for host in members})
-            if words:
+        # Who doesn't run may be all that still has what who runs has loaded.
+        words = disagreements(
+            endpoint, deployed, {host: seen[host].rekeyed for host in members_of(endpoint) if host in seen})
+        if members and words:
+            changes[endpoint["name"]] = ", ".join(words)
+            # Who is about to take over wasn't seen to hold, so it doesn't count whether anybody was.
+            if len(members) > 1 or any(holds_any(endpoint, seen[host]) for host in members):
                 endpoints.append(endpoint)
-                changes[endpoint["name"]] = ", ".join(words)
     choice, crossed = _choose(plan, seen, endpoints)
     reasons: Dict[Host, Dict[str, None]] = {}
     for endpoint in endpoints:
@@ -295,6 +297,13 @@ def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
         if other_password and endpoint["auth"] != "none":
             changes["password"] = None
     return list(changes)
+
+
+def ahead(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
+          divided: Container[str]) -> Dict[str, List[Host]]:
+    """Of `divided` endpoints members whose files are as planned already, in what all have to agree on."""
+    return {endpoint["name"]: [host for host in members_of(endpoint) if host in rekeyed and not disagreements(
+        endpoint, deployed, {host: rekeyed[host]})] for endpoint in plan["endpoints"] if endpoint["name"] in divided}
 
 
 def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
@@ -472,7 +481,8 @@ class Progress:
     `turned` are those whose turn has come, `stopped` the backups whose keepalived a run has stopped, `idle` those where
     none was running before.
     Of `unsure` hosts nobody knows what they run now: they were lost, or couldn't be put back. `divided` are endpoints
-    whose members before the change take no adverts of members after it.
+    whose members before the change take no adverts of members after it, `ahead` their members that a run before this
+    one has given the planned files.
     """
 
     turned: FrozenSet[Host] = frozenset()
@@ -480,6 +490,7 @@ class Progress:
     idle: FrozenSet[Host] = frozenset()
     unsure: FrozenSet[Host] = frozenset()
     divided: FrozenSet[str] = frozenset()
+    ahead: Mapping[str, Sequence[Host]] = field(default_factory=dict)
 
     @property
     def not_running(self) -> FrozenSet[Host]:
@@ -501,8 +512,9 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
          progress: Progress = Progress()) -> Dict[str, Any]:
     """Hosts of a wave that may go on; after the last wave who has failed, and why, with a table.
 
-    Stopped backups whose turn never came are `silenced` then. The `doubtful` among them mustn't start
-    where a member has the VIP that has changed, or of which nobody knows what it runs: of these endpoints.
+    Stopped backups whose turn never came are `silenced` then. The `doubtful` among them wouldn't hear a member that
+    speaks another way, or that may do so when it's back, in these endpoints: they mustn't start where that one has the
+    VIP, and have to be watched.
     """
     blocked = _blocked(plan, order, failures, progress)
     if number < len(order):
@@ -527,15 +539,27 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     silenced = [host for host in concerned
                 if host in progress.stopped and host not in progress.turned and host not in failures]
-    changed = (progress.turned - set(failures)) | ((progress.unsure & progress.turned) - progress.not_running)
-    doubtful: Dict[Host, List[str]] = {}
-    for endpoint in plan["endpoints"]:
-        members = members_of(endpoint)
-        if endpoint["name"] in progress.divided and not changed.isdisjoint(members):
-            for host in set(silenced) & set(members):
-                doubtful.setdefault(host, []).append(endpoint["name"])
-    result = {"hosts": [], "stops": stops, "silenced": silenced, "doubtful": doubtful}
+    result = {"hosts": [], "stops": stops, "silenced": silenced,
+              "doubtful": _doubtful(plan, silenced, failures, progress)}
     return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
+
+
+def _doubtful(plan: Plan, silenced: Sequence[Host], failures: Mapping[Host, str],
+              progress: Progress) -> Dict[Host, List[str]]:
+    changed = (progress.turned - set(failures)) | ((progress.unsure & progress.turned) - progress.not_running)
+    found: Dict[Host, List[str]] = {}
+    for endpoint in plan["endpoints"]:
+        name, members = endpoint["name"], set(members_of(endpoint))
+        if name not in progress.divided:
+            continue
+        ahead = set(progress.ahead.get(name, ()))
+        # What each may speak, now or after a restart.
+        planned = members & (changed | ahead)
+        former = members - ((progress.turned | ahead) - set(failures))
+        for host in silenced:
+            if host in members and (former if host in ahead else planned) - {host}:
+                found.setdefault(host, []).append(name)
+    return found
 
 
 def _blocked(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host, str],

@@ -14,7 +14,7 @@ PLAN = {"endpoints": [{"name": "api", "vips": [], "instances": [
 
 def turn(number, outcome, turned=(), **rollout):
     rollout = {"waves": [["cp1"], ["cp2"], ["cp3"]], "members": ["cp1", "cp2", "cp3"], "lost": {}, "idle": [],
-               "quiet": ["cp2", "cp3"], "divided": ["api"], "began": "1", **rollout}
+               "quiet": ["cp2", "cp3"], "divided": ["api"], "ahead": {}, "began": "1", **rollout}
     args = {"title": "keepalived", "outcomes": {"cp2": dict(outcome, title="keepalived")},
             "silent": {"cp1": "", "cp2": "1", "cp3": 1}, "turned": list(turned), "locked": None, "rollout": rollout,
             "number": number}

@@ -27,8 +27,8 @@ def at(now, boot="boot"):
     return Clock(boot, now)
 
 
-def begun(now=0.0, life=600.0, before=None):
-    return _lease.begun(before or {}, at(now), RUN, life, "service")
+def begun(now=0.0, life=600.0, before=None, running=False):
+    return _lease.begun(before or {}, at(now), RUN, life, "service", running=running)
 
 
 def test_a_run_that_renews_its_lease_is_waited_for():
@@ -58,6 +58,29 @@ def test_what_is_no_lease_starts_nothing():
 def test_another_run_that_changes_the_host_is_waited_for():
     assert _lease.step(begun(), at(601.0), False, True).what == _lease.WAIT
     assert _lease.step(begun(), at(601.0), True, True).what == _lease.GUARD
+
+
+def test_a_run_that_has_ended_leaves_the_host_alone_at_once_and_over_reboots():
+    lease = begun(1000.0, 0.0)
+    for clock in (at(1000.0), at(1.0, "next")):
+        assert _lease.left(lease, clock) == 0
+        assert _lease.step(lease, clock, True, False).what == _lease.GUARD
+        assert _lease.step(lease, clock, False, False).what == _lease.LOOK
+
+
+def test_what_runs_by_a_lease_is_watched_until_a_run_has_stopped_it():
+    ended = begun(0.0)
+    assert begun(601.0, before=ended, running=True) == ended
+    assert _lease.left(begun(601.0, before=ended), at(601.0)) == 600
+    # Within the run's word nothing has been started by it.
+    assert _lease.left(begun(599.0, before=ended, running=True), at(599.0)) == 600
+
+
+def test_a_pod_that_starts_with_its_host_is_watched_at_once():
+    spoke = dict(begun(0.0), phase=_lease.SPEAKING)
+    assert _lease.step(spoke, at(1.0, "next"), True, False).what == _lease.GUARD
+    assert _lease.step(begun(0.0), at(1.0, "next"), True, False).what == _lease.WAIT
+    assert _lease.step(spoke, at(1.0, "next"), False, False).what == _lease.WAIT
 
 
 def test_what_is_due_never_comes_early_and_always_comes():

@@ -108,9 +108,16 @@ class Host:
         [part] = parts
         part.ended = self.holder is not None and part.ends(self.advert())
 
-    def take(self, silent=False):
+    def take(self, silent=False, life=LIFE):
         endpoint = {"mode": self.mode, "manifest_dir": str(self.manifest.parent)}
-        return _lease_io.take({"endpoints": [endpoint]}, RUN, LIFE, silent)
+        return _lease_io.take({"endpoints": [endpoint]}, RUN, life, silent)
+
+    def start(self):
+        """As the role does it for a backup about which it's in doubt: the lease comes first."""
+        self.take(life=0.0)
+        self.service = True
+        if self.mode == "static_pod":
+            self.place(FIRST)
 
     def silence(self):
         """As the role does it: the lease comes first."""
@@ -222,6 +229,44 @@ def test_it_stops_again_when_it_hears_a_holder_that_speaks_another_way(host):
     host.holder = None
     host.turn()
     assert host.runs
+
+
+def test_what_a_run_starts_in_doubt_stops_again_beside_a_holder_that_speaks_another_way(host):
+    host.silence()
+    host.holder = None
+    host.start()
+    assert host.turn(5) == _lease.BREATH and host.runs
+    host.holder = "other"
+    host.turn()
+    assert not host.runs and "speaks another way" in host.lease["why"]
+    # The run has ended, so nobody waits for it after a reboot either.
+    host.boot, host.now, host.holder = "next", 5.0, "same"
+    host.turn()
+    assert host.runs
+
+
+def test_what_starts_while_it_is_looked_at_is_watched_at_once(host, monkeypatch):
+    """The run and the host's program may come to it at the same time."""
+    host.silence()
+    host.holder = None
+    host.take(life=0.0)
+    look = _lease_watch_io.look
+    monkeypatch.setattr(_lease_watch_io, "look", lambda speaks: host.start() or look(speaks))
+    assert host.turn() == _lease.BREATH and host.runs
+
+
+def test_what_runs_by_a_lease_is_watched_until_the_next_run_has_stopped_it(host):
+    host.silence()
+    host.holder = None
+    host.turn(LIFE + 1)
+    assert host.runs and host.take()
+    host.holder = "other"
+    host.turn()
+    assert not host.runs
+    assert host.take(silent=True)
+    host.holder = None
+    host.turn()
+    assert not host.runs
 
 
 def test_another_run_that_changes_the_host_is_waited_for(host):

@@ -14,6 +14,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.model._planfile i
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout._waves import (
     Progress,
     Seen,
+    ahead,
     alone,
     backups_to_stop,
     holds_any,
@@ -242,6 +243,38 @@ def test_where_the_holder_was_put_back_stopped_backups_start_as_before() -> None
     assert lost["doubtful"] == {"h1": ["a"], "h3": ["a"]}
 
 
+def test_what_an_earlier_run_has_changed_is_in_doubt_as_well() -> None:
+    """h2 is lost before its turn. It has what is planned on its disk, or doesn't, and h1 may have it, too."""
+    def doubts(*hosts: str) -> Dict[str, Any]:
+        progress = replace(went(unsure=["h2"]), ahead={"a": hosts})
+        return step(THREE, STOPPED, 3, {"h2": "lost"}, progress)["doubtful"]
+
+    assert doubts() == {}
+    assert doubts("h2") == {"h1": ["a"], "h3": ["a"]}
+    # Of the two that start again each may speak the way that the other one doesn't.
+    assert doubts("h1") == {"h1": ["a"], "h3": ["a"]}
+    assert doubts("h1", "h2") == {"h1": ["a"], "h3": ["a"]}
+    assert doubts("h1", "h2", "h3") == {"h1": ["a"], "h3": ["a"]}, "a host that has failed may be put back"
+
+
+def test_who_is_ahead() -> None:
+    before = {"h1": speaking(virtual_router_id=77), "h2": speaking(), "h3": speaking(virtual_router_id=77)}
+    rekeyed = dict.fromkeys(ALL_RUN, False)
+    assert ahead(speaking(virtual_router_id=77), before, rekeyed, ["a"]) == {"a": ["h1", "h3"]}
+    assert ahead(speaking(virtual_router_id=77), before, rekeyed, []) == {}
+    # Who wasn't seen may have anything.
+    del rekeyed["h3"]
+    assert ahead(speaking(virtual_router_id=77), before, rekeyed, ["a"]) == {"a": ["h1"]}
+
+
+def test_who_does_not_run_waits_where_only_its_own_files_differ() -> None:
+    """h2 has the new files, for all that is known, and may not have loaded them: h1 and h3 would not hear it."""
+    before = {"h1": speaking(), "h2": speaking(virtual_router_id=77), "h3": speaking()}
+    seen = {"h1": NEW, "h2": replace(runs(), holds=frozenset(["a"])), "h3": NEW}
+    found = backups_to_stop(speaking(virtual_router_id=77), before, seen)
+    assert (found.divided, found.reasons) == (["a"], {})
+
+
 def test_where_the_holder_has_changed_stopped_backups_go_on_without_each_other() -> None:
     assert step(THREE, STOPPED, 2, {"h1": "broken"}, went("h2", "h1"))["hosts"] == ["h3"]
     end = step(THREE, STOPPED, 3, {"h1": "broken"}, went("h2", "h1", "h3"))
@@ -442,7 +475,9 @@ def test_a_holder_whose_peers_are_stopped_is_alone() -> None:
 def test_where_nobody_was_seen_to_hold_one_of_them_may_be_about_to_take_over() -> None:
     before, changed = {host: speaking() for host in ALL_RUN}, speaking(virtual_router_id=77)
     assert list(backups_to_stop(changed, before, dict(ALL_RUN, h2=runs())).reasons) == ["h2", "h3"]
-    assert backups_to_stop(changed, before, {"h1": NEW, "h2": runs(), "h3": NEW}).divided == []
+    alone_ = backups_to_stop(changed, before, {"h1": NEW, "h2": runs(), "h3": NEW})
+    # The others mustn't start before it has changed.
+    assert (alone_.divided, alone_.reasons) == (["a"], {})
 
 
 def test_of_two_holders_the_preferred_one_goes_on_speaking_or_who_has_changed_already() -> None:
