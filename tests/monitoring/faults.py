@@ -159,20 +159,21 @@ def crowded(lab: Monitored) -> Iterator[None]:
         yield
 
 
+# Those that move the VIP stand apart: too many moves in a short time are an alert of their own.
 PROVOKED = (
     Provoked("KubehaNobodyHolds", nobody_runs_keepalived),
-    Provoked("KubehaTwoHold", one_hears_nobody),
     Provoked("KubehaOneFailureFromTheEnd", two_could_not_take_over),
-    Provoked("KubehaNotOnThePreferredHost", preferred_without_haproxy),
-    Provoked("KubehaBelievesOtherwise", hung_and_robbed),
-    Provoked("KubehaFlapping", flapping),
-    Provoked("KubehaDrainedForLong", drained),
     Provoked("KubehaConfigurationEdited", edited),
-    Provoked("KubehaConfigurationNotLoaded", edited_and_not_loaded, ("KubehaConfigurationEdited",)),
+    Provoked("KubehaTwoHold", one_hears_nobody),
     Provoked("KubehaCertificateEnds", lambda lab: certificate(lab, 10, lab.vip)),
+    Provoked("KubehaNotOnThePreferredHost", preferred_without_haproxy),
     Provoked("KubehaCertificateWithoutEndpoint", lambda lab: certificate(lab, 365)),
-    Provoked("KubehaTextfileStale", timer_stopped),
     Provoked("KubehaApiServerOut", api_server_refuses),
+    Provoked("KubehaBelievesOtherwise", hung_and_robbed),
+    Provoked("KubehaDrainedForLong", drained),
     Provoked("KubehaNearlyFull", crowded),
+    Provoked("KubehaTextfileStale", timer_stopped),
+    Provoked("KubehaConfigurationNotLoaded", edited_and_not_loaded, ("KubehaConfigurationEdited",)),
+    Provoked("KubehaFlapping", flapping),
     Provoked("KubehaStoppedByARunThatIsGone", killed_run, ("KubehaOneFailureFromTheEnd",), LEASE),
 )
