@@ -16,7 +16,7 @@ from typing import Callable
 
 from _lab.podman import podman
 from leases import BACKUPS, NEW, OLD, Backups
-from monitored import Monitored
+from monitored import FACTOR, Monitored
 
 CERTIFICATE = "/etc/kubernetes/pki/apiserver.crt"
 HAPROXY = "/etc/haproxy/haproxy.cfg"
@@ -153,7 +153,7 @@ def api_server_refuses(lab: Monitored) -> Iterator[None]:
 def crowded(lab: Monitored) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for host, count in CROWD.items():
-            command = "python3 /opt/lab/connections.py --target %s:%d --count %d" % (lab.vip, lab.port, count)
+            command = "python3 /opt/lab/connections.py --again --target %s:%d --count %d" % (lab.vip, lab.port, count)
             running = stack.enter_context(lab.lab.background(host, *command.split()))
             assert running.stdout is not None and int(running.stdout.readline()) == count
         yield
@@ -172,7 +172,7 @@ PROVOKED = (
     Provoked("KubehaBelievesOtherwise", hung_and_robbed),
     Provoked("KubehaDrainedForLong", drained),
     Provoked("KubehaNearlyFull", crowded),
-    Provoked("KubehaTextfileStale", timer_stopped),
+    Provoked("KubehaTextfileStale", timer_stopped, late=120 / FACTOR),
     Provoked("KubehaConfigurationNotLoaded", edited_and_not_loaded, ("KubehaConfigurationEdited",)),
     Provoked("KubehaFlapping", flapping),
     Provoked("KubehaStoppedByARunThatIsGone", killed_run, ("KubehaOneFailureFromTheEnd",), LEASE),
