@@ -32,6 +32,8 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 FRESH = " and on (instance) (time() - kubeha_textfile_timestamp_seconds < 120)"
 GREEN, ORANGE, RED, GREY, BLUE = "green", "orange", "red", "text", "blue"
 WIDTH = 24
+# HAProxy's own name for an endpoint, and not what else it serves for us.
+PROXY = 'proxy=~"$endpoint",proxy!~"kubeha:.*"'
 
 
 def main() -> None:
@@ -74,8 +76,9 @@ def rows() -> list[tuple[str, list[Any]]]:
             number("Moves in the last hour", 'sum by (vrrp_instance) (increase(%s[1h]))' % of(
                 "kubeha_vrrp_transitions_total", 'state="master"'), "{{vrrp_instance}}",
                 [(None, GREEN), (3, ORANGE), (12, RED)], "How often a host has become master.").decimals(0),
-            number("API servers up", 'min by (proxy) (sum by (instance, proxy) (haproxy_server_status{state="UP",'
-                   'proxy=~"$endpoint"}))', "{{proxy}}", [(None, RED), (1, ORANGE), (2, GREEN)],
+            number("API servers up",
+                   'min by (proxy) (sum by (instance, proxy) (haproxy_server_status{state="UP",%s}))' % PROXY, "{{proxy}}",
+                   [(None, RED), (1, ORANGE), (2, GREEN)],
                    "As the balancer sees them that sees the fewest."),
             number("Certificate ends in", "min(kubeha_apiserver_certificate_expiry_timestamp_seconds) - time()",
                    "first", [(None, RED), (21 * 86400, GREEN)], "The first one to end of all API servers.").unit("s"),
@@ -99,14 +102,14 @@ def rows() -> list[tuple[str, list[Any]]]:
                    "{{instance}} {{daemon}} {{what}}", "yes", RED),
         ]),
         ("HAProxy", [
-            lines("Connections", 'haproxy_frontend_current_sessions{proxy=~"$endpoint"}', "{{instance}} {{proxy}}",
+            lines("Connections", "haproxy_frontend_current_sessions{%s}" % PROXY, "{{instance}} {{proxy}}",
                   "Of clients, now."),
-            lines("Full by", 'haproxy_frontend_current_sessions{proxy=~"$endpoint"} / '
-                  'haproxy_frontend_limit_sessions{proxy=~"$endpoint"}', "{{instance}} {{proxy}}",
+            lines("Full by", "haproxy_frontend_current_sessions{%s} / haproxy_frontend_limit_sessions{%s}" % (
+                PROXY, PROXY), "{{instance}} {{proxy}}",
                   "Of the connections that it may have.").unit("percentunit").min(0).max(1),
-            lines("New connections", 'rate(haproxy_frontend_connections_total{proxy=~"$endpoint"}[$__rate_interval])',
+            lines("New connections", "rate(haproxy_frontend_connections_total{%s}[$__rate_interval])" % PROXY,
                   "{{instance}} {{proxy}}", "A second.").unit("cps").min(0),
-            states("API servers", 'haproxy_server_status{state="UP",proxy=~"$endpoint"}',
+            states("API servers", 'haproxy_server_status{state="UP",%s}' % PROXY,
                    "{{instance}} sees {{server}}", "up", GREEN),
         ]),
         ("Whether this can be believed", [

@@ -71,7 +71,7 @@ def of_states(panel: dict[str, Any], found: list[tuple[str, Points]], size: tupl
               end: float) -> list[str]:
     colors = {key: COLORS[item["color"]] for mapping in panel["fieldConfig"]["defaults"]["mappings"]
               for key, item in mapping["options"].items()}
-    left, top = 200, 30
+    left, top = 235, 30
     row = (size[1] - top - 10) / max(1, len(found))
     parts = []
     for number, (name, points) in enumerate(found):
@@ -120,7 +120,7 @@ def of_lines(panel: dict[str, Any], found: list[tuple[str, Points]], size: tuple
         parts.append('<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>' % (path, color))
         if number < SHOWN:
             x, y = 20 + number % 3 * (size[0] - 30) / 3, bottom + 18 + 15 * (number // 3)
-            more = " and %d more" % (len(found) - SHOWN) if number == SHOWN - 1 and len(found) > SHOWN else ""
+            more = " +%d" % (len(found) - SHOWN) if number == SHOWN - 1 and len(found) > SHOWN else ""
             parts += ['<path d="M%.1f %.1fh14" stroke="%s" stroke-width="3"/>' % (x, y - 4, color),
                       text(x + 19, y, name + more, size=10)]
     return parts
