@@ -198,6 +198,10 @@ def test_a_keepalived_that_a_run_has_stopped(host: Host, boot: str, until: float
     assert (host.says("vrrp_stopped_lease_left_seconds")[0] > 0) == left
 
 
+def test_the_kernel_says_which_boot_it_is() -> None:
+    assert metrics.boot("") == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
 def test_a_keepalived_that_has_started_by_itself(host: Host) -> None:
     host.put("/var/lib/kubeha/lease.json", json.dumps(
         {"boot": BOOT, "since": 0, "until": 0, "life": 1e9, "phase": _lease.SPEAKING}))
