@@ -264,6 +264,33 @@ def test_the_last_notification_wins(host):
         assert host.read("keepalived/holder-a") == expected
 
 
+def test_what_is_said_is_counted(host):
+    for name in ("holder-a", "order-a", "transitions-a"):
+        (host.state / name).touch()
+    for state in ("BACKUP", "MASTER", "BACKUP", "FAULT", "STOP", "DELETED"):
+        assert host.run("kubeha-notify", "INSTANCE", "a", state, "150") == 0
+    assert host.read("keepalived/transitions-a") == "1 2 1 1"
+    # What a later run has overtaken was said all the same.
+    process = host.start("wait", "INSTANCE", "a", "MASTER", "150", stdin=subprocess.PIPE)
+    (host.state / "order-a").write_text("%d %d\n" % (process.pid + 5, uptime()))
+    process.communicate(b"\n", timeout=10)
+    assert host.read("keepalived/transitions-a") == "2 2 1 1" and host.read("keepalived/holder-a") == "0"
+
+
+@pytest.mark.parametrize("content", ["", "a[$(touch made)] 1 1 1", "1 2 3", "-1 0 0 0"])
+def test_counts_that_are_none_begin_anew(host, content):
+    (host.state / "transitions-a").write_text(content)
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    assert host.read("keepalived/transitions-a").split()[0] == ("2" if content == "1 2 3" else "1")
+    assert not (host.root / "made").exists()
+
+
+def test_what_cannot_be_counted_is_in_nobodys_way(host):
+    (host.state / "transitions-a").mkdir()
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    assert host.read("keepalived/holder-a") == "1"
+
+
 def test_an_old_number_is_no_later_one(host):
     (host.state / "holder-a").touch()
     (host.state / "order-a").write_text("%d %d\n" % (os.getpid() + 1000, ago(60)))
@@ -449,8 +476,11 @@ def test_keepalived_starts_with_nothing_held(host):
     config.write_text("one\n")
     (host.state / "holder-a").write_text("1\n")
     (host.state / "holder-gone").write_text("1\n")
+    (host.state / "transitions-a").write_text("1 2 3 4\n")
     assert host.run("unit-hook", "keepalived", "starting", "since", "holder-a", "order-a") == 0
-    assert sorted(path.name for path in host.state.iterdir()) == ["holder-a", "order-a", "since"]
+    assert sorted(path.name for path in host.state.iterdir()) == ["holder-a", "order-a", "since", "transitions-a"]
+    # What was counted goes on.
+    assert host.read("keepalived/transitions-a") == "1 2 3 4"
     assert host.read("keepalived/holder-a") == ""
     assert host.run("unit-hook", "keepalived", "started", KUBEHA_EXECUTION="def") == 0
     assert host.read("unit/keepalived.running") == sha256(config)

@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths, _pod_paths
+from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
 from ansible_collections.kubeha.apiserver.tests.unit.planning import VIP, VIP6, intent, plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,11 @@ class Host:
         self.put("/var/lib/kubeha/plan-keepalived.json", json.dumps(self.plan))
         for family in ("ipv4", "ipv6"):
             self.put("/run/kubeha/keepalived/holder-kube-apiserver-" + family, "1\n")
+            self.put("/run/kubeha/keepalived/transitions-kube-apiserver-" + family, "2 3 0 1\n")
+        self.put("/run/kubeha/keepalived/holder-" + self.plan["endpoints"][0]["sync_group"], "1\n")
+        self.put("/proc/uptime", "1000.25 3000.50\n")
+        self.put("/run/kubeha/haproxy/since", "100\n")
+        self.put("/run/kubeha/keepalived/since", "")
         self.put("/run/kubeha/haproxy/down", "0\n")
         for name in ("drained", "moving"):
             self.put("/var/lib/kubeha/drain/" + name, "0\n")
@@ -101,6 +108,53 @@ def test_a_host_that_holds_and_is_well(host: Host) -> None:
     assert len(at) == 3 and all(abs(time.time() - when) < 60 for when in at)
 
 
+def test_transitions_are_counted_by_what_keepalived_has_said(host: Host) -> None:
+    for state, count in {"master": 2, "backup": 3, "fault": 0, "stop": 1}.items():
+        assert host.says("vrrp_transitions_total", state=state) == [count, count]
+    for text in ("", "1 2 3\n", "1 2 3 a\n"):
+        host.put("/run/kubeha/keepalived/transitions-kube-apiserver-ipv4", text)
+        assert len(host.says("vrrp_transitions_total")) == 4
+
+
+def test_what_checks_leave_of_a_priority(host: Host) -> None:
+    group = host.plan["endpoints"][0]["sync_group"]
+
+    def found(**checks: float) -> list[float]:
+        assert {check: host.says("check_passed", check=check) for check in ("local", "apiservers", "settled")} == {
+            check: [checks.get(check, 1)] for check in ("local", "apiservers", "settled")}
+        return host.says("vrrp_effective_priority")
+
+    assert found() == [150, 150]
+    ready = host.put("/run/kubeha/keepalived/ready-" + group, "down 900\n")
+    assert found(apiservers=0) == [100, 100]
+    ready.write_text("up 990\n", encoding="utf-8")
+    # HAProxy has come back, and this host doesn't hold.
+    host.put("/run/kubeha/haproxy/since", "990\n")
+    assert found() == [150, 150]
+    host.put("/run/kubeha/keepalived/holder-" + group, "0\n")
+    assert found(settled=0) == [125, 125]
+    host.put("/run/kubeha/haproxy/since", "100\n")
+    host.put("/var/lib/kubeha/drain/drained", "1\n")
+    assert found() == [1, 1]
+    host.put("/run/kubeha/keepalived/since", "999\n")
+    assert found(local=0, settled=0) == [0, 0]
+
+
+def test_who_takes_no_part_has_no_priority(host: Host) -> None:
+    host.put("/run/kubeha/haproxy/down", "1\n")
+    assert host.says("vrrp_effective_priority") == [0, 0]
+    host.put("/run/kubeha/haproxy/down", "0\n")
+    host.process(101, "other", "/system.slice/other.service")
+    assert host.says("vrrp_effective_priority") == [0, 0]
+
+
+def test_weights_are_those_that_keepalived_is_told(host: Host) -> None:
+    endpoint = plan(intent(failback=False))["endpoints"][0]
+    host.put("/var/lib/kubeha/plan-keepalived.json", json.dumps({"endpoints": [endpoint]}))
+    assert host.says("vrrp_effective_priority") == [150 + endpoint["holder_bonus"]]
+    assert {file["weight"] for file in _host_files._LEAVING} == {metrics.LEAVING}
+
+
 def test_a_vip_that_the_kernel_knows_by_a_route_only_is_on_no_interface(host: Host) -> None:
     host.put("/proc/net/fib_trie", FIB % (VIP, "UNICAST"))
     host.put("/proc/net/if_inet6", "")
@@ -142,6 +196,17 @@ def test_a_keepalived_that_a_run_has_stopped(host: Host, boot: str, until: float
     assert host.says("vrrp_stopped_by_run") == [1] and host.says("vrrp_can_hold") == [0]
     assert host.says("vrrp_stopped_seconds")[0] > 0
     assert (host.says("vrrp_stopped_lease_left_seconds")[0] > 0) == left
+
+
+def test_the_kernel_says_which_boot_it_is() -> None:
+    assert metrics.boot("") == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def test_a_keepalived_that_has_started_by_itself(host: Host) -> None:
+    host.put("/var/lib/kubeha/lease.json", json.dumps(
+        {"boot": BOOT, "since": 0, "until": 0, "life": 1e9, "phase": _lease.SPEAKING}))
+    assert host.says("vrrp_stopped_by_run") == [0] and host.says("vrrp_can_hold") == [1]
+    assert host.says("vrrp_stopped_lease_left_seconds") == []
 
 
 def test_a_configuration_that_somebody_has_written(host: Host) -> None:
@@ -193,10 +258,13 @@ def test_a_file_is_written_whole_or_not_at_all(host: Host, monkeypatch: pytest.M
 
 def test_the_text_is_prometheus() -> None:
     text = metrics.exposition([metrics.Sample("kubeha_endpoint_members", {"endpoint": 'a"\\\n'}, 3),
+                               metrics.Sample("kubeha_vrrp_transitions_total", {"state": "stop"}, 7),
                                metrics.Sample("kubeha_host_drained", {}, False)])
     assert text == (
         '# HELP kubeha_endpoint_members Balancers that the plan names.\n# TYPE kubeha_endpoint_members gauge\n'
         'kubeha_endpoint_members{endpoint="a\\"\\\\\\n"} 3.0\n'
+        '# HELP kubeha_vrrp_transitions_total How often keepalived has said each state since this host has booted.\n'
+        '# TYPE kubeha_vrrp_transitions_total counter\nkubeha_vrrp_transitions_total{state="stop"} 7.0\n'
         '# HELP kubeha_host_drained Whether the playbook drain has this host left alone.\n'
         '# TYPE kubeha_host_drained gauge\nkubeha_host_drained 0.0\n')
 

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Open connections and keep them until standard input ends: connections.py --target ADDRESS:PORT --count N
 
-Prints how many are open when all have been tried.
+Prints how many are open when all have been tried. With --again those that the other side closes are opened anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import resource
+import select
 import socket
 import sys
 
@@ -20,19 +21,37 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", required=True)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     address, dummy, port = arguments.target.rpartition(":")
+    target = (address.strip("[]"), int(port))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with contextlib.ExitStack() as stack:
-        opened = 0
-        for dummy_number in range(arguments.count):
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.create_connection((address.strip("[]"), int(port)), timeout=5))
-                opened += 1
-        print(opened, flush=True)
-        sys.stdin.read()
+    links: list[socket.socket] = []
+    fill(links, target, arguments.count)
+    print(len(links), flush=True)
+    while not select.select([sys.stdin], [], [], 1 if arguments.again else None)[0]:
+        closed = [link for link in links if is_closed(link)]
+        for link in closed:
+            link.close()
+        links = [link for link in links if link not in closed]
+        fill(links, target, len(closed))
     return 0
+
+
+def fill(links: list[socket.socket], target: tuple[str, int], count: int) -> None:
+    for dummy_number in range(count):
+        with contextlib.suppress(OSError):
+            links.append(socket.create_connection(target, timeout=5))
+
+
+def is_closed(link: socket.socket) -> bool:
+    try:
+        return link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each alert fires for a real fault, and for nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+import pytest
+from catalogue import CHANGES, SERVICES, Change
+from faults import PROVOKED, Provoked
+from monitored import FACTOR, Monitored
+from shorter import waits
+
+LONG = bool(os.environ.get("KUBEHA_LONG"))
+# Of all that a run may change, with what may fire meanwhile.
+BRIEF = ("haproxy", "keepalived", "drain")
+BESIDE = {
+    "drain": ("KubehaDrainedForLong", "KubehaNotOnThePreferredHost"),
+    "beside-refuse": ("KubehaApiServerOut",),
+    "beside-hang": ("KubehaApiServerOut",),
+    "beside-500": ("KubehaApiServerOut",),
+}
+PLANNED = [change for change in CHANGES if SERVICES in change.modes and (LONG or change.name in BRIEF)]
+
+
+def test_quiet(monitored: Monitored) -> None:
+    monitored.no_alert(lambda: time.sleep(120))
+
+
+@pytest.mark.skipif(not LONG, reason="only with KUBEHA_LONG")
+def test_an_hour_of_quiet_with_real_durations(monitored: Monitored) -> None:
+    monitored.hurry(1)
+    shortened, monitored.prometheus = monitored.prometheus, monitored.reading(1)
+    try:
+        with monitored.prometheus.running():
+            monitored.no_alert(lambda: time.sleep(3600))
+    finally:
+        monitored.prometheus = shortened
+        monitored.hurry(FACTOR)
+
+
+def test_each_alert_has_a_fault(monitored: Monitored) -> None:
+    assert {item.alert for item in PROVOKED} == set(waits(monitored.rules))
+
+
+@pytest.mark.parametrize("provoked", PROVOKED, ids=[item.alert for item in PROVOKED])
+def test_a_fault(monitored: Monitored, provoked: Provoked) -> None:
+    stack = contextlib.ExitStack()
+    try:
+        monitored.provoke(provoked.alert, lambda: stack.enter_context(provoked.fault(monitored)), stack.close,
+                          beside=provoked.beside, late=provoked.late)
+    finally:
+        stack.close()
+
+
+@pytest.mark.parametrize("change", PLANNED, ids=[change.name for change in PLANNED])
+def test_a_planned_change(monitored: Monitored, change: Change) -> None:
+    def act() -> None:
+        for step in change.steps:
+            step.prepare(monitored, 1)
+            step.act(monitored, 1)
+            monitored.until(lambda holder=step.holder: monitored.holders() == [holder])
+        change.home(monitored, 1)
+
+    monitored.no_alert(act, BESIDE.get(change.name, ()))
+
+
+def test_a_run_that_changes_nothing(monitored: Monitored) -> None:
+    monitored.no_alert(monitored.settle)
