@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the kubeha.apiserver authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Events of all hosts become incidents: what belongs together, and what ended it. Pure.
+
+An event that ends something, as a daemon that runs again, belongs to the incident in which that began. Others belong to
+what happened just before, on whichever host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._merge import Event, Merged
+
+# Nothing for so long, and the next event is another incident.
+QUIET = 8.0
+# A host's last sign of life is written this often.
+_ALIVE = 6.0
+# These alone are no incident.
+_BESIDE = frozenset(("check", "holder", "plan", "loaded", "recorder", "dropped", "trouble", "advert"))
+_MOVES = frozenset((*_BESIDE, "vip", "server"))
+
+Key = tuple[str, str, str]
+
+
+@dataclass
+class Incident:
+    """What happened together. `open` is what began in it and hasn't ended."""
+
+    events: list[Event] = field(default_factory=list)
+    open: set[Key] = field(default_factory=set)
+    last: float = 0.0
+    # Hosts that lost a VIP in it, by VIP.
+    lost: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        self.events.append(event)
+        self.last = max(self.last, event.at)
+        key = key_of(event)
+        if begins(event):
+            self.open.add(key)
+        else:
+            self.open.discard(key)
+        if event.kind == "vip" and not event.value:
+            self.lost.setdefault(event.about, set()).add(event.host)
+
+    @property
+    def at(self) -> float:
+        return self.events[0].at
+
+    def runs(self) -> bool:
+        return any(kind == "run" for dummy, kind, dummy in self.open)
+
+    def only(self, kinds: frozenset[str]) -> bool:
+        return all(event.kind in kinds for event in self.events)
+
+
+def key_of(event: Event) -> Key:
+    return event.host, event.kind, event.about
+
+
+def begins(event: Event) -> bool:
+    """Whether it's the beginning of something that will end."""
+    if event.kind == "daemon":
+        return bool(event.value != "running")
+    if event.kind in ("link", "manifest"):
+        return not event.value
+    if event.kind == "server":
+        return bool(event.value != "UP")
+    if event.kind == "advert":
+        return not event.value
+    if event.kind in ("mark", "lease", "run"):
+        return bool(event.value) and event.about != "drained"
+    return event.kind in ("stranger", "off") and event.value is not None
+
+
+def ends(event: Event) -> bool:
+    """Whether it may be the end of something."""
+    return event.kind in ("daemon", "link", "manifest", "server", "advert", "mark", "lease", "run", "stranger",
+                          "off") and not begins(event) and event.about != "drained"
+
+
+def incidents(merged: Merged, since: float = float("-inf"), until: float = float("inf")) -> list[Incident]:
+    """In the order in which they began, those of which something lies between the two moments."""
+    found: list[Incident] = []
+    current: Incident | None = None
+    for event in _news(merged):
+        opener = next((item for item in reversed(found) if key_of(event) in item.open), None) if ends(event) else None
+        if opener is None and (current is None or not (event.at - current.last <= QUIET or current.runs())):
+            if event.kind in _BESIDE:
+                continue
+            opener = Incident()
+            found.append(opener)
+        current = opener or current
+        if current is not None:
+            current.add(event)
+    found = [item for item in _joined(found) if not item.only(_BESIDE)]
+    return [item for item in found if item.last >= since and item.at <= until]
+
+
+def _news(merged: Merged) -> list[Event]:
+    """All that was seen to happen, with what has to be concluded: a host that went and came back."""
+    news = [event for event in merged.events() if not event.first and event.kind != "recorder"]
+    for event in merged.events():
+        if event.kind == "boot":
+            before = event.more.get("before")
+            # A host that never recorded before wasn't seen to go.
+            if isinstance(before, (int, float)) and 0 < event.at - before < 30 * 86400:
+                news.append(Event(_went(merged, event, before), event.host, "off", "host", bool(event.value)))
+                news.append(Event(event.at, event.host, "off", "host", None))
+    return sorted((event for event in news if event.kind != "boot"), key=lambda event: event.at)
+
+
+def _went(merged: Merged, boot: Event, before: float) -> float:
+    """When a host went: others noticed it sooner than its last sign of life tells."""
+    own = {address for address, host in merged.owners.items() if host == boot.host}
+    silent = [event.at for event in merged.events()
+              if event.kind == "advert" and not event.value and event.about.partition(" ")[2] in own
+              and before - 1.0 <= event.at <= min(before + _ALIVE, boot.at)]
+    return min(silent, default=before)
+
+
+def _joined(found: Iterable[Incident]) -> list[Incident]:
+    """A VIP that only moves does so because of what happened before: it comes back to a host that had lost it."""
+    kept: list[Incident] = []
+    for item in found:
+        back = {(event.about, event.host) for event in item.events if event.kind == "vip" and event.value}
+        before = None
+        if back and item.only(_MOVES):
+            before = next((other for other in sorted(kept, key=lambda other: -other.last)
+                           if any(host in other.lost.get(vip, ()) for vip, host in back)), None)
+        if before is None:
+            kept.append(item)
+            continue
+        for event in item.events:
+            before.add(event)
+    for item in kept:
+        item.events.sort(key=lambda event: event.at)
+    return kept
+
+
+def holders(events: Iterable[Event], vips: Iterable[str], until: float) -> dict[str, set[str]]:
+    """{VIP: hosts that have it} at a moment."""
+    found: dict[str, set[str]] = {vip: set() for vip in vips}
+    for event in sorted(events, key=lambda event: event.at):
+        if event.kind == "vip" and event.at <= until:
+            (found.setdefault(event.about, set()).add if event.value else found.setdefault(
+                event.about, set()).discard)(event.host)
+    return found
+
+
+def values(events: Iterable[Event], kind: str) -> Mapping[tuple[str, str], Any]:
+    return {(event.host, event.about): event.value for event in events if event.kind == kind}
