@@ -124,7 +124,10 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]]) -> It
         if gone:
             marked = [event.at for event in mine if event.kind == "mark" and event.about == "haproxy-down"
                       and event.value and at - 2.0 <= event.at <= at]
-            at = min([at, *marked]) if name == "haproxy" else at
+            # keepalived lets go of the VIP before it ends.
+            left = [event.at for event in mine if event.kind == "vip" and not event.value
+                    and at - 3.0 <= event.at <= at]
+            at = min([at, *(marked if name == "haproxy" else left)])
             code, about = _ending([str(item) for item in why])
             taken = any(event.kind == "manifest" and event.about == name and not event.value for event in mine)
             code = "stopped" if taken else code
@@ -182,6 +185,7 @@ def _runs(events: Iterable[Event]) -> list[Cause]:
 def _of_servers(events: list[Event], found: list[Cause]) -> Iterable[Cause]:
     """An API server that is down, unless its host is, or whoever looks can see nothing."""
     blind = {cause.host for cause in found if cause.code in _WHOLE or cause.code in ("link_lost", "haproxy_hung")}
+    without = {cause.host for cause in found if cause.code.startswith("haproxy_")}
     seen: dict[str, list[Event]] = {}
     for event in events:
         if event.kind == "server" and event.value != "UP" and event.host not in blind:
@@ -195,7 +199,7 @@ def _of_servers(events: list[Event], found: list[Cause]) -> Iterable[Cause]:
         yield Cause("apiserver_down", name, downs[0].at, why, max(ends) if len(ends) == len(downs) else None)
     if not seen:
         for event in events:
-            if event.kind == "check" and event.value == "down" and event.host not in blind:
+            if event.kind == "check" and event.value == "down" and event.host not in blind | without:
                 yield Cause("no_apiserver", event.host, event.at)
                 return
 

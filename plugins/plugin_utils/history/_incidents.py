@@ -19,10 +19,14 @@ from ._merge import Event, Merged
 
 # Nothing for so long, and the next event is another incident.
 QUIET = 8.0
+# A run of ours may be silent for so long.
+_SAME_RUN = 300.0
 # A host's last sign of life is written this often.
 _ALIVE = 6.0
 # These alone are no incident.
 _BESIDE = frozenset(("check", "holder", "plan", "loaded", "recorder", "dropped", "trouble", "advert"))
+# These begin another one as soon as all is as it was.
+_CAUSES = frozenset(("daemon", "link", "mark", "run", "off", "gap", "stranger"))
 _MOVES = frozenset((*_BESIDE, "vip", "server"))
 
 Key = tuple[str, str, str]
@@ -35,6 +39,8 @@ class Incident:
     events: list[Event] = field(default_factory=list)
     open: set[Key] = field(default_factory=set)
     last: float = 0.0
+    # Who has a VIP that didn't have it before, and the other way round.
+    moved: set[tuple[str, str]] = field(default_factory=set)
     # Hosts that lost a VIP in it, by VIP.
     lost: dict[str, set[str]] = field(default_factory=dict)
 
@@ -46,6 +52,8 @@ class Incident:
             self.open.add(key)
         else:
             self.open.discard(key)
+        if event.kind == "vip":
+            self.moved ^= {(event.about, event.host)}
         if event.kind == "vip" and not event.value:
             self.lost.setdefault(event.about, set()).add(event.host)
 
@@ -55,6 +63,10 @@ class Incident:
 
     def runs(self) -> bool:
         return any(kind == "run" for dummy, kind, dummy in self.open)
+
+    def settled(self) -> bool:
+        """All is as it was before."""
+        return not self.moved and all(kind == "stranger" for dummy, kind, dummy in self.open)
 
     def only(self, kinds: frozenset[str]) -> bool:
         return all(event.kind in kinds for event in self.events)
@@ -72,8 +84,6 @@ def begins(event: Event) -> bool:
         return not event.value
     if event.kind == "server":
         return bool(event.value != "UP")
-    if event.kind == "advert":
-        return not event.value
     if event.kind in ("mark", "lease", "run"):
         return bool(event.value) and event.about != "drained"
     return event.kind in ("stranger", "off") and event.value is not None
@@ -81,7 +91,7 @@ def begins(event: Event) -> bool:
 
 def ends(event: Event) -> bool:
     """Whether it may be the end of something."""
-    return event.kind in ("daemon", "link", "manifest", "server", "advert", "mark", "lease", "run", "stranger",
+    return event.kind in ("daemon", "link", "manifest", "server", "mark", "lease", "run", "stranger",
                           "off") and not begins(event) and event.about != "drained"
 
 
@@ -91,7 +101,7 @@ def incidents(merged: Merged, since: float = float("-inf"), until: float = float
     current: Incident | None = None
     for event in _news(merged):
         opener = next((item for item in reversed(found) if key_of(event) in item.open), None) if ends(event) else None
-        if opener is None and (current is None or not (event.at - current.last <= QUIET or current.runs())):
+        if opener is None and (current is None or not _belongs(event, current)):
             if event.kind in _BESIDE:
                 continue
             opener = Incident()
@@ -101,6 +111,16 @@ def incidents(merged: Merged, since: float = float("-inf"), until: float = float
             current.add(event)
     found = [item for item in _joined(found) if not item.only(_BESIDE)]
     return [item for item in found if item.last >= since and item.at <= until]
+
+
+def _belongs(event: Event, current: Incident) -> bool:
+    if event.kind == "run" and event.at - current.last < _SAME_RUN:
+        # It locks hosts more than once.
+        if any(item.kind == "run" and item.value == event.value for item in current.events):
+            return True
+    if event.at - current.last > QUIET and not current.runs():
+        return False
+    return not (current.settled() and event.kind in _CAUSES and (begins(event) or event.about == "drained"))
 
 
 def _news(merged: Merged) -> list[Event]:

@@ -96,6 +96,8 @@ def _moves(incident: Incident, every: list[Event], vips: list[str]) -> tuple[lis
                 continue
             if event.value and event.host not in having:
                 others = having - {event.host}
+                if others and _gives_up(event, incident):
+                    continue
                 found.append(Move(event.at, vip, event.host, event.host in first,
                                   event.at - empty if empty is not None else 0.0))
                 doubled = event.at if others and doubled is None else doubled
@@ -109,6 +111,12 @@ def _moves(incident: Incident, every: list[Event], vips: list[str]) -> tuple[lis
                 having.discard(event.host)
                 empty = event.at if not having else empty
     return sorted(found), both
+
+
+def _gives_up(event: Event, incident: Incident) -> bool:
+    """Two backups may take a VIP at the same time; one lets go at once."""
+    return any(item.kind == "vip" and item.about == event.about and item.host == event.host and not item.value
+               and 0 <= item.at - event.at < _BOTH for item in incident.events)
 
 
 def seconds(value: float) -> str:
