@@ -34,9 +34,6 @@ while time.monotonic() < end:
     link.sendto(body, (target, 0))
     time.sleep(0.1)
 """
-# More memory than its unit may have. The kernel's killer takes whoever has it.
-OOM = "systemd-run --quiet --collect -p MemoryMax=16M true"
-
 
 class Happening(NamedTuple):
     """`moves` is whether the VIP leaves cp1 for as long as it lasts."""
@@ -148,13 +145,13 @@ def history(user: Looker, since: float, **variables: object) -> tuple[dict, str]
 
 
 def named_wrong(said: dict, windows: Iterable[Window], addresses: dict[str, str]) -> list[str]:
-    """Those of which the first cause isn't what was done, and what was said instead."""
+    """Those of which no cause is what was done, and what was said instead. A starved machine has causes of its own."""
     wrong = []
     for window in windows:
         inside = [cause for incident in said["incidents"] for cause in incident["causes"]
                   if window.begun - 1.5 <= datetime.fromisoformat(cause["at"]).timestamp() <= window.ended]
         wanted = window.happening.code, addresses.get(window.happening.host, window.happening.host)
         found = [(cause["code"], cause["host"]) for cause in sorted(inside, key=lambda cause: cause["at"])]
-        if not found or found[0] != wanted:
+        if wanted not in found:
             wrong.append("%s: wanted %s, found %s" % (window.happening.name, wanted, found))
     return wrong

@@ -69,7 +69,9 @@ def causes(incident: Incident, merged: Merged) -> list[Cause]:
     for host in hosts:
         mine = [event for event in incident.events if event.host == host]
         whole = list(_of_host(mine))
-        found += whole or [*_of_link(mine), *_of_daemons(mine, busy[host])]
+        if not any(cause.code != "host_frozen" for cause in whole):
+            found += [*_of_link(mine), *_of_daemons(mine, busy[host], bool(whole))]
+        found += whole
         found += _of_marks(mine)
         found += [Cause("clock_stepped", host, event.at, "%g" % event.value) for event in mine
                   if event.kind == "clock" and isinstance(event.value, (int, float))
@@ -114,7 +116,8 @@ def _of_link(mine: list[Event]) -> Iterable[Cause]:
             yield Cause("link_lost", event.host, event.at, event.about, _until(mine, "link", event.about, event.at))
 
 
-def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]]) -> Iterable[Cause]:
+def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]], stood: bool) -> Iterable[Cause]:
+    """Where the host itself stood still, no check says anything of a daemon."""
     for name in _DAEMONS:
         states = [event for event in mine if event.kind == "daemon" and event.about == name]
         gone = next((event for event in states if event.value == "gone"), None)
@@ -137,7 +140,7 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]]) -> It
         if frozen and not (gone and gone.at < frozen.at):
             yield Cause("%s_hung" % name, frozen.host, frozen.at, "stopped by a signal",
                         _until(states, "daemon", name, frozen.at))
-        elif name == "haproxy" and not gone:
+        elif name == "haproxy" and not gone and not stood:
             hung = next((event for event in mine if event.kind == "check" and event.about == "haproxy"
                          and event.value), None)
             if hung and not any(begun - 2.0 <= hung.at and (ended is None or hung.at <= ended + 2.0)
@@ -217,6 +220,12 @@ def _strangers(events: Iterable[Event]) -> Iterable[Cause]:
                 _until([item for item in events if item.host == event.host], "stranger", event.about, event.at))
 
 
+def _gave_way(silent: Event, events: Iterable[Event]) -> bool:
+    """A backup that held is silent as soon as it hears the preferred one."""
+    return any(event.kind == "advert" and event.value and event.about != silent.about and event.host == silent.host
+               and silent.at - 1.0 <= event.at <= silent.at + 0.15 for event in events)
+
+
 def _silence(incident: Incident, merged: Merged, found: list[Cause], runs: list[Cause]) -> Iterable[Cause]:
     """A member that others didn't hear any more, and that nothing on record explains."""
     known = {name for cause in [*found, *runs] for name in cause.host.split(", ")}
@@ -224,7 +233,8 @@ def _silence(incident: Incident, merged: Merged, found: list[Cause], runs: list[
     for event in incident.events:
         if event.kind == "advert" and event.value is None:
             sender = merged.owners.get(event.about.partition(" ")[2])
-            if sender is not None and sender not in known and event.host not in known:
+            if sender is not None and sender not in known and event.host not in known and not _gave_way(
+                    event, incident.events):
                 deaf.setdefault(sender, []).append(event)
     for sender, events in deaf.items():
         host = merged.hosts.get(sender)

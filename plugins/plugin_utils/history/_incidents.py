@@ -23,10 +23,13 @@ QUIET = 8.0
 _SAME_RUN = 300.0
 # A host's last sign of life is written this often.
 _ALIVE = 6.0
+_LONGEST = 30 * 86400.0
+# What may have changed while a recorder didn't run.
+_MISSED = frozenset(("vip", "mark", "link"))
 # These alone are no incident.
 _BESIDE = frozenset(("check", "holder", "plan", "loaded", "recorder", "dropped", "trouble", "advert"))
 # These begin another one as soon as all is as it was.
-_CAUSES = frozenset(("daemon", "link", "mark", "run", "off", "gap", "stranger"))
+_CAUSES = frozenset(("daemon", "link", "mark", "run", "off", "gap", "stranger", "server"))
 _MOVES = frozenset((*_BESIDE, "vip", "server"))
 
 Key = tuple[str, str, str]
@@ -114,26 +117,46 @@ def incidents(merged: Merged, since: float = float("-inf"), until: float = float
 
 
 def _belongs(event: Event, current: Incident) -> bool:
-    if event.kind == "run" and event.at - current.last < _SAME_RUN:
-        # It locks hosts more than once.
-        if any(item.kind == "run" and item.value == event.value for item in current.events):
-            return True
+    # A run locks hosts more than once.
+    if event.kind == "run" and event.at - current.last < _SAME_RUN and any(
+            item.kind == "run" and item.value == event.value for item in current.events):
+        return True
     if event.at - current.last > QUIET and not current.runs():
         return False
-    return not (current.settled() and event.kind in _CAUSES and (begins(event) or event.about == "drained"))
+    return not (current.settled() and event.kind in _CAUSES and (
+        begins(event) or event.kind == "gap" or event.about == "drained"))
 
 
 def _news(merged: Merged) -> list[Event]:
     """All that was seen to happen, with what has to be concluded: a host that went and came back."""
-    news = [event for event in merged.events() if not event.first and event.kind != "recorder"]
-    for event in merged.events():
-        if event.kind == "boot":
-            before = event.more.get("before")
-            # A host that never recorded before wasn't seen to go.
-            if isinstance(before, (int, float)) and 0 < event.at - before < 30 * 86400:
-                news.append(Event(_went(merged, event, before), event.host, "off", "host", bool(event.value)))
-                news.append(Event(event.at, event.host, "off", "host", None))
-    return sorted((event for event in news if event.kind != "boot"), key=lambda event: event.at)
+    news: list[Event] = []
+    for host in merged.hosts.values():
+        known = {(event.kind, event.about): event.value for event in host.before}
+        for event in host.events:
+            if event.kind == "boot":
+                news += _off(merged, event, known)
+            elif not event.first and event.kind != "recorder":
+                news.append(event)
+            elif event.kind in _MISSED and known.get((event.kind, event.about), event.value) != event.value:
+                # It changed while nobody recorded.
+                news.append(event)
+            known[event.kind, event.about] = event.value
+    return sorted(news, key=lambda event: event.at)
+
+
+def _off(merged: Merged, boot: Event, known: dict[tuple[str, str], Any]) -> list[Event]:
+    """A host went, with its VIPs, and came back."""
+    before = boot.more.get("before")
+    # One that never recorded before wasn't seen to go.
+    if not isinstance(before, (int, float)) or not 0 < boot.at - before < _LONGEST:
+        return []
+    at = _went(merged, boot, before)
+    news = [Event(at, boot.host, "off", "host", bool(boot.value)), Event(boot.at, boot.host, "off", "host", None)]
+    for kind, about in list(known):
+        if kind == "vip" and known[kind, about]:
+            news.append(Event(at, boot.host, kind, about, False))
+            known[kind, about] = False
+    return news
 
 
 def _went(merged: Merged, boot: Event, before: float) -> float:
@@ -142,7 +165,8 @@ def _went(merged: Merged, boot: Event, before: float) -> float:
     silent = [event.at for event in merged.events()
               if event.kind == "advert" and not event.value and event.about.partition(" ")[2] in own
               and before - 1.0 <= event.at <= min(before + _ALIVE, boot.at)]
-    return min(silent, default=before)
+    # Before they say so themselves.
+    return min(silent, default=before) - 0.001
 
 
 def _joined(found: Iterable[Incident]) -> list[Incident]:

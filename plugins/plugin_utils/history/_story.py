@@ -56,17 +56,20 @@ def _told(incident: Incident, merged: Merged, every: list[Event]) -> Told:
         parts.append("and %d more" % (len(why) - 6))
     begun = why[0].at if why else incident.at
     several = len(merged.vips) > 1
+    # A host whose record wasn't read may have had it.
+    all_read = not any(host.why or not host.events for host in merged.hosts.values())
     for move in moves:
         name = "the VIP %s" % move.vip if several else "the VIP"
         if move.back:
             parts.append("%s was back on %s after %s" % (name, move.host, seconds(move.at - begun)))
         else:
-            parts.append("%s took %s %s later" % (move.host, name, seconds(move.at - begun)))
-        if move.nobody > 1.0:
+            later = "at once" if move.at - begun < 0.01 else "%s later" % seconds(move.at - begun)
+            parts.append("%s took %s %s" % (move.host, name, later))
+        if move.nobody > 1.0 and all_read:
             parts[-1] += ", which nobody had for %s" % seconds(move.nobody)
     parts += both
     left = [vip for vip, hosts in incident.lost.items() if not any(move.vip == vip for move in moves)
-            and not holders(every, merged.vips, incident.last).get(vip)]
+            and all_read and not holders(every, merged.vips, incident.last).get(vip)]
     parts += ["nobody took %s" % vip for vip in left]
     parts += [_ended(cause) for cause in why if cause.until is not None and cause.code not in (
         "run", "host_frozen", "stranger")][:4]
