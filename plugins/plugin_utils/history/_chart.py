@@ -53,7 +53,7 @@ class _Scale:
     """Where a moment is drawn."""
 
     def __init__(self, since: float, until: float) -> None:
-        self.since, self.until = since, max(until, since + 1)
+        self.since, self.until = since, max(until, since + 0.001)
 
     def x(self, at: float) -> float:
         part = (min(max(at, self.since), self.until) - self.since) / (self.until - self.since)

@@ -30,6 +30,8 @@ _MISSED = frozenset(("vip", "mark", "link"))
 _BESIDE = frozenset(("check", "holder", "plan", "loaded", "recorder", "dropped", "trouble", "advert"))
 # These begin another one as soon as all is as it was.
 _CAUSES = frozenset(("daemon", "link", "mark", "run", "off", "gap", "stranger", "server"))
+# Several hosts see the same.
+_SHARED = frozenset(("stranger", "server"))
 _MOVES = frozenset((*_BESIDE, "vip", "server"))
 
 Key = tuple[str, str, str]
@@ -71,6 +73,12 @@ class Incident:
         """All is as it was before."""
         return not self.moved and all(kind == "stranger" for dummy, kind, dummy in self.open)
 
+    def awaits(self, vip: str, host: str) -> bool:
+        """Whether the VIP had left this host, or nobody has it since."""
+        lost = self.lost.get(vip, set())
+        away = {where for what, where in self.moved if what == vip}
+        return bool(away) and (host in lost or away <= lost)
+
     def only(self, kinds: frozenset[str]) -> bool:
         return all(event.kind in kinds for event in self.events)
 
@@ -102,13 +110,20 @@ def incidents(merged: Merged, since: float = float("-inf"), until: float = float
     """In the order in which they began, those of which something lies between the two moments."""
     found: list[Incident] = []
     current: Incident | None = None
+    waiting: list[Event] = []
     for event in _news(merged):
         opener = next((item for item in reversed(found) if key_of(event) in item.open), None) if ends(event) else None
         if opener is None and (current is None or not _belongs(event, current)):
+            waiting = [item for item in waiting if event.at - item.at <= QUIET]
             if event.kind in _BESIDE:
+                waiting.append(event)
                 continue
             opener = Incident()
             found.append(opener)
+            # A check fails before the VIP leaves.
+            for item in waiting:
+                opener.add(item)
+            waiting = []
         current = opener or current
         if current is not None:
             current.add(event)
@@ -123,6 +138,8 @@ def _belongs(event: Event, current: Incident) -> bool:
         return True
     if event.at - current.last > QUIET and not current.runs():
         return False
+    if event.kind in _SHARED and any(item.kind == event.kind and item.about == event.about for item in current.events):
+        return True
     return not (current.settled() and event.kind in _CAUSES and (
         begins(event) or event.kind == "gap" or event.about == "drained"))
 
@@ -170,14 +187,15 @@ def _went(merged: Merged, boot: Event, before: float) -> float:
 
 
 def _joined(found: Iterable[Incident]) -> list[Incident]:
-    """A VIP that only moves does so because of what happened before: it comes back to a host that had lost it."""
+    """A VIP that only moves does so because of what happened before: it comes back to a host that had lost it, or from
+    nowhere."""
     kept: list[Incident] = []
     for item in found:
         back = {(event.about, event.host) for event in item.events if event.kind == "vip" and event.value}
         before = None
         if back and item.only(_MOVES):
             before = next((other for other in sorted(kept, key=lambda other: -other.last)
-                           if any(host in other.lost.get(vip, ()) for vip, host in back)), None)
+                           if any(other.awaits(vip, host) for vip, host in back)), None)
         if before is None:
             kept.append(item)
             continue
