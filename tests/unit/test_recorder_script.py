@@ -74,7 +74,7 @@ class Host:
             path.unlink()
         folder.rmdir()
 
-    def later(self, seconds: float, wall: float | None = None) -> None:
+    def later(self, seconds: float) -> None:
         """In ticks, as they come."""
         for _step in range(round(seconds / 0.25)):
             self.clock = recorder.Now(self.clock.boot + 0.25, self.clock.wall + 0.25)
@@ -99,9 +99,9 @@ def fixture_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(tmp_path, monkeypatch)
 
 
-def ipv4(source: str, payload: bytes, family: int = 4) -> bytes:
-    pack = bytes(map(int, source.split(".")))
-    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 255, 112, 0) + pack + b"\xc6\x33\x64\x0c" + payload
+def ipv4(source: str, payload: bytes) -> bytes:
+    addresses = bytes(map(int, source.split("."))) + b"\xc6\x33\x64\x0c"
+    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 255, 112, 0) + addresses + payload
 
 
 def advert(source: str, vrid: int, priority: int, version: int = 3) -> bytes:
