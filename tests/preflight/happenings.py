@@ -111,7 +111,7 @@ STOPPED_BACKUP = fault("keepalived-stop", "keepalived_stopped", "cp2", moves=Fal
 BACKUPS_HAPROXY = fault("haproxy-kill", "haproxy_killed", "cp3", moves=False)
 MAIN = fault("keepalived-kill-main", "keepalived_killed", moves=False, seconds=4)
 
-QUICK = (STOPPED, KILLED, HAPROXY_KILLED, LINK, STRANGERS)
+QUICK = (KILLED, HAPROXY_KILLED, LINK)
 EVERY = (STOPPED, KILLED, MAIN, HAPROXY_STOPPED, HAPROXY_KILLED, CRASHED, HAPROXY_HUNG, KEEPALIVED_HUNG, API_DOWN,
          API_HUNG, LINK, LINK_OF_A_BACKUP, FROZEN, FROZEN_BACKUP, STRANGERS, STOPPED_BACKUP, BACKUPS_HAPROXY, POWER,
          REBOOT)
@@ -138,19 +138,19 @@ def happen(user: Looker, happenings: Iterable[Happening], between: float = 0.0) 
 def history(user: Looker, since: float, **variables: object) -> tuple[dict, str]:
     """What `history` says, as JSON and as words."""
     file = Path(str(user.file) + ".history")
-    moment = datetime.fromtimestamp(since, timezone.utc).isoformat()
+    moment = datetime.fromtimestamp(since, timezone.utc).isoformat() if since else "1d"
     run = user.playbook("playbooks/history.yml", since=moment, endpoint_history_file=str(file), **variables).succeeded()
     assert sum(run.changed.values()) == 0
     return json.loads(file.read_text()), run.output
 
 
-def named_wrong(said: dict, windows: Iterable[Window], addresses: dict[str, str]) -> list[str]:
+def named_wrong(said: dict, windows: Iterable[Window], addresses: dict[str, str] | None = None) -> list[str]:
     """Those of which no cause is what was done, and what was said instead. A starved machine has causes of its own."""
     wrong = []
     for window in windows:
         inside = [cause for incident in said["incidents"] for cause in incident["causes"]
                   if window.begun - 1.5 <= datetime.fromisoformat(cause["at"]).timestamp() <= window.ended]
-        wanted = window.happening.code, addresses.get(window.happening.host, window.happening.host)
+        wanted = window.happening.code, (addresses or {}).get(window.happening.host, window.happening.host)
         found = [(cause["code"], cause["host"]) for cause in sorted(inside, key=lambda cause: cause["at"])]
         if wanted not in found:
             wrong.append("%s: wanted %s, found %s" % (window.happening.name, wanted, found))

@@ -338,6 +338,7 @@ CASES = [
     Case("metrics_port_taken", "endpoint_metrics_port", intent(metrics=True, metrics_port=8481)),
     Case("number_range", "endpoint_metrics_port", intent(metrics_port=443)),
     Case("network_invalid", "endpoint_metrics_allow[0]", intent(metrics_allow=["198.51.100.7/24"])),
+    Case("value_type", "endpoint_recorder", intent(recorder="sometimes")),
     Case("path_invalid", "endpoint_metrics_textfile_dir", intent(metrics_textfile_dir="textfiles")),
     Case("port_taken_by_apiserver", "endpoint_metrics_port",
          intent(metrics=True, metrics_port=7443, apiserver_port=7443)),
