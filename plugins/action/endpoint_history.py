@@ -37,17 +37,17 @@ class ActionModule(ActionBase):
         dummy, args = self.validate_argument_spec(argument_spec={
             "records": {"type": "dict"},
             "since": {"type": "str", "default": "24h"},
-            "until": {"type": "str", "default": "now"},
+            "end": {"type": "str", "default": "now"},
             "file": {"type": "path"},
             "html": {"type": "path"},
             "show": {"type": "bool", "default": False},
         })
         wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         now = datetime.now().astimezone()
-        since, until = (_moment(name, args[name], now).timestamp() for name in ("since", "until"))
+        since, until = (_moment(name, args[name], now).timestamp() for name in ("since", "end"))
         if since >= until:
-            raise AnsibleActionFail("since: %s isn't before until, which is %s; name an earlier time"
-                                    % (args["since"], args["until"]))
+            raise AnsibleActionFail("since: %s isn't before the end, which is %s; name an earlier time"
+                                    % (args["since"], args["end"]))
         result["seconds"] = round(now.timestamp() - since + MARGIN)
         if args["records"] is None:
             return result
@@ -61,10 +61,12 @@ class ActionModule(ActionBase):
             write_whole(wanted["file"], json.dumps(history, indent=2) + "\n")
         if wanted["html"]:
             write_whole(wanted["html"], history_page(_chart.view(told, merged, since, until, _local), ROLES))
-        result.update(history=history, text=text)
         if all(host.why for host in merged.hosts.values()):
+            # What a failed task returns is printed in full.
             result.update(failed=True, msg="No host's record could be read%s" % (
                 ", as shown above." if args["show"] else ":\n\n" + text))
+            return result
+        result.update(history=history, text=text)
         return result
 
 
@@ -72,7 +74,7 @@ def _moment(option: str, given: str, now: datetime) -> datetime:
     try:
         return _when.moment(given, now)
     except _when.NoTime as error:
-        raise AnsibleActionFail("%s: %s" % (option, error)) from error
+        raise AnsibleActionFail("%s: %s" % (option, error)) from None
 
 
 def _local(at: float) -> datetime:

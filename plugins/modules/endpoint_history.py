@@ -32,7 +32,7 @@ options:
         or C(3d). A time without a day is the latest such one. Without a zone it's the controller's.
     type: str
     default: 24h
-  until:
+  end:
     description: Until when, in the same forms.
     type: str
     default: now

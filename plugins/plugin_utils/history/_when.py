@@ -35,8 +35,8 @@ def moment(text: object, now: datetime) -> datetime:
             found = now
         else:
             found = _written(given, now.tzinfo)
-    except (ValueError, OverflowError) as error:
-        raise NoTime("%s is no time: write %s" % (given[:60] or "nothing", RULE)) from error
+    except (ValueError, OverflowError):
+        raise NoTime("%s is no time: write %s" % (given[:60] or "nothing", RULE)) from None
     return found
 
 
