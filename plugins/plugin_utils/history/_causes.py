@@ -40,6 +40,8 @@ WORDS = {
     "haproxy_stopped": "HAProxy was stopped on %(host)s",
     "haproxy_failed": "%(host)s lost HAProxy (%(about)s)",
     "haproxy_hung": "HAProxy hung on %(host)s (%(about)s)",
+    "haproxy_reloaded": "HAProxy on %(host)s loaded its configuration anew",
+    "keepalived_reloaded": "keepalived on %(host)s loaded its configuration anew",
     "keepalived_oom": "%(host)s lost keepalived (killed, out of memory)",
     "keepalived_killed": "%(host)s lost keepalived (killed by %(about)s)",
     "keepalived_stopped": "keepalived was stopped on %(host)s",
@@ -134,8 +136,7 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]], stood
             code, about = _ending([str(item) for item in why])
             taken = any(event.kind == "manifest" and event.about == name and not event.value for event in mine)
             code = "stopped" if taken else code
-            planned = any(begun - 2.0 <= at and (ended is None or at <= ended + 2.0) for begun, ended in busy)
-            if code in ("killed", "oom") or not planned:
+            if code in ("killed", "oom") or not _is_planned(at, busy):
                 yield Cause("%s_%s" % (name, code), gone.host, at, about, _until(states, "daemon", name, gone.at))
         if frozen and not (gone and gone.at < frozen.at):
             yield Cause("%s_hung" % name, frozen.host, frozen.at, "stopped by a signal",
@@ -143,9 +144,16 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]], stood
         elif name == "haproxy" and not gone and not stood:
             hung = next((event for event in mine if event.kind == "check" and event.about == "haproxy"
                          and event.value), None)
-            if hung and not any(begun - 2.0 <= hung.at and (ended is None or hung.at <= ended + 2.0)
-                                for begun, ended in busy):
+            if hung and not _is_planned(hung.at, busy):
                 yield Cause("haproxy_hung", hung.host, hung.at, "it didn't answer keepalived's check")
+        loaded = next((event for event in mine if event.kind == "loaded" and event.about == name and event.value), None)
+        if loaded and not states and not _is_planned(loaded.at, busy):
+            yield Cause("%s_reloaded" % name, loaded.host, loaded.at)
+
+
+def _is_planned(at: float, busy: list[tuple[float, float | None]]) -> bool:
+    """Whether a run of ours worked on the host."""
+    return any(begun - 2.0 <= at and (ended is None or at <= ended + 2.0) for begun, ended in busy)
 
 
 def _ending(why: list[str]) -> tuple[str, str]:

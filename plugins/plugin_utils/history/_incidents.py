@@ -152,7 +152,8 @@ def _news(merged: Merged) -> list[Event]:
         for event in host.events:
             if event.kind == "boot":
                 news += _off(merged, event, known)
-            elif not event.first and event.kind != "recorder":
+            elif event.kind != "recorder" and (not event.first or event.kind == "run" and event.value):
+                # A run that has just switched the recorder on goes on.
                 news.append(event)
             elif event.kind in _MISSED and known.get((event.kind, event.about), event.value) != event.value:
                 # It changed while nobody recorded.

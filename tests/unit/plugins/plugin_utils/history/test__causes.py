@@ -134,6 +134,19 @@ def partition(records):
     records.moves(100.4, None, "cp2")
 
 
+@case(("keepalived_reloaded", "cp2"))
+def somebody_changed_its_configuration(records):
+    records.add(99.8, "cp2", "loaded", "keepalived", 4711)
+    records.moves(100.0, "cp1", "cp2")
+
+
+@case(("run", "cp1"))
+def a_first_run_switches_the_recorder_on(records):
+    records.add(2.0, "cp1", "run", "host", "root@admin", first=True)
+    records.moves(3.0, "cp1", "cp2")
+    records.add(9.0, "cp1", "run", "host", None)
+
+
 @case(("unknown", "cp1"))
 def nobody_knows(records):
     records.moves(100.0, "cp1", "cp2")
@@ -158,7 +171,7 @@ def test_every_code_has_a_case():
     daemons = {name.partition("_")[2] for name in said if name.startswith(("haproxy_", "keepalived_"))}
     others = {code for code in _causes.WORDS if not code.startswith(("haproxy_", "keepalived_"))}
     assert others - said == {"host_lost_power", "undrained"}
-    assert daemons == {"oom", "killed", "failed", "stopped", "hung"}
+    assert daemons == {"oom", "killed", "failed", "stopped", "hung", "reloaded"}
 
 
 def test_a_backup_that_gives_way_is_silent_and_nothing_is_wrong():
