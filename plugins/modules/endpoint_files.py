@@ -578,6 +578,8 @@ class Deployment:
         _units_io.end(units)
         if METRICS_SERVICE in paths:
             _units_io.drop_textfile(_host_io.read_file(METRICS_SERVICE))
+        if _paths.RECORDER_UNIT in paths:
+            _units_io.drop_record()
         for path in paths:
             self._keep_copy(path)
             if path in originals:

@@ -494,6 +494,8 @@ OUR_FILES = (
     _paths.TMPFILES,
     _paths.METRICS,
     *_paths.METRICS_UNITS,
+    _paths.RECORDER,
+    _paths.RECORDER_UNIT,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")

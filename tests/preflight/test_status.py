@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import happenings
 from looker import Looker, wait_for
 from user import MEMBERS, Run
 
 TOPOLOGY = {
     "networks": {"lan": {"families": ["ipv4"]}},
     "hosts": {name: {"groups": ["kube_control_plane"], "apiserver": True} for name in MEMBERS},
-    "vars": {"endpoint_vip": "<lan:ipv4:100>"},
+    # What happens in this story is what `history` tells in the end.
+    "vars": {"endpoint_vip": "<lan:ipv4:100>", "endpoint_recorder": True},
 }
 # What an upgrade, or the lack of one, leaves behind: the program on disk isn't the one that runs, nor the planned one.
 OTHER_HAPROXY = """
@@ -173,6 +175,21 @@ def test_a_finding_to_live_with(user: Looker, tmp_path: Path) -> None:
         Status(user, tmp_path).names(("host_unreachable", "cp3"))
     finally:
         user.lab.thaw("cp3")
+
+
+def test_what_history_says_of_all_that(user: Looker, tmp_path: Path) -> None:
+    windows = happenings.happen(user, happenings.QUICK)
+    page = tmp_path / "history.html"
+    said, output = happenings.history(user, 0, endpoint_history_html=str(page))
+    assert happenings.named_wrong(said, windows) == [], output
+    causes = {(cause["code"], cause["host"]) for incident in said["incidents"] for cause in incident["causes"]}
+    assert {("haproxy_hung", "cp1"), ("keepalived_hung", "cp3"), ("apiserver_down", "cp3"), ("drained", "cp1"),
+            ("undrained", "cp1"), ("host_frozen", "cp3")} <= causes, output
+    assert any(code == "run" for code, _host in causes)
+    assert all(host["read"] and host["records"] for host in said["hosts"].values())
+    assert "cp2 took the VIP" in output and "<script" not in page.read_text()
+    refused = user.playbook("playbooks/history.yml", since="yesterday").failed()
+    assert "yesterday is no time" in refused.output and "Read this host's record" not in refused.output
 
 
 def test_no_holder(user: Looker, tmp_path: Path) -> None:

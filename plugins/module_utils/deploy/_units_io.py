@@ -5,7 +5,7 @@
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Units of our own that go on by themselves, as systemd has them: on for as long as their files are there.
 
-One takes a killed pod's VIPs away, the other writes metrics.
+One takes a killed pod's VIPs away, another writes metrics, the third records what happens.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from typing import Collection, Iterable, List, Optional
 from ..host import _host_io
 from ..host import _owned_files_io as owned
 from ..model import _paths, _pod_paths
+from . import _folders_io
 
 SECONDS = 30.0
 # By the unit that is enabled.
 FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
+    # Whose program stays in memory.
+    "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER],
 }
 _TEXTFILE = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
 
@@ -40,7 +43,7 @@ def due(changed: Collection[str], planned: Collection[str]) -> List[str]:
 def _is_off(unit: str) -> bool:
     """Whether systemd hasn't begun it, or not with what is in place."""
     properties = "--property=ActiveState,UnitFileState,NeedDaemonReload"
-    said = {name: _systemctl("show", properties, name).text.split() for name in map(os.path.basename, FILES[unit])}
+    said = {name: _systemctl("show", properties, name).text.split() for name in _names(unit)}
     stale = any("NeedDaemonReload=yes" in words for words in said.values())
     return stale or not {"ActiveState=active", "UnitFileState=enabled"} <= set(said[unit])
 
@@ -58,12 +61,24 @@ def end(units: Iterable[str]) -> None:
     """Before the files go."""
     for unit in units:
         _systemctl("disable", "--now", unit)
-        _systemctl("stop", *map(os.path.basename, FILES[unit]))
+        _systemctl("stop", *_names(unit))
+
+
+def _names(unit: str) -> List[str]:
+    return [os.path.basename(path) for path in FILES[unit] if path != _paths.RECORDER]
 
 
 def forget() -> None:
     """Once the files are gone."""
     _systemctl("daemon-reload")
+
+
+def drop_record() -> None:
+    """What the recorder has written goes with its unit."""
+    if not owned.trouble(_paths.RECORD):
+        for name in _host_io.list_folder(_paths.RECORD):
+            owned.remove(os.path.join(_paths.RECORD, name))
+        _folders_io.remove_if_ours(_paths.RECORD)
 
 
 def drop_textfile(content: Optional[bytes], then: bytes = b"") -> None:

@@ -206,6 +206,7 @@ class Endpoint(TypedDict):
     images: Optional[Dict[str, Image]]  # by daemon
     image_auth: List[str]               # registries that want a password; never the password
     metrics: NotRequired[Metrics]       # where any are on
+    recorder: NotRequired[bool]         # where each balancer records what happens
 
 
 class Plan(TypedDict):

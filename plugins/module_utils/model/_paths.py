@@ -36,6 +36,10 @@ LEASE = STATE + "/lease.json"
 LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
 METRICS = "/etc/kubeha/metrics"
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
+RECORDER = "/etc/kubeha/recorder"
+RECORDER_UNIT = "/etc/systemd/system/kubeha-recorder.service"
+# What it writes, and nobody else.
+RECORD = STATE + "/recorder"
 FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
 SCRIPT_USER = "keepalived_script"
 TMPFILES = "/etc/tmpfiles.d/kubeha.conf"

@@ -39,6 +39,8 @@ from ...module_utils.model._paths import (
     MOVING,
     NOTIFY,
     PLAN_FILE,
+    RECORDER,
+    RECORDER_UNIT,
     ROLES,
     RUN,
     SERVERS,
@@ -85,7 +87,7 @@ def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
     listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
-    return _metrics_files(endpoints, roles) + listing(endpoints, roles) + [
+    return _metrics_files(endpoints, roles) + _recorder_files(endpoints, roles) + listing(endpoints, roles) + [
         _file(COMMON, PLAN_FILE, None, "plan",
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
@@ -106,6 +108,7 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "keepalived": _keepalived(endpoints, host, layout),
         "release": _release(endpoints) if mode == "static_pod" else {},
         "metrics": _metrics(endpoints),
+        "recorder": _recorder(endpoints),
     }
 
 
@@ -231,6 +234,14 @@ def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[
     return [_file("keepalived", METRICS, "keepalived/files/kubeha-metrics", "metrics-script")] + [
         _file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "metrics-unit")
         for path in METRICS_UNITS]
+
+
+def _recorder_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """Of the host itself, in both modes."""
+    if "keepalived" not in roles or not _records(endpoints):
+        return []
+    return [_file("keepalived", RECORDER, "keepalived/files/kubeha-recorder", "recorder-script"),
+            _file("keepalived", RECORDER_UNIT, "keepalived/templates/recorder.service.j2", "recorder-unit")]
 
 
 def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
@@ -387,6 +398,18 @@ def _metrics(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
         "seconds": _METRICS_SECONDS,
         "sandbox": _sandbox.helper([], ["AF_UNIX"], [folder]),
     } if folder else {}
+
+
+def _recorder(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
+    """What keeps what has happened here."""
+    return {
+        "program": RECORDER,
+        "sandbox": _sandbox.helper(["CAP_NET_RAW"], ["AF_NETLINK", "AF_PACKET", "AF_UNIX"]),
+    } if _records(endpoints) else {}
+
+
+def _records(endpoints: Iterable[Endpoint]) -> bool:
+    return any(endpoint.get("recorder") for endpoint in endpoints)
 
 
 def _textfile_dir(endpoints: Sequence[Endpoint]) -> Optional[str]:

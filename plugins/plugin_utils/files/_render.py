@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Every file of a host as text, from the plan and the templates in roles/ alone; and the page of status.
+"""Every file of a host as text, from the plan and the templates in roles/ alone; and the pages of status and history.
 
 Plain Jinja2 and not Ansible's: no variable, fact or lookup of the user's is in reach of a template, so two
 controllers render the same plan to the same bytes.
@@ -66,7 +66,16 @@ def render(view: Mapping[str, Any], template: str, templates_dir: str) -> str:
 
 def page(view: Mapping[str, Any], templates_dir: str) -> str:
     """The page of status. Names of hosts and what daemons said come from elsewhere: each text is escaped."""
-    return str(_pages(os.path.join(templates_dir, "endpoint", "templates")).get_template("status.html.j2").render(view))
+    return _page("status.html.j2", view, templates_dir)
+
+
+def history_page(view: Mapping[str, Any], templates_dir: str) -> str:
+    """The page of history, likewise."""
+    return _page("history.html.j2", view, templates_dir)
+
+
+def _page(name: str, view: Mapping[str, Any], templates_dir: str) -> str:
+    return str(_pages(os.path.join(templates_dir, "endpoint", "templates")).get_template(name).render(view))
 
 
 def _printable(value: Any) -> Any:

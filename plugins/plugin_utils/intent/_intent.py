@@ -39,6 +39,7 @@ OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
     "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
     "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_import_file", "endpoint_verify_timeout",
+    "endpoint_history_file", "endpoint_history_html",
     "haproxy_package", "haproxy_package_state", "keepalived_package", "keepalived_package_state",
 })
 

@@ -121,6 +121,7 @@ class Globals:
     images: dict[str, Image]                                        # by daemon
     image_auth: list[str]                                           # registries that want a password
     metrics: Metrics
+    recorder: bool
     refused: frozenset[str]
     settings: HostSettings                                          # of all hosts
 
@@ -298,6 +299,7 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "metrics_port": _Field(values.integer(1024, 65535), 8405),
     "metrics_allow": _Field(_SUBNETS, []),
     "metrics_textfile_dir": _Field(values.textfile_dir, None),
+    "recorder": _Field(values.boolean, False),
 }
 _HOST_FIELDS: dict[str, values.Reader[t.Any]] = {
     "interface": values.interface,
@@ -470,6 +472,7 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
         image_auth=list(found["image_auth"]),
         metrics=Metrics(found["metrics"], found["metrics_address"], found["metrics_port"], found["metrics_allow"],
                         found["metrics_textfile_dir"]),
+        recorder=found["recorder"],
         refused=frozenset(refused),
         settings=_read_settings(findings, "endpoint_", given))
 

@@ -555,6 +555,8 @@ def _endpoint(planned: _Planned) -> model.Endpoint:
     }
     if planned.metrics:
         endpoint["metrics"] = planned.metrics
+    if planned.common.recorder:
+        endpoint["recorder"] = True
     return endpoint
 
 

@@ -16,7 +16,8 @@ from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan
 METRICS = {"exporter": None, "textfile_dir": "/var/lib/node_exporter"}
 
 
-@pytest.mark.parametrize("made", [endpoint(nonlocal_bind=True, metrics=METRICS), pods(endpoint(nonlocal_bind=True))])
+@pytest.mark.parametrize("made", [
+    dict(endpoint(nonlocal_bind=True, metrics=METRICS), recorder=True), pods(endpoint(nonlocal_bind=True))])
 def test_every_file_that_is_put_there_is_looked_at(made):
     """Else it would count as drifted. Manifests are where the plan wants them; what carries a secret isn't compared."""
     planned = {entry["path"] for entry in hostview.host_files(plan(made), "cp1")

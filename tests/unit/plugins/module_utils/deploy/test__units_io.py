@@ -42,6 +42,32 @@ def test_what_was_written_in_another_folder_goes_with_the_unit_that_wrote_it(tex
     assert not textfile.exists()
 
 
+def test_what_was_recorded_goes_with_its_unit(textfile, monkeypatch):
+    folder = textfile.parent.parent / "kubeha/recorder"
+    folder.mkdir(parents=True, mode=0o755)
+    folder.parent.chmod(0o755)
+    monkeypatch.setattr(_paths, "RECORD", str(folder))
+    for name in ("0", "1", "alive"):
+        (folder / name).write_text("{}")
+    folder.parent.chmod(0o777)
+    units.drop_record()
+    assert (folder / "0").exists()
+    folder.parent.chmod(0o755)
+    units.drop_record()
+    units.drop_record()
+    assert not folder.exists()
+
+
+def test_another_program_of_the_recorder_begins_it_anew(monkeypatch):
+    said = []
+    output = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
+    monkeypatch.setattr(units, "_systemctl", lambda *words: said.append(words) or units._host_io.Output(0, output))
+    planned = [_paths.RECORDER, _paths.RECORDER_UNIT]
+    assert units.due([], planned) == []
+    assert said[-1][-1] == "kubeha-recorder.service" and len(said) == 1
+    assert units.due([_paths.RECORDER], planned) == ["kubeha-recorder.service"]
+
+
 def test_nothing_is_removed_where_others_can_write(textfile):
     textfile.parent.chmod(0o777)
     units.drop_textfile(service(textfile))

@@ -339,6 +339,17 @@ def test_metrics_that_are_off_are_nowhere():
     assert not [path for path in paths(off, "cp1") if "metrics" in path]
 
 
+def test_the_recorder_is_the_hosts_in_both_modes_and_nowhere_when_off():
+    assert not [path for path in paths(plan(endpoint()), "cp1") if "recorder" in path]
+    assert hostview.host_view(plan(endpoint()), "cp1")["recorder"] == {}
+    for made in (endpoint(), pods(endpoint())):
+        files = hostview.host_files(plan(dict(made, recorder=True)), "cp1")
+        assert [(entry["path"], entry["role"]) for entry in files if "recorder" in entry["path"]] == [
+            ("/etc/kubeha/recorder", "keepalived"), ("/etc/systemd/system/kubeha-recorder.service", "keepalived")]
+        view = hostview.host_view(plan(dict(made, recorder=True)), "cp1")["recorder"]
+        assert "CapabilityBoundingSet=CAP_NET_RAW" in view["sandbox"]
+
+
 def test_metrics_are_written_by_the_host_in_both_modes():
     for made in (endpoint(), pods()):
         files = hostview.host_files(plan(dict(made, metrics=METRICS)), "cp1")

@@ -344,6 +344,7 @@ CASES = [
     Case("metrics_port_taken", "endpoint_metrics_port", intent(metrics=True, metrics_port=8481)),
     Case("number_range", "endpoint_metrics_port", intent(metrics_port=443)),
     Case("network_invalid", "endpoint_metrics_allow[0]", intent(metrics_allow=["198.51.100.7/24"])),
+    Case("value_type", "endpoint_recorder", intent(recorder="sometimes")),
     Case("path_invalid", "endpoint_metrics_textfile_dir", intent(metrics_textfile_dir="textfiles")),
     Case("metrics_dir_of_pods", "endpoint_metrics_textfile_dir",
          intent(metrics_textfile_dir="/etc/kubernetes/manifests"), rule="takes what is in /etc/kubernetes/manifests"),
