@@ -494,6 +494,9 @@ OUR_FILES = (
     _paths.TMPFILES,
     _paths.METRICS,
     *_paths.METRICS_UNITS,
+    _paths.HOOK,
+    *_paths.HOOK_UNITS,
+    _paths.HOOK_TMPFILES,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")

@@ -29,6 +29,8 @@ _TEXTS: dict[t.Any, str] = {
     _values.http_path: _values._HTTP_PATH.pattern,
     _values.file_path: _values._FILE_PATH.pattern,
     _values.textfile_dir: _values._FILE_PATH.pattern,
+    _values.script: _values._FILE_PATH.pattern,
+    _values.user: _values._USER.pattern,
     _values.haproxy_image: _values._IMAGE.pattern,
     _values.keepalived_image: _values._IMAGE.pattern,
     _values.registry: _values._REGISTRY.pattern,

@@ -111,7 +111,7 @@ def pod_units(keepalived: str, haproxy: str) -> list[dict[str, Any]]:
     plan = compute_plan({
         "vip": VIPS["ipv4"], "mode": "static_pod", "keepalived_image": "k:" + keepalived,
         "haproxy_image": "h:" + haproxy, "lb_hosts": list(HOSTS), "apiserver_hosts": list(HOSTS),
-        "metrics_textfile_dir": "/var/lib/node_exporter",
+        "metrics_textfile_dir": "/var/lib/node_exporter", "notify_script": "/usr/local/libexec/vip-moved",
     }, hosts(keepalived, haproxy), {})  # fmt: skip
     return [entry for entry in _render.render_host(plan, HOSTS[0], ROLES) if entry["path"].endswith(".service")]
 

@@ -5,7 +5,7 @@
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Units of our own that go on by themselves, as systemd has them: on for as long as their files are there.
 
-One takes a killed pod's VIPs away, the other writes metrics.
+One takes a killed pod's VIPs away, one writes metrics, one runs a user's script.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from typing import Collection, Iterable, List, Optional
 from ..host import _host_io
 from ..host import _owned_files_io as owned
 from ..model import _paths, _pod_paths
+from . import _leftovers_io
 
 SECONDS = 30.0
+HOOK = "kubeha-hook.path"
 # By the unit that is enabled.
 FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
+    HOOK: _paths.HOOK_UNITS,
 }
 _TEXTFILE = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
 
@@ -59,6 +62,9 @@ def end(units: Iterable[str]) -> None:
     for unit in units:
         _systemctl("disable", "--now", unit)
         _systemctl("stop", *map(os.path.basename, FILES[unit]))
+        if unit == HOOK:
+            _systemctl("clean", "--what=runtime", "kubeha-hook.service")
+            _leftovers_io.remove(_paths.HOOK_WORDS)
 
 
 def forget() -> None:

@@ -172,6 +172,13 @@ class Metrics(TypedDict):
     textfile_dir: Optional[str]         # the folder that node_exporter reads
 
 
+class Notify(TypedDict):
+    """What is run when a state changes."""
+
+    script: str                         # a file on the hosts, or a folder of them
+    user: Optional[str]                 # null for one that systemd makes
+
+
 class Endpoint(TypedDict):
     """All that was decided about one endpoint."""
 
@@ -206,6 +213,7 @@ class Endpoint(TypedDict):
     images: Optional[Dict[str, Image]]  # by daemon
     image_auth: List[str]               # registries that want a password; never the password
     metrics: NotRequired[Metrics]       # where any are on
+    notify: NotRequired[Notify]         # where there is a script
 
 
 class Plan(TypedDict):

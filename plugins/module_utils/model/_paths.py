@@ -36,6 +36,12 @@ LEASE = STATE + "/lease.json"
 LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
 METRICS = "/etc/kubeha/metrics"
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
+# What starts a user's script, and where keepalived's states wait for it: a pod has that folder mounted already, and
+# what starts keepalived anew empties it but for names with a dot.
+HOOK = "/etc/kubeha/hook"
+HOOK_UNITS = ["/etc/systemd/system/kubeha-hook.%s" % kind for kind in ("service", "path")]
+HOOK_TMPFILES = "/etc/tmpfiles.d/kubeha-hook.conf"
+HOOK_WORDS = RUN + "/keepalived/.hook"
 FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
 SCRIPT_USER = "keepalived_script"
 TMPFILES = "/etc/tmpfiles.d/kubeha.conf"

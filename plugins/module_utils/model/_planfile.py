@@ -205,6 +205,8 @@ _METRICS = record({}, {}, {
     "exporter": (maybe(record({"port": _PORT}, {"address": maybe(address)}, {})), None),
     "textfile_dir": (maybe(word), None)})
 
+_NOTIFY = record({"script": word}, {"user": maybe(word)}, {})
+
 _ENDPOINT = record({
     "name": word, "mode": one_of("service", "static_pod"), "port": _PORT, "apiserver_port": _PORT,
     "vips": many(record({"address": address, "prefix": _PREFIX, "family": _FAMILY}, {}, {}), 1024, "address"),
@@ -213,7 +215,7 @@ _ENDPOINT = record({
     "instances": many(_family(_INSTANCE), 2, "family"),
     "backends": many(record({"name": word, "address": address, "port": _PORT}, {}, {}), unique="name"),
     "haproxy": _HAPROXY,
-}, {"metrics": _METRICS}, {
+}, {"metrics": _METRICS, "notify": _NOTIFY}, {
     "former": (record({"vips": many(address, 1024), "ports": many(_PORT, 1024)}, {}, {}), {"vips": [], "ports": []}),
     "accept_findings": (many(word, 1024), []), "image_auth": (many(word, 1024), []),
     "manifest_dir": (maybe(word), None), "dns_name": (maybe(word), None), "images": (maybe(anything), None),

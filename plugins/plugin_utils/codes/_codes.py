@@ -115,6 +115,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "write a name of letters, digits and hyphens between dots, or leave it out to use the VIP"),
         "path_invalid": Code(
             ERROR, PLAN, "must be an absolute path without .., of {allowed}", "write a path such as {example}"),
+        "notify_user_root": Code(
+            ERROR, PLAN, "must be an unprivileged user: what the script does is nobody's but yours to judge",
+            "leave it out, and systemd makes a user for it; or name one that the hosts have"),
         "image_invalid": Code(
             ERROR, PLAN, "must be an image reference: registry/name:tag or registry/name@sha256:digest",
             "write a reference such as {example}"),

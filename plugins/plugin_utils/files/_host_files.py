@@ -24,13 +24,17 @@ from . import _pod_manifests
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Check, Endpoint, Instance, Member, Plan
-from ...module_utils.model._accessors import endpoints_of, exporter_of, nearly_full
+from ...module_utils.model._accessors import endpoints_of, exporter_of, nearly_full, notify_of
 from ...module_utils.model._paths import (
     CHECK,
     DRAINED,
     DROP_INS,
     HAPROXY_CONFIG,
     HEADER,
+    HOOK,
+    HOOK_TMPFILES,
+    HOOK_UNITS,
+    HOOK_WORDS,
     IMAGE_AUTH,
     KEEPALIVED_CONFIG,
     LAYOUTS,
@@ -85,7 +89,7 @@ def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
     listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
-    return _metrics_files(endpoints, roles) + listing(endpoints, roles) + [
+    return _metrics_files(endpoints, roles) + _hook_files(endpoints, roles) + listing(endpoints, roles) + [
         _file(COMMON, PLAN_FILE, None, "plan",
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
@@ -106,6 +110,7 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "keepalived": _keepalived(endpoints, host, layout),
         "release": _release(endpoints) if mode == "static_pod" else {},
         "metrics": _metrics(endpoints),
+        "user_hook": _user_hook(endpoints, layout),
     }
 
 
@@ -231,6 +236,17 @@ def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[
     return [_file("keepalived", METRICS, "keepalived/files/kubeha-metrics", "metrics-script")] + [
         _file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "metrics-unit")
         for path in METRICS_UNITS]
+
+
+def _hook_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """Of the host itself, in both modes."""
+    if "keepalived" not in roles or not notify_of(endpoints):
+        return []
+    return [
+        _file("keepalived", HOOK, "keepalived/files/kubeha-hook", "hook-script"),
+        _file("keepalived", HOOK_TMPFILES, "keepalived/templates/hook.conf.j2", "tmpfiles"),
+    ] + [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "hook-unit")
+         for path in HOOK_UNITS]
 
 
 def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
@@ -387,6 +403,19 @@ def _metrics(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
         "seconds": _METRICS_SECONDS,
         "sandbox": _sandbox.helper([], ["AF_UNIX"], [folder]),
     } if folder else {}
+
+
+def _user_hook(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
+    """What runs a user's script when a state changes."""
+    notify = notify_of(endpoints)
+    return {
+        "program": HOOK,
+        "words": HOOK_WORDS,
+        "owner": layout.script_user,
+        "script": notify["script"],
+        "user": ["User=" + notify["user"]] if notify["user"] else ["DynamicUser=yes"],
+        "sandbox": _sandbox.helper([], ["AF_UNIX", "AF_INET", "AF_INET6"]),
+    } if notify else {}
 
 
 def _textfile_dir(endpoints: Sequence[Endpoint]) -> Optional[str]:

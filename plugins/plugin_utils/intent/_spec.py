@@ -108,6 +108,13 @@ class Metrics(t.NamedTuple):
     textfile_dir: str | None
 
 
+class Notify(t.NamedTuple):
+    """What is run when a state changes."""
+
+    script: str
+    user: str | None
+
+
 @dataclass
 class Globals:
     """What is said once for all endpoints."""
@@ -121,6 +128,7 @@ class Globals:
     images: dict[str, Image]                                        # by daemon
     image_auth: list[str]                                           # registries that want a password
     metrics: Metrics
+    notify: Notify | None
     refused: frozenset[str]
     settings: HostSettings                                          # of all hosts
 
@@ -298,6 +306,8 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "metrics_port": _Field(values.integer(1024, 65535), 8405),
     "metrics_allow": _Field(_SUBNETS, []),
     "metrics_textfile_dir": _Field(values.textfile_dir, None),
+    "notify_script": _Field(values.script, None),
+    "notify_user": _Field(values.user, None),
 }
 _HOST_FIELDS: dict[str, values.Reader[t.Any]] = {
     "interface": values.interface,
@@ -470,6 +480,7 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
         image_auth=list(found["image_auth"]),
         metrics=Metrics(found["metrics"], found["metrics_address"], found["metrics_port"], found["metrics_allow"],
                         found["metrics_textfile_dir"]),
+        notify=Notify(found["notify_script"], found["notify_user"]) if found["notify_script"] else None,
         refused=frozenset(refused),
         settings=_read_settings(findings, "endpoint_", given))
 

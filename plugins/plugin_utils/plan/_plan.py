@@ -547,6 +547,9 @@ def _endpoint(planned: _Planned) -> model.Endpoint:
     }
     if planned.metrics:
         endpoint["metrics"] = planned.metrics
+    notify = planned.common.notify
+    if notify:
+        endpoint["notify"] = {"script": notify.script, "user": notify.user}
     return endpoint
 
 
