@@ -684,6 +684,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
     "Whether a host is there and has the plan": {
         "host_unreachable": Code(
             ERROR, STATUS, "nothing is known of what it does", "see that the host runs and that Ansible can log in"),
+        "not_seen": Code(
+            WARNING, STATUS, "only root can look there, so it wasn't judged; nothing is guessed",
+            "run it with become, or accept this finding"),
         "not_observed": Code(INFO, STATUS, "what it does wasn't judged", "run without --limit to include it"),
         "not_deployed": Code(
             ERROR, STATUS, "it's planned to balance the endpoint, and can't", "run `site` for this host"),
