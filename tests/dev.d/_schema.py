@@ -41,6 +41,8 @@ _TEXTS: dict[t.Any, str] = {
     _values.address: _ADDRESS,
     _values.subnet: _SUBNET,
     _spec._host_name: _ANY,
+    _spec._log_connections: r"none|errors|%s|1/\d{1,6}" % _spec.ALL,
+    _spec._log_target: r"%s|\S+:\d{1,5}" % _spec.STDOUT,
     _spec._metrics_address: r"{0}|127\.[0-9.]+|::1".format(_spec.OWN_ADDRESS),
 }
 

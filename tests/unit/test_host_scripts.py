@@ -246,6 +246,13 @@ def test_notify_makes_files_where_it_may(host):
         assert not (host.state / "holder-b").exists()
 
 
+def test_notify_says_each_state_of_an_instance_once_by_the_name_of_all_ours(host):
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    assert (host.root / "log").read_text() == "-t kubeha -p daemon.info -- a is MASTER\n"
+    assert host.run("kubeha-notify", "GROUP", "b", "MASTER", "150") == 0
+    assert (host.root / "log").read_text() == "-t kubeha -p daemon.info -- a is MASTER\n"
+
+
 def test_notify_leaves_word_for_a_hook_where_there_is_one(host):
     """Of instances. What waits is there last."""
     assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
@@ -312,7 +319,7 @@ def test_what_cannot_be_noted_is_said(host, missing):
     assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 1
     said = (host.root / "log").read_text()
     assert "that a is MASTER can't be noted in %s" % (host.state / "holder-a") in said
-    assert (host.root / "console").read_text().startswith("kubeha-notify: ")
+    assert (host.root / "console").read_text().startswith("kubeha: ")
     assert missing == "space" or host.run("kubeha-check", "settled", "30", "a") == 1
 
 

@@ -102,10 +102,18 @@ class ServerCheck(TypedDict):
     accept: List[int]                   # HTTP's status codes
 
 
+class HAProxyLog(TypedDict):
+    """Which connections HAProxy logs, and where."""
+
+    connections: str                    # none, errors, all or a share such as 1/100
+    target: Optional[str]               # ADDRESS:PORT of a syslog server; null for the journal or the pod's log
+
+
 class HAProxySettings(TypedDict):
     """What haproxy.cfg has as the variables haproxy_... say it."""
 
     balance: str                        # which server gets a new connection, in HAProxy's word
+    log: NotRequired[HAProxyLog]        # where it isn't all connections, in the usual place
 
 
 class HAProxy(HAProxySettings):

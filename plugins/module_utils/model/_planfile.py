@@ -199,7 +199,7 @@ _HAPROXY = record({
     "health": record({"address": address, "port": _PORT}, {}, {}),
     "binds": many(record({"address": word, "port": _PORT, "family": _FAMILY}, {}, {})),
     "nonlocal_bind": flag,
-}, {}, {})
+}, {"log": record({"connections": word}, {"target": maybe(word)}, {})}, {})
 
 _METRICS = record({}, {}, {
     "exporter": (maybe(record({"port": _PORT}, {"address": maybe(address)}, {})), None),

@@ -115,6 +115,12 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "write a name of letters, digits and hyphens between dots, or leave it out to use the VIP"),
         "path_invalid": Code(
             ERROR, PLAN, "must be an absolute path without .., of {allowed}", "write a path such as {example}"),
+        "log_connections_invalid": Code(
+            ERROR, PLAN, "must be none, errors, all, or a share of all connections from 1/2 to 1/999999",
+            "write a share such as 1/100"),
+        "log_target_invalid": Code(
+            ERROR, PLAN, "must be stdout, or the address of a syslog server with its UDP port: a name would have to be "
+            "found when HAProxy starts", "write stdout, or an address such as 198.51.100.25:514"),
         "notify_user_root": Code(
             ERROR, PLAN, "must be an unprivileged user: what the script does is nobody's but yours to judge",
             "leave it out, and systemd makes a user for it; or name one that the hosts have"),

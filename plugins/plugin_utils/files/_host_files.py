@@ -295,7 +295,7 @@ def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[s
         "servers": SERVERS,
         "connections": connections,
         "hard_stop_after": max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints], default=60),
-        "endpoints": [_balancer(number, endpoint) for number, endpoint in enumerate(endpoints, 1)],
+        "endpoints": [_balancer(number, endpoint, layout) for number, endpoint in enumerate(endpoints, 1)],
         "health": _health(endpoints),
         "health_maxconn": _HEALTH_MAXCONN,
         "exporters": _exporters(endpoints, host),
@@ -305,7 +305,7 @@ def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[s
     }
 
 
-def _balancer(number: int, endpoint: Endpoint) -> Dict[str, Any]:
+def _balancer(number: int, endpoint: Endpoint, layout: Layout) -> Dict[str, Any]:
     """What the plan says of an endpoint, and what its HAProxy knows."""
     version, maxconn = endpoint["versions"]["haproxy"], endpoint["haproxy"]["maxconn"]
     return {
@@ -316,7 +316,28 @@ def _balancer(number: int, endpoint: Endpoint) -> Dict[str, Any]:
         "nearly_full": nearly_full(maxconn),
         "times_keepalive": _at_least(version, (2, 4)),
         "keeps_not_ready": _at_least(version, (2, 6)),
+        "logs": _logs(endpoint, layout),
     }
+
+
+def _logs(endpoint: Endpoint, layout: Layout) -> List[str]:
+    """What differs from all connections in HAProxy's own output.
+
+    A connection's line is of level info. What becomes of servers is above that, and stays where it was, whole.
+    """
+    log = endpoint["haproxy"].get("log")
+    if log is None:
+        return []
+    connections, target = log["connections"], log["target"]
+    own = "log stdout format " + layout.log_format
+    apart = ["no log", own + " daemon notice"]
+    there = "log %s format rfc5424" % target if target else own
+    if connections == "none":
+        return apart
+    if connections.startswith("1/"):
+        return [*apart, "%s sample 1:%s daemon" % (there, connections[len("1/"):])]
+    wanted = ["option dontlog-normal"] if connections == "errors" else []
+    return [*apart, there + " daemon", *wanted] if target else wanted
 
 
 def _health(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
