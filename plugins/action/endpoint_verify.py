@@ -26,6 +26,7 @@ from ..plugin_utils.task._controller_files import writable_path, write_whole
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
     from ..module_utils.model._observation import Observation
+    from ..plugin_utils.judge._verdict import FindingEntry, StatusFile, Verdict
 
 ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
 
@@ -62,6 +63,9 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
             return result
         if not plan["endpoints"]:
+            if wanted["file"]:
+                silent = {host: deployed_of(info).error or "" for host, info in sorted(observed.fresh.items())}
+                write_status(wanted["file"], _status.nothing_seen(sorted(observed.unreachable), silent))
             result.update(failed=True, problems=[], msg=_nothing_stored(observed))
             return result
         twice = machines_twice({host: info["identity"] for host, info in observed.fresh.items()})
@@ -89,7 +93,7 @@ class ActionModule(ActionBase):
         if args["show"]:
             Display().display(table + "\n")
         if wanted["file"]:
-            write_whole(wanted["file"], json.dumps(verdict, indent=2) + "\n")
+            write_status(wanted["file"], verdict)
         if wanted["html"]:
             when = time.strftime("%Y-%m-%d %H:%M:%S %Z")
             write_whole(wanted["html"], page(_page.view(plan, verdict, when), ROLES))
@@ -111,6 +115,12 @@ class ActionModule(ActionBase):
         return read_observations(task_vars, [str(host) for host in hosts], args["variable"], args["others"])
 
 
+def write_status(path: pathlib.Path, verdict: Verdict) -> None:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    written: StatusFile = {"schema": 1, "at": at, **verdict}
+    write_whole(path, json.dumps(written, indent=2) + "\n")
+
+
 def _is_plan(plan: t.Any) -> bool:
     return isinstance(plan, dict) and isinstance(plan.get("endpoints"), list)
 
@@ -129,12 +139,12 @@ def with_drift(plan: Plan, observations: dict[str, Observation]) -> dict[str, Ob
 
 def _has_drifted(entry: dict[str, t.Any], info: Observation) -> bool:
     # What carries a secret can't be rendered here; the stored plan is compared by its content.
-    if entry["secret"] or entry["kind"] == "plan":
+    if entry["secret"] or entry["kind"] == "plan" or entry["path"] in info["unseen"]:
         return False
     return info["files"].get(entry["path"]) != hashlib.sha256(entry["content"].encode()).hexdigest()
 
 
-def _unproven(findings: list[dict[str, t.Any]]) -> list[str]:
+def _unproven(findings: list[FindingEntry]) -> list[str]:
     """A run that ends green hasn't proven static pods that no kubelet has started."""
     absent = [finding for finding in findings if finding["code"] == "kubelet_absent"]
     return ["%s: %s" % (finding["host"], finding["message"]) for finding in absent]

@@ -303,6 +303,7 @@ from ..module_utils.deploy import (
     _files_io,
     _folders_io,
     _foreign_pods_io,
+    _hook_io,
     _leftovers_io,
     _previous_io,
     _records_io,
@@ -319,6 +320,7 @@ from ..module_utils.run import _run_lock_io
 # Nobody else puts anything there.
 OURS_ALONE = (_paths.DRAIN, _paths.SOCKET)
 METRICS_SERVICE = _paths.METRICS_UNITS[0]
+HOOK_SERVICE = _paths.HOOK_UNITS[0]
 # Somebody else's configuration isn't ours to show, and may hold secrets of any form.
 NOT_SHOWN = "(written by somebody else, not shown)\n"
 
@@ -417,6 +419,7 @@ class Deployment:
         found = self._look()
         self._refuse_open_folders(found)
         self._refuse_textfile_folder(found)
+        self._refuse_script()
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
         _validate_io.validate(self.role, found)
@@ -492,6 +495,15 @@ class Deployment:
                           "folders above it to root, with mode 0755, and name it to node_exporter "
                           "(--collector.textfile.directory); or set endpoint_metrics_textfile_dir to such a folder."
                           % (folder, trouble))
+
+    def _refuse_script(self) -> None:
+        """A look at HAProxy's files tells of keepalived's, too: so it's known before anything changes."""
+        for entry in [*self.given, *(self.module.params["beside"] or ())]:
+            trouble = _hook_io.trouble(entry["content"].encode()) if entry["path"] == HOOK_SERVICE else ""
+            if trouble:
+                raise Refused("Nothing was changed, because what endpoint_notify_script and endpoint_notify_user name "
+                              "can't be run: %s. Put the script there, give it and all folders above it to root, with "
+                              "mode 0755, and name a user that this host has, or none." % trouble)
 
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests

@@ -413,6 +413,12 @@ errors:
   returned: always
   type: dict
   sample: {}
+unseen:
+  description: Parts that only root can see, where the module isn't run as root.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 certificates:
   description:
     - Names and addresses of the certificates of API servers, by endpoint and host, with O(connect). These are this
@@ -496,6 +502,9 @@ OUR_FILES = (
     *_paths.METRICS_UNITS,
     _paths.RECORDER,
     _paths.RECORDER_UNIT,
+    _paths.HOOK,
+    *_paths.HOOK_UNITS,
+    _paths.HOOK_TMPFILES,
 )
 USERS = ("haproxy", "keepalived_script")
 SELINUX_BOOLEANS = ("haproxy_connect_any", "keepalived_connect_any")
@@ -547,7 +556,7 @@ class Observer(_parts.Parts):
     """What is observed of this host."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__()
+        super().__init__(os.geteuid() == 0)
         self.looked = str(_run_lock_io.clock())
         self.params = params
         self.configs: Dict[str, Optional[bytes]] = {}
@@ -590,7 +599,8 @@ class Observer(_parts.Parts):
         return self._whole(info)
 
     def _whole(self, info: Seen) -> Observation:
-        return {**self.still, **info, "at": round(time.time(), 3), "looked": self.looked, "errors": self.errors}
+        return {**self.still, **info, "at": round(time.time(), 3), "looked": self.looked, "errors": self.errors,
+                "unseen": sorted(self.unseen)}
 
     # What doesn't change while the module runs
 
@@ -685,6 +695,8 @@ class Observer(_parts.Parts):
         listeners = self.read("listening", partial(read_listeners, self.ports), [])
         haproxy = cast("HAProxy", {
             **_host_status.NO_HAPROXY, **_running_io.ask_haproxy(self._layout().socket, SOCKET_SECONDS)})
+        if haproxy["error"] and not os.access(self._layout().socket, os.W_OK):
+            self.hide("haproxy")
         said = {"haproxy": haproxy.get("description")}
         running = {name: _running_io.running(name, self.mode == "static_pod", said.get(name)) for name in DAEMONS}
         return {
@@ -778,6 +790,7 @@ class Observer(_parts.Parts):
         before = info["keepalived"]["instances"]
         interfaces = _strangers.interfaces_of(self.plan, self.params["host"])
         scan = self.read("listen", partial(_scan_io.scan, interfaces, self.params["listen"]), {})
+        self.hide("listen")  # only root gets packets that aren't its own
         info["heard"] = _strangers.heard_of(self.plan, self.params["host"], scan)
         if before:
             info["keepalived"]["rejects"] = _keepalived_state.rejected_since(before, self._dump()["instances"])
@@ -834,6 +847,8 @@ class Observer(_parts.Parts):
         except _keepalived_state.CannotDump as error:
             return {**nothing, "error": str(error), "can_dump": False}
         except (OSError, _keepalived_state.DumpError) as error:
+            if isinstance(error, PermissionError):
+                self.hide("keepalived")
             return {**nothing, "error": str(error)}
 
     # Beside what is expected

@@ -80,6 +80,9 @@ def current_files() -> dict[Path, str]:
     every = {name: spec for role in ROLES for name, spec in options(role).items()}
     schema = _schema.variables(every, plain)
     files[ROOT / "docs" / "variables.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    verdict = (ROOT / "plugins/plugin_utils/judge/_verdict.py").read_text(encoding="utf-8")
+    schema = _schema.types(verdict, "What status writes with endpoint_status_file", "StatusFile")
+    files[ROOT / "docs" / "status.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
     ignored = "".join(ignores())
     files.update({ROOT / "tests" / "sanity" / "ignore-2.{0}.txt".format(core): ignored for core in CORES})
     return files

@@ -8,6 +8,7 @@ An editor can't know hosts and networks, so what it accepts may still be refused
 
 from __future__ import annotations
 
+import ast
 import inspect
 import typing as t
 
@@ -29,6 +30,8 @@ _TEXTS: dict[t.Any, str] = {
     _values.http_path: _values._HTTP_PATH.pattern,
     _values.file_path: _values._FILE_PATH.pattern,
     _values.textfile_dir: _values._FILE_PATH.pattern,
+    _values.script: _values._FILE_PATH.pattern,
+    _values.user: _values._USER.pattern,
     _values.haproxy_image: _values._IMAGE.pattern,
     _values.keepalived_image: _values._IMAGE.pattern,
     _values.registry: _values._REGISTRY.pattern,
@@ -38,6 +41,8 @@ _TEXTS: dict[t.Any, str] = {
     _values.address: _ADDRESS,
     _values.subnet: _SUBNET,
     _spec._host_name: _ANY,
+    _spec._log_connections: r"none|errors|%s|1/\d{1,6}" % _spec.ALL,
+    _spec._log_target: r"%s|\S+:\d{1,5}" % _spec.STDOUT,
     _spec._metrics_address: r"{0}|127\.[0-9.]+|::1".format(_spec.OWN_ADDRESS),
 }
 
@@ -52,6 +57,45 @@ def variables(options: dict[str, Schema], words: t.Callable[[str], str]) -> Sche
         "type": "object",
         "properties": properties,
     }
+
+
+def types(source: str, title: str, whole: str) -> Schema:
+    """The schema of what the TypedDict ``whole`` describes; what a key means is the comment behind it."""
+    lines, tree = source.splitlines(), ast.parse(source)
+    found = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    words = {node.targets[0].id: node.value for node in tree.body
+             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+
+    def of_type(node: ast.expr) -> Schema:
+        if isinstance(node, ast.Name):
+            plain = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+            return {"type": plain[node.id]} if node.id in plain else (
+                {"$ref": "#/$defs/" + node.id} if node.id in found else of_type(words[node.id]))
+        assert isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if node.value.id == "Literal":
+            return {"enum": [ast.literal_eval(part) for part in parts]}
+        if node.value.id == "Optional":
+            return _or_null(of_type(parts[0]))
+        if node.value.id == "List":
+            return {"type": "array", "items": of_type(parts[0])}
+        assert node.value.id == "Dict"
+        return _mapping(values=of_type(parts[1]))
+
+    def of_class(name: str) -> Schema:
+        node, keys = found[name], {}
+        for base in node.bases:
+            if isinstance(base, ast.Name) and base.id in found:
+                keys.update(of_class(base.id)["properties"])
+        for item in node.body:
+            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                meaning = lines[item.lineno - 1].partition("#")[2].strip()
+                keys[item.target.id] = {"description": meaning, **of_type(item.annotation)}
+        # Later versions may add keys.
+        return {"description": ast.get_docstring(node), "type": "object", "properties": keys, "required": list(keys)}
+
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **of_class(whole),
+            "$defs": {name: of_class(name) for name in found if name != whole}}
 
 
 def readers() -> dict[str, t.Any]:

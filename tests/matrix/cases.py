@@ -45,6 +45,10 @@ def intents() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "auth-pass", {"vip": vip, "auth": "pass", "auth_password": "geheim12"}
     yield "balance", {"vip": vip, "haproxy_balance": "source"}
     yield "metrics", {"vip": vip, "metrics": True, "metrics_address": "host", "metrics_allow": ["198.51.100.0/24"]}
+    for name, connections, target in (
+            ("none", "none", None), ("errors", "errors", None), ("share", "1/100", None),
+            ("server", "errors", "198.51.100.25:514"), ("server-v6", "1/100", "[2001:db8::25]:514")):
+        yield "log-" + name, {"vip": vip, "haproxy_log_connections": connections, "haproxy_log_target": target}
     yield "no-delay", {"vip": vip, "failback_delay": 0}
     yield "dedicated", {"vip": list(VIPS.values()), "lb_hosts": ["cp1", "cp2"], "apiserver_hosts": ["api1", "api2"]}
     # A control plane that begins with one host.
@@ -112,6 +116,7 @@ def pod_units(keepalived: str, haproxy: str) -> list[dict[str, Any]]:
         "vip": VIPS["ipv4"], "mode": "static_pod", "keepalived_image": "k:" + keepalived,
         "haproxy_image": "h:" + haproxy, "lb_hosts": list(HOSTS), "apiserver_hosts": list(HOSTS),
         "metrics_textfile_dir": "/var/lib/node_exporter", "recorder": True,
+        "notify_script": "/usr/local/libexec/vip-moved",
     }, hosts(keepalived, haproxy), {})  # fmt: skip
     return [entry for entry in _render.render_host(plan, HOSTS[0], ROLES) if entry["path"].endswith(".service")]
 

@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 
 import happenings
+import jsonschema
 from looker import Looker, wait_for
-from user import MEMBERS, Run
+from user import MEMBERS, ROOT, Run
 
 TOPOLOGY = {
     "networks": {"lan": {"families": ["ipv4"]}},
@@ -35,6 +36,14 @@ sed -i 's/version 3/version 2/; s/advert_int 0.1/advert_int 1/' /etc/keepalived/
 systemctl reload keepalived
 """
 
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/status.schema.json").read_text(encoding="utf-8")))
+# Somebody who may log in and nothing else.
+WATCHER = """
+useradd --create-home --password '*' watcher
+install -d -o watcher -m 0700 /home/watcher/.ssh
+install -o watcher -m 0600 /root/.ssh/authorized_keys /home/watcher/.ssh
+"""
+
 
 class Status:
     """One run of the playbook: what it said in words, as JSON and as a page."""
@@ -46,6 +55,7 @@ class Status:
             "playbooks/status.yml", endpoint_status_file=str(user.file), endpoint_status_html=str(page), **variables
         )
         self.json = json.loads(user.file.read_text())
+        SCHEMA.validate(self.json)
         self.page = page.read_text()
 
     def found(self) -> set[tuple[str, str | None]]:
@@ -54,14 +64,14 @@ class Status:
     def names(self, *expected: tuple[str, str | None]) -> None:
         """These findings, in all three forms, and a code for scripts."""
         self.run.failed()
-        assert not self.json["ok"]
+        assert not self.json["ok"] and self.json["level"] == "error"
         assert set(expected) <= self.found(), self.run.output
         for code, _host in expected:
             assert code in self.run.output and code in self.page
 
     def nothing(self) -> None:
         self.run.succeeded()
-        assert self.found() == set(), self.run.output
+        assert self.found() == set() and self.json["level"] == "ok", self.run.output
 
 
 def test_all_as_planned(user: Looker, tmp_path: Path) -> None:
@@ -72,6 +82,19 @@ def test_all_as_planned(user: Looker, tmp_path: Path) -> None:
     assert status.json["ok"] and status.found() == set()
     assert list(status.json["holders"]["kube-apiserver"].values()) == [["cp1"]]
     assert "All as planned" in status.page and user.vip in status.page and "<script" not in status.page
+
+
+def test_without_any_right(user: Looker, tmp_path: Path) -> None:
+    """What can't be seen is a warning, and nothing more."""
+    for host in MEMBERS:
+        user.sh(host, WATCHER)
+    status = Status(user, tmp_path, ansible_user="watcher", ansible_become=False)
+    status.run.succeeded()
+    assert status.json["level"] == "warning" and status.found() == {("not_seen", host) for host in MEMBERS}
+    assert [row["observed"] for row in status.json["rows"]] == ["holds", "not the holder", "not the holder"]
+    status = Status(user, tmp_path, ansible_user="nobody-has-this", ansible_become=False)
+    status.run.failed()
+    assert status.json["level"] == "unreachable"
 
 
 def test_a_drifted_file_a_reload_that_is_due_and_a_dead_backend(user: Looker, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def observe(plan: Dict[str, Any], host: str, holder: str = "cp1", running: bool 
         "at": 1.0,
         "looked": "boot 1",
         "errors": {},
+        "unseen": [],
     }  # fmt: skip
 
 

@@ -246,6 +246,33 @@ def test_notify_makes_files_where_it_may(host):
         assert not (host.state / "holder-b").exists()
 
 
+def test_notify_says_each_state_of_an_instance_once_by_the_name_of_all_ours(host):
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    assert (host.root / "log").read_text() == "-t kubeha -p daemon.info -- a is MASTER\n"
+    assert host.run("kubeha-notify", "GROUP", "b", "MASTER", "150") == 0
+    assert (host.root / "log").read_text() == "-t kubeha -p daemon.info -- a is MASTER\n"
+
+
+def test_notify_leaves_word_for_a_hook_where_there_is_one(host):
+    """Of instances. What waits is there last."""
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    words = host.state / ".hook"
+    assert not words.exists()
+    words.mkdir()
+    assert host.run("kubeha-notify", "GROUP", "b", "MASTER", "150") == 0
+    assert list(words.iterdir()) == []
+    assert host.run("kubeha-notify", "INSTANCE", "a", "FAULT", "150") == 0
+    assert {path.name: path.read_text() for path in words.iterdir()} == {"pending": "", "state-a": "FAULT\n"}
+    assert stat.S_IMODE((words / "state-a").stat().st_mode) == 0o644
+
+
+def test_a_hook_that_can_not_be_told_keeps_nothing_from_being_noted(host):
+    (host.state / ".hook/state-a").mkdir(parents=True)
+    assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 0
+    assert host.read("keepalived/holder-a") == "1"
+    assert "nobody is told that a is MASTER" in (host.root / "console").read_text()
+
+
 def test_the_last_notification_wins(host):
     """keepalived starts the next without waiting for the one before."""
     for name in ("holder-a", "order-a"):
@@ -319,7 +346,7 @@ def test_what_cannot_be_noted_is_said(host, missing):
     assert host.run("kubeha-notify", "INSTANCE", "a", "MASTER", "150") == 1
     said = (host.root / "log").read_text()
     assert "that a is MASTER can't be noted in %s" % (host.state / "holder-a") in said
-    assert (host.root / "console").read_text().startswith("kubeha-notify: ")
+    assert (host.root / "console").read_text().startswith("kubeha: ")
     assert missing == "space" or host.run("kubeha-check", "settled", "30", "a") == 1
 
 

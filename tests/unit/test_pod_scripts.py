@@ -191,7 +191,9 @@ def test_notifications_one_after_the_other(pod):
         assert pod.run("notify", "INSTANCE", "a", state, 150) == 0
         assert pod.read("keepalived/holder-a") == expected
     assert not (pod.run_folder / "keepalived/lock-a").exists()
-    assert not (pod.root / "console").exists()
+    # A line for each state, and nothing else.
+    assert set((pod.root / "console").read_text().splitlines()) <= {
+        "kubeha: a is %s" % state for state in ("BACKUP", "MASTER", "FAULT", "STOP")}
 
 
 def test_who_died_in_his_turn_is_not_waited_for(pod):

@@ -35,8 +35,13 @@ printf 'import time\nreal = time.time\ntime.time = lambda: real() + %d\n' "$0" >
 echo 'import odd' >/usr/lib/python3/dist-packages/odd.pth
 """
 TEXTFILE = "/var/lib/node_exporter/kubeha.prom"
+# Hangs once it has said what it was told.
+SCRIPT = "/usr/local/libexec/vip-moved"
+HANGS = "#!/bin/sh\necho told: $* as $KUBEHA_HOST\nsleep 1000\n"
+TOLD = "journalctl --unit kubeha-hook --output cat --grep 'told: ' | tail --lines 1"
 METRICS = {"endpoint_metrics": True, "endpoint_metrics_address": "host",
-           "endpoint_metrics_allow": ["198.51.100.240/28"], "endpoint_metrics_textfile_dir": os.path.dirname(TEXTFILE)}
+           "endpoint_metrics_allow": ["198.51.100.240/28"], "endpoint_metrics_textfile_dir": os.path.dirname(TEXTFILE),
+           "endpoint_notify_script": SCRIPT}
 WELL = ['kubeha_vrrp_can_hold{endpoint="kube-apiserver"} 1.0', 'kubeha_daemon_running{daemon="haproxy"} 1.0',
         'kubeha_configuration_loaded{daemon="haproxy"} 1.0', 'kubeha_configuration_edited{daemon="keepalived"} 0.0']
 ASK = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=3).read().decode())"
@@ -220,6 +225,7 @@ def test_a_disk_that_is_full(odd: Odd) -> None:
 
 def test_the_change_and_the_upgrade_when_all_is_mended(odd: Odd) -> None:
     odd.everywhere("install", "-d", "-m", "0755", os.path.dirname(TEXTFILE))
+    odd.everywhere("sh", "-c", "printf '%%s' '%s' >%s; chmod 0755 %s" % (HANGS, SCRIPT, SCRIPT))
     odd.site(endpoint_health_path="/livez", haproxy_package_state="latest", **METRICS).succeeded()
     odd.until(lambda: odd.holders() == ["cp1"])
     assert len(set(odd.installed("haproxy").values())) == 1
@@ -243,6 +249,8 @@ def test_metrics_of_what_has_just_been_changed(odd: Odd) -> None:
 def test_drain_and_undrain_beside_impostors(odd: Odd) -> None:
     odd.playbook("playbooks/drain.yml", endpoint_hosts="cp1").succeeded()
     assert odd.holders() == ["cp2"]
+    odd.until(lambda: odd.on("cp2", "sh", "-c", TOLD).endswith(
+        "told: kube-apiserver kube-apiserver-ipv4 MASTER as cp2\n"))
     odd.playbook("playbooks/undrain.yml", endpoint_hosts="cp1").succeeded()
     odd.until(lambda: odd.holders() == ["cp1"])
     nobody_was_executed(odd)
@@ -252,6 +260,7 @@ def test_remove_beside_impostors(odd: Odd) -> None:
     """Slowly: the run renews its locks between all turns, also on hosts that it has cleaned."""
     odd.playbook("playbooks/remove.yml", endpoint_hosts="all", __endpoint_renew_seconds=0).succeeded()
     assert odd.holders() == []
-    left = "ls -d /run/kubeha /etc/kubeha /etc/systemd/system/kubeha* %s || true" % TEXTFILE
+    assert odd.everywhere("ls", SCRIPT) == dict.fromkeys(MEMBERS, SCRIPT + "\n")
+    left = "ls -d /run/kubeha* /etc/kubeha /etc/systemd/system/kubeha* /etc/tmpfiles.d/kubeha* %s || true" % TEXTFILE
     assert odd.everywhere("sh", "-c", left) == dict.fromkeys(MEMBERS, "")
     nobody_was_executed(odd)

@@ -12,7 +12,7 @@ import stat
 from typing import List, Tuple
 
 from ..daemons import _podstate
-from ..host import _copies_io, _ownership
+from ..host import _copies_io, _host_io, _ownership
 from ..host import _owned_files_io as owned
 from ..model import _paths
 from . import _files_io, _previous_io
@@ -47,6 +47,8 @@ def _owners(item: _podstate.Volatile) -> Tuple[int, int]:
 
 
 def _differs(item: _podstate.Volatile) -> bool:
+    if not (item.owner.isdigit() or _host_io.has_user(item.owner)):
+        return True  # The user is made before its folder is.
     if item.folder:
         return owned.folder_differs(item.path, item.mode, *_owners(item)) or bool(owned.traps(item.path))
     found = owned.status(item.path)

@@ -5,7 +5,7 @@
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Units of our own that go on by themselves, as systemd has them: on for as long as their files are there.
 
-One takes a killed pod's VIPs away, another writes metrics, the third records what happens.
+One takes a killed pod's VIPs away, one writes metrics, one records what happens, one runs a user's script.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from typing import Collection, Iterable, List, Optional
 from ..host import _host_io
 from ..host import _owned_files_io as owned
 from ..model import _paths, _pod_paths
-from . import _folders_io
+from . import _folders_io, _leftovers_io
 
 SECONDS = 30.0
+HOOK = "kubeha-hook.path"
 # By the unit that is enabled.
 FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
     # Whose program stays in memory.
     "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER],
+    HOOK: _paths.HOOK_UNITS,
 }
 _TEXTFILE = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
 
@@ -62,6 +64,9 @@ def end(units: Iterable[str]) -> None:
     for unit in units:
         _systemctl("disable", "--now", unit)
         _systemctl("stop", *_names(unit))
+        if unit == HOOK:
+            _systemctl("clean", "--what=runtime", "kubeha-hook.service")
+            _leftovers_io.remove(_paths.HOOK_WORDS)
 
 
 def _names(unit: str) -> List[str]:

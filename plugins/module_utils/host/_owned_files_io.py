@@ -401,7 +401,7 @@ def _link(name: str, at: int, error: OSError, path: str) -> str:
     """Where a link leads that only root can have put there; else the error that came of it."""
     if error.errno not in (errno.ELOOP, errno.ENOTDIR) or not _is_link(name, at):
         raise OSError(error.errno, error.strerror, path) from None
-    if not _only_root_writes(os.fstat(at)) or os.stat(name, dir_fd=at, follow_symlinks=False).st_uid != ROOT:
+    if not only_root_writes(os.fstat(at)) or os.stat(name, dir_fd=at, follow_symlinks=False).st_uid != ROOT:
         raise Untrusted(errno.ELOOP, "%s is a link that somebody else than root could have made" % name, path) from None
     return os.readlink(name, dir_fd=at)
 
@@ -410,7 +410,7 @@ def _is_link(name: str, at: int) -> bool:
     return stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
 
 
-def _only_root_writes(found: os.stat_result) -> bool:
+def only_root_writes(found: os.stat_result) -> bool:
     return found.st_uid == ROOT and not found.st_mode & 0o022
 
 

@@ -12,6 +12,7 @@ from typing import (
     Dict,
     List,
     Optional,
+    Sequence,
 )
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._model import Endpoint, Exporter, Plan
+    from ._model import Endpoint, Exporter, Notify, Plan
 
 # From this share of its connections on an endpoint is nearly full.
 NEARLY_FULL = 0.8
@@ -41,6 +42,11 @@ def ports_of(endpoint: Endpoint) -> List[int]:
 def exporter_of(endpoint: Endpoint) -> Optional[Exporter]:
     """Where HAProxy shows its metrics, if anywhere."""
     return endpoint["metrics"]["exporter"] if "metrics" in endpoint else None
+
+
+def notify_of(endpoints: Sequence[Endpoint]) -> Optional[Notify]:
+    """What a host runs when a state changes, if anything."""
+    return next((endpoint["notify"] for endpoint in endpoints if "notify" in endpoint), None)
 
 
 def nearly_full(maxconn: int) -> int:

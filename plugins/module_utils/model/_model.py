@@ -102,10 +102,18 @@ class ServerCheck(TypedDict):
     accept: List[int]                   # HTTP's status codes
 
 
+class HAProxyLog(TypedDict):
+    """Which connections HAProxy logs, and where."""
+
+    connections: str                    # none, errors, all or a share such as 1/100
+    target: Optional[str]               # ADDRESS:PORT of a syslog server; null for the journal or the pod's log
+
+
 class HAProxySettings(TypedDict):
     """What haproxy.cfg has as the variables haproxy_... say it."""
 
     balance: str                        # which server gets a new connection, in HAProxy's word
+    log: NotRequired[HAProxyLog]        # where it isn't all connections, in the usual place
 
 
 class HAProxy(HAProxySettings):
@@ -172,6 +180,13 @@ class Metrics(TypedDict):
     textfile_dir: Optional[str]         # the folder that node_exporter reads
 
 
+class Notify(TypedDict):
+    """What is run when a state changes."""
+
+    script: str                         # a file on the hosts, or a folder of them
+    user: Optional[str]                 # null for one that systemd makes
+
+
 class Endpoint(TypedDict):
     """All that was decided about one endpoint."""
 
@@ -207,6 +222,7 @@ class Endpoint(TypedDict):
     image_auth: List[str]               # registries that want a password; never the password
     metrics: NotRequired[Metrics]       # where any are on
     recorder: NotRequired[bool]         # where each balancer records what happens
+    notify: NotRequired[Notify]         # where there is a script
 
 
 class Plan(TypedDict):

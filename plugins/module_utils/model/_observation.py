@@ -407,3 +407,4 @@ class Observation(Lasting, Seen):
     at: Optional[float]                 # when, in seconds since 1970 by the host's clock
     looked: str                         # when the look began, for the order of events on this host
     errors: Dict[str, str]              # parts that couldn't be read, and why
+    unseen: List[str]                   # those that only root can see, where it wasn't root who looked

@@ -40,6 +40,12 @@ RECORDER = "/etc/kubeha/recorder"
 RECORDER_UNIT = "/etc/systemd/system/kubeha-recorder.service"
 # What it writes, and nobody else.
 RECORD = STATE + "/recorder"
+# What starts a user's script, and where keepalived's states wait for it: a pod has that folder mounted already, and
+# what starts keepalived anew empties it but for names with a dot.
+HOOK = "/etc/kubeha/hook"
+HOOK_UNITS = ["/etc/systemd/system/kubeha-hook.%s" % kind for kind in ("service", "path")]
+HOOK_TMPFILES = "/etc/tmpfiles.d/kubeha-hook.conf"
+HOOK_WORDS = RUN + "/keepalived/.hook"
 FILTER_UNIT = "/etc/systemd/system/kubeha-filter.service"
 SCRIPT_USER = "keepalived_script"
 TMPFILES = "/etc/tmpfiles.d/kubeha.conf"

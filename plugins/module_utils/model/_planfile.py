@@ -199,11 +199,13 @@ _HAPROXY = record({
     "health": record({"address": address, "port": _PORT}, {}, {}),
     "binds": many(record({"address": word, "port": _PORT, "family": _FAMILY}, {}, {})),
     "nonlocal_bind": flag,
-}, {}, {})
+}, {"log": record({"connections": word}, {"target": maybe(word)}, {})}, {})
 
 _METRICS = record({}, {}, {
     "exporter": (maybe(record({"port": _PORT}, {"address": maybe(address)}, {})), None),
     "textfile_dir": (maybe(word), None)})
+
+_NOTIFY = record({"script": word}, {"user": maybe(word)}, {})
 
 _ENDPOINT = record({
     "name": word, "mode": one_of("service", "static_pod"), "port": _PORT, "apiserver_port": _PORT,
@@ -213,7 +215,7 @@ _ENDPOINT = record({
     "instances": many(_family(_INSTANCE), 2, "family"),
     "backends": many(record({"name": word, "address": address, "port": _PORT}, {}, {}), unique="name"),
     "haproxy": _HAPROXY,
-}, {"metrics": _METRICS, "recorder": flag}, {
+}, {"metrics": _METRICS, "recorder": flag, "notify": _NOTIFY}, {
     "former": (record({"vips": many(address, 1024), "ports": many(_PORT, 1024)}, {}, {}), {"vips": [], "ports": []}),
     "accept_findings": (many(word, 1024), []), "image_auth": (many(word, 1024), []),
     "manifest_dir": (maybe(word), None), "dns_name": (maybe(word), None), "images": (maybe(anything), None),

@@ -53,6 +53,7 @@ def unit(manifest: str, python: str) -> str:
         "ExecStart=%s -I -B %s" % (python, PROGRAM),
         "Restart=on-failure",
         "RestartSec=10s",
+        "SyslogIdentifier=kubeha",
         # After a restart of the host nobody else may have made it yet.
         "RuntimeDirectory=" + os.path.basename(_paths.RUN),
         "RuntimeDirectoryPreserve=yes",

@@ -118,6 +118,15 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "write a name of letters, digits and hyphens between dots, or leave it out to use the VIP"),
         "path_invalid": Code(
             ERROR, PLAN, "must be an absolute path without .., of {allowed}", "write a path such as {example}"),
+        "log_connections_invalid": Code(
+            ERROR, PLAN, "must be none, errors, all, or a share of all connections from 1/2 to 1/999999",
+            "write a share such as 1/100"),
+        "log_target_invalid": Code(
+            ERROR, PLAN, "must be stdout, or the address of a syslog server with its UDP port: a name would have to be "
+            "found when HAProxy starts", "write stdout, or an address such as 198.51.100.25:514"),
+        "notify_user_root": Code(
+            ERROR, PLAN, "must be an unprivileged user: what the script does is nobody's but yours to judge",
+            "leave it out, and systemd makes a user for it; or name one that the hosts have"),
         "image_invalid": Code(
             ERROR, PLAN, "must be an image reference: registry/name:tag or registry/name@sha256:digest",
             "write a reference such as {example}"),
@@ -687,6 +696,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
     "Whether a host is there and has the plan": {
         "host_unreachable": Code(
             ERROR, STATUS, "nothing is known of what it does", "see that the host runs and that Ansible can log in"),
+        "not_seen": Code(
+            WARNING, STATUS, "only root can look there, so it wasn't judged; nothing is guessed",
+            "run it with become, or accept this finding"),
         "not_observed": Code(INFO, STATUS, "what it does wasn't judged", "run without --limit to include it"),
         "not_deployed": Code(
             ERROR, STATUS, "it's planned to balance the endpoint, and can't", "run `site` for this host"),

@@ -24,13 +24,17 @@ from . import _pod_manifests
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Check, Endpoint, Instance, Member, Plan
-from ...module_utils.model._accessors import endpoints_of, exporter_of, nearly_full
+from ...module_utils.model._accessors import endpoints_of, exporter_of, nearly_full, notify_of
 from ...module_utils.model._paths import (
     CHECK,
     DRAINED,
     DROP_INS,
     HAPROXY_CONFIG,
     HEADER,
+    HOOK,
+    HOOK_TMPFILES,
+    HOOK_UNITS,
+    HOOK_WORDS,
     IMAGE_AUTH,
     KEEPALIVED_CONFIG,
     LAYOUTS,
@@ -87,7 +91,8 @@ def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
     listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
-    return _metrics_files(endpoints, roles) + _recorder_files(endpoints, roles) + listing(endpoints, roles) + [
+    beside = [*_metrics_files(endpoints, roles), *_recorder_files(endpoints, roles), *_hook_files(endpoints, roles)]
+    return beside + listing(endpoints, roles) + [
         _file(COMMON, PLAN_FILE, None, "plan",
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
@@ -109,6 +114,7 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "release": _release(endpoints) if mode == "static_pod" else {},
         "metrics": _metrics(endpoints),
         "recorder": _recorder(endpoints),
+        "user_hook": _user_hook(endpoints, layout),
     }
 
 
@@ -244,6 +250,17 @@ def _recorder_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List
             _file("keepalived", RECORDER_UNIT, "keepalived/templates/recorder.service.j2", "recorder-unit")]
 
 
+def _hook_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """Of the host itself, in both modes."""
+    if "keepalived" not in roles or not notify_of(endpoints):
+        return []
+    return [
+        _file("keepalived", HOOK, "keepalived/files/kubeha-hook", "hook-script"),
+        _file("keepalived", HOOK_TMPFILES, "keepalived/templates/hook.conf.j2", "tmpfiles"),
+    ] + [_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "hook-unit")
+         for path in HOOK_UNITS]
+
+
 def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
     return [_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl")] if _sysctls(endpoints) else []
 
@@ -290,7 +307,7 @@ def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[s
         "servers": SERVERS,
         "connections": connections,
         "hard_stop_after": max([endpoint["haproxy"]["hard_stop_after"] for endpoint in endpoints], default=60),
-        "endpoints": [_balancer(number, endpoint) for number, endpoint in enumerate(endpoints, 1)],
+        "endpoints": [_balancer(number, endpoint, layout) for number, endpoint in enumerate(endpoints, 1)],
         "health": _health(endpoints),
         "health_maxconn": _HEALTH_MAXCONN,
         "exporters": _exporters(endpoints, host),
@@ -300,7 +317,7 @@ def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[s
     }
 
 
-def _balancer(number: int, endpoint: Endpoint) -> Dict[str, Any]:
+def _balancer(number: int, endpoint: Endpoint, layout: Layout) -> Dict[str, Any]:
     """What the plan says of an endpoint, and what its HAProxy knows."""
     version, maxconn = endpoint["versions"]["haproxy"], endpoint["haproxy"]["maxconn"]
     return {
@@ -311,7 +328,28 @@ def _balancer(number: int, endpoint: Endpoint) -> Dict[str, Any]:
         "nearly_full": nearly_full(maxconn),
         "times_keepalive": _at_least(version, (2, 4)),
         "keeps_not_ready": _at_least(version, (2, 6)),
+        "logs": _logs(endpoint, layout),
     }
+
+
+def _logs(endpoint: Endpoint, layout: Layout) -> List[str]:
+    """What differs from all connections in HAProxy's own output.
+
+    A connection's line is of level info. What becomes of servers is above that, and stays where it was, whole.
+    """
+    log = endpoint["haproxy"].get("log")
+    if log is None:
+        return []
+    connections, target = log["connections"], log["target"]
+    own = "log stdout format " + layout.log_format
+    apart = ["no log", own + " daemon notice"]
+    there = "log %s format rfc5424" % target if target else own
+    if connections == "none":
+        return apart
+    if connections.startswith("1/"):
+        return [*apart, "%s sample 1:%s daemon" % (there, connections[len("1/"):])]
+    wanted = ["option dontlog-normal"] if connections == "errors" else []
+    return [*apart, there + " daemon", *wanted] if target else wanted
 
 
 def _health(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
@@ -410,6 +448,19 @@ def _recorder(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
 
 def _records(endpoints: Iterable[Endpoint]) -> bool:
     return any(endpoint.get("recorder") for endpoint in endpoints)
+
+
+def _user_hook(endpoints: Sequence[Endpoint], layout: Layout) -> Dict[str, Any]:
+    """What runs a user's script when a state changes."""
+    notify = notify_of(endpoints)
+    return {
+        "program": HOOK,
+        "words": HOOK_WORDS,
+        "owner": layout.script_user,
+        "script": notify["script"],
+        "user": ["User=" + notify["user"]] if notify["user"] else ["DynamicUser=yes"],
+        "sandbox": _sandbox.helper([], ["AF_UNIX", "AF_INET", "AF_INET6"]),
+    } if notify else {}
 
 
 def _textfile_dir(endpoints: Sequence[Endpoint]) -> Optional[str]:

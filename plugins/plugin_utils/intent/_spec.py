@@ -11,6 +11,7 @@ default afterwards and is remembered in ``refused``, so that nothing is said twi
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from ._addresses import (
 from ._errors import Problems, Where, show
 
 if t.TYPE_CHECKING:
-    from ...module_utils.model._model import HAProxySettings
+    from ...module_utils.model._model import HAProxyLog, HAProxySettings
 
 DEFAULT_NAME = "kube-apiserver"
 # The official image: of a release with long support, the one that Debian 13 has.
@@ -44,6 +45,10 @@ HAPROXY_IMAGE = "haproxy:3.0.11"
 HAPROXY_USER = 99
 # In the place of an address: each balancer's own, which VRRP is sent from.
 OWN_ADDRESS = "host"
+# What is logged, and where, unless somebody says otherwise.
+ALL, STDOUT = "all", "stdout"
+_SHARE = re.compile(r"1/(?!1$)[1-9]\d{0,5}")
+_SERVER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})")
 _SUGGESTIONS = 20  # beyond so many unknown hosts, looking for what was meant costs more than it helps
 
 
@@ -108,6 +113,13 @@ class Metrics(t.NamedTuple):
     textfile_dir: str | None
 
 
+class Notify(t.NamedTuple):
+    """What is run when a state changes."""
+
+    script: str
+    user: str | None
+
+
 @dataclass
 class Globals:
     """What is said once for all endpoints."""
@@ -122,6 +134,7 @@ class Globals:
     image_auth: list[str]                                           # registries that want a password
     metrics: Metrics
     recorder: bool
+    notify: Notify | None
     refused: frozenset[str]
     settings: HostSettings                                          # of all hosts
 
@@ -243,6 +256,29 @@ def _metrics_address(at: Where, value: t.Any) -> str | None:
     return str(address)
 
 
+def _log_connections(at: Where, value: t.Any) -> str | None:
+    """Which connections are logged."""
+    given = values.text(at, value, "none, errors, all or a share such as 1/100")
+    if given is not None and given not in ("none", "errors", ALL) and not _SHARE.fullmatch(given):
+        at.problem("log_connections_invalid", value)
+        return None
+    return given
+
+
+def _log_target(at: Where, value: t.Any) -> str | None:
+    """Where connections are logged: HAProxy's own output, or a syslog server."""
+    given = values.text(at, value, "stdout, or the address and port of a syslog server")
+    match = _SERVER.fullmatch(given or "")
+    server = literal(match[1] or match[2]) if match else None
+    if given in (None, STDOUT):
+        return given
+    good = match is not None and server is not None and unusable_kind(server) in (None, LOOPBACK)
+    if not good or not 0 < int(given.rpartition(":")[2]) < 65536:
+        at.problem("log_target_invalid", value)
+        return None
+    return given
+
+
 _PORT = values.integer(1, 65535)
 _VERSIONS = {daemon: read_version(daemon) for daemon in (HAPROXY, KEEPALIVED)}
 _PULL_POLICY = values.choice("Always", "IfNotPresent", "Never")
@@ -284,6 +320,8 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "haproxy_maxconn": _Field(values.integer(100, 1000000), None),
     "haproxy_maxconn_per_source": _Field(values.integer(10, 1000000), None),
     "haproxy_balance": _Field(values.choice("leastconn", "roundrobin", "first", "source"), "leastconn", as_it_is=True),
+    "haproxy_log_connections": _Field(_log_connections, ALL),
+    "haproxy_log_target": _Field(_log_target, STDOUT),
     "nodes": _Field(values.integer(1, 50000), None),
     "haproxy_version": _Field(_VERSIONS[HAPROXY], None),
     "keepalived_version": _Field(_VERSIONS[KEEPALIVED], None),
@@ -300,6 +338,8 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "metrics_allow": _Field(_SUBNETS, []),
     "metrics_textfile_dir": _Field(values.textfile_dir, None),
     "recorder": _Field(values.boolean, False),
+    "notify_script": _Field(values.script, None),
+    "notify_user": _Field(values.user, None),
 }
 _HOST_FIELDS: dict[str, values.Reader[t.Any]] = {
     "interface": values.interface,
@@ -462,8 +502,9 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
         health_port=found["haproxy_health_port"],
         maxconn=found["haproxy_maxconn"],
         maxconn_per_source=found["haproxy_maxconn_per_source"],
-        haproxy=t.cast("HAProxySettings", {key[len(HAPROXY) + 1:]: found[key]
-                                           for key, spec in _GLOBAL_FIELDS.items() if spec.as_it_is}),
+        haproxy=t.cast("HAProxySettings", {
+            **{key[len(HAPROXY) + 1:]: found[key] for key, spec in _GLOBAL_FIELDS.items() if spec.as_it_is},
+            **_log(found["haproxy_log_connections"], found["haproxy_log_target"])}),
         nodes=found["nodes"],
         versions={name: found[name + "_version"] for name in _VERSIONS if found[name + "_version"]},
         images={name: Image(_reference(found[name + "_image"], found["image_prefix"]),
@@ -473,8 +514,16 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
         metrics=Metrics(found["metrics"], found["metrics_address"], found["metrics_port"], found["metrics_allow"],
                         found["metrics_textfile_dir"]),
         recorder=found["recorder"],
+        notify=Notify(found["notify_script"], found["notify_user"]) if found["notify_script"] else None,
         refused=frozenset(refused),
         settings=_read_settings(findings, "endpoint_", given))
+
+
+def _log(connections: str, target: str) -> dict[str, HAProxyLog]:
+    """Nothing for what HAProxy does anyhow."""
+    if (connections, target) == (ALL, STDOUT):
+        return {}
+    return {"log": {"connections": connections, "target": None if target == STDOUT else target}}
 
 
 def _reference(image: str | None, prefix: str | None) -> str | None:

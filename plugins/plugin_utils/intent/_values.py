@@ -50,6 +50,7 @@ _IMAGE = re.compile(
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _FINDING = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PASSWORD = re.compile(r"(?:hex:)?[A-Za-z0-9_.+/=-]{1,128}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]*")
 _MAX_NAME = 63       # a name becomes part of file names, of instance names and, later, of a pod's name
 _MAX_HOST_NAME = 253
 
@@ -164,6 +165,19 @@ def file_path(at: Where, value: t.Any, example: str = "/etc/kubernetes/manifests
 
 def textfile_dir(at: Where, value: t.Any) -> str | None:
     return file_path(at, value, "/var/lib/node_exporter")
+
+
+def script(at: Where, value: t.Any) -> str | None:
+    return file_path(at, value, "/usr/local/libexec/vip-moved")
+
+
+def user(at: Where, value: t.Any) -> str | None:
+    """The name of a user that may not do everything."""
+    found = _matching(at, value, _USER, 32, "a user's name", "a letter or _, then a-z 0-9 _ -")
+    if found == "root":
+        at.problem("notify_user_root", value)
+        return None
+    return found
 
 
 def haproxy_image(at: Where, value: t.Any) -> str | None:

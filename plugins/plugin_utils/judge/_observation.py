@@ -167,6 +167,7 @@ _INFO = record({}, {
     "at": _MAYBE_NUMBER,
     "looked": _NAME,
     "errors": (mapping(text), {}),
+    "unseen": (_TEXTS, []),
 })
 
 _PACKET = {"endpoint": _NAME, "interface": _NAME, "outcome": _NAME, "where": _NAME}

@@ -35,8 +35,9 @@ from ._table import table
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan, Vip
     from ...module_utils.model._observation import Attempt, Observation
+    from ._verdict import EndpointRow, FindingEntry, Level, Row, ServerRow, Verdict
 from ...module_utils.model._accessors import members_of
-from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, Finding
+from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, WARNING, Finding
 from ...module_utils.proof._host_status import (
     DAEMONS,
     NO_HAPROXY,
@@ -72,6 +73,15 @@ _STRICT = frozenset(
     ]
 )
 
+# What a part that nobody but root sees would tell, and what is said in its absence.
+_UNSEEN = {
+    "haproxy": ("HAProxy's statistics", "haproxy_silent"),
+    "keepalived": ("keepalived's state", "keepalived_silent"),
+    "lease": ("what a run has stopped", ""),
+    "listen": ("strangers' packets", ""),
+    "restart_pending": ("whether a restart is due", ""),
+}
+
 # The delay is counted in whole seconds by a check that runs once a second.
 _FAILBACK_GRACE = 3
 
@@ -95,19 +105,19 @@ class Scope:
     accept: FrozenSet[str] = frozenset()
 
 
-def judge(plan: Plan, observations: Mapping[str, Observation], scope: Optional[Scope] = None) -> Dict[str, Any]:
-    """ok, findings, rows (one for each endpoint and member), endpoints (one for each VIP), holders and servers."""
+def judge(plan: Plan, observations: Mapping[str, Observation], scope: Optional[Scope] = None) -> Verdict:
+    """All that was seen beside all that was planned."""
     scope = scope or Scope()
     scope = replace(scope, accept=scope.accept | accepted_codes(plan))
     findings: List[Finding] = []
-    rows: List[Dict[str, Any]] = []
-    endpoint_rows: List[Dict[str, Any]] = []
+    rows: List[Row] = []
+    endpoint_rows: List[EndpointRow] = []
     holders: Dict[str, Dict[str, List[str]]] = {}
     members = list(dict.fromkeys(host for endpoint in plan["endpoints"] for host in members_of(endpoint)))
     for host in members:
         findings.extend(_presence(plan, host, observations, scope))
         if host in observations:
-            findings.extend(host_findings(plan, host, observations[host]))
+            findings.extend(_seen(host, observations[host], host_findings(plan, host, observations[host])))
             findings.extend(_node_findings(plan, host, observations[host]))
     for endpoint in plan["endpoints"]:
         deployed = deployed_members(endpoint, observations, scope.applied | scope.elsewhere)
@@ -125,11 +135,8 @@ def judge(plan: Plan, observations: Mapping[str, Observation], scope: Optional[S
         endpoint_rows.extend(_endpoint_row(endpoint, vip, observations) for vip in endpoint["vips"])
     return {
         "ok": not any(finding.severity == ERROR for finding in findings),
-        "findings": [
-            {"code": found.code, "severity": found.severity, "message": found.seen, "fix": fix_of(found),
-             "host": found.host, "endpoint": found.endpoint}
-            for found in findings
-        ],
+        "level": _level(findings),
+        "findings": _said(findings),
         "rows": rows,
         "endpoints": endpoint_rows,
         "holders": holders,
@@ -248,6 +255,30 @@ def stored_plan(observations: Mapping[str, Observation]) -> Plan:
     return with_endpoints(first, [max(found, key=found.count) for found in versions.values()])
 
 
+def nothing_seen(unreachable: Iterable[str], silent: Mapping[str, str]) -> Verdict:
+    """The verdict where no host has a plan; `silent` are those that were asked, with why they have none."""
+    findings = [finding_of("host_unreachable", "it can't be reached", host) for host in unreachable]
+    findings += [finding_of("not_deployed", why or "it has no plan", host) for host, why in silent.items()]
+    return {"ok": False, "level": _level(findings) if findings else "error", "findings": _said(findings), "rows": [],
+            "endpoints": [], "holders": {}, "servers": []}
+
+
+def _level(findings: Sequence[Finding]) -> Level:
+    """The worst of them, in one word. Where the only errors are hosts that couldn't be asked, nobody knows."""
+    errors = {finding.code for finding in findings if finding.severity == ERROR}
+    if errors:
+        return "unreachable" if errors == {"host_unreachable"} else "error"
+    return "warning" if any(finding.severity == WARNING for finding in findings) else "ok"
+
+
+def _said(findings: Sequence[Finding]) -> List[FindingEntry]:
+    return [
+        {"code": found.code, "severity": found.severity, "message": found.seen, "fix": fix_of(found),
+         "host": found.host, "endpoint": found.endpoint}
+        for found in findings
+    ]
+
+
 # Whether a host is there at all
 
 
@@ -278,6 +309,16 @@ def _presence(plan: Plan, host: str, observations: Mapping[str, Observation], sc
             text = "its stored plan differs in %s" % _listed(_differing_keys(endpoint, theirs))
             findings.append(finding_of(code, text, host, endpoint["name"]))
     return findings
+
+
+def _seen(host: str, info: Observation, findings: List[Finding]) -> List[Finding]:
+    """What somebody who isn't root can't see is no fault of the host's."""
+    unseen = info["unseen"]
+    if not unseen:
+        return findings
+    said, codes = zip(*(_UNSEEN.get(part, (part, "")) for part in unseen))
+    text = "this user can't see %s" % _listed(said)
+    return [finding for finding in findings if finding.code not in codes] + [finding_of("not_seen", text, host)]
 
 
 def _differing_keys(ours: Endpoint, theirs: Endpoint) -> List[str]:
@@ -462,7 +503,7 @@ def _rejecting(plan: Plan, observations: Mapping[str, Observation]) -> List[Find
 
 def _row(
     endpoint: Endpoint, host: str, observations: Mapping[str, Observation], scope: Scope, findings: Sequence[Finding]
-) -> Dict[str, Any]:
+) -> Row:
     info = observations.get(host)
     member = next(m for i in endpoint["instances"] for m in i["members"] if m["host"] == host)
     states = info["keepalived"]["instances"] if info else {}
@@ -505,7 +546,7 @@ def _observed(endpoint: Endpoint, host: str, info: Optional[Observation], scope:
         return "drained"
     if "fault" in states_of(endpoint, info).values() or _haproxy_text(endpoint, info) in ("down", "hung"):
         return "fault"
-    return "backup"
+    return "not the holder" if "keepalived" in info["unseen"] else "backup"
 
 
 def _haproxy_text(endpoint: Endpoint, info: Observation) -> str:
@@ -516,11 +557,13 @@ def _haproxy_text(endpoint: Endpoint, info: Observation) -> str:
         return "down"
     if info["haproxy"]["hung"]:
         return "hung"
+    if "haproxy" in info["unseen"]:
+        return ""
     fallback = daemon.get("version") if endpoint["mode"] == "static_pod" else info["packages"]["haproxy"]["installed"]
     return info["haproxy"].get("version") or fallback or ""
 
 
-def _server_rows(endpoint: Endpoint, host: str, info: Observation) -> List[Dict[str, Any]]:
+def _server_rows(endpoint: Endpoint, host: str, info: Observation) -> List[ServerRow]:
     """What the HAProxy of one host says of each API server."""
     return [
         {
@@ -535,7 +578,7 @@ def _server_rows(endpoint: Endpoint, host: str, info: Observation) -> List[Dict[
     ]
 
 
-def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Observation]) -> Dict[str, Any]:
+def _endpoint_row(endpoint: Endpoint, vip: Vip, observations: Mapping[str, Observation]) -> EndpointRow:
     holders = _holders(endpoint, observations)[vip["address"]]
     # From outside counts more than from the holder itself.
     tried = sorted(

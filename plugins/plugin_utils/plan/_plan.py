@@ -557,6 +557,9 @@ def _endpoint(planned: _Planned) -> model.Endpoint:
         endpoint["metrics"] = planned.metrics
     if planned.common.recorder:
         endpoint["recorder"] = True
+    notify = planned.common.notify
+    if notify:
+        endpoint["notify"] = {"script": notify.script, "user": notify.user}
     return endpoint
 
 

@@ -1200,6 +1200,19 @@ def test_metrics_have_a_folder_of_root_and_are_written_in_one_place(host, monkey
     assert os.listdir(host.path("/var/two")) == [] and not os.path.exists(unit)
 
 
+def test_a_script_that_can_not_be_run_is_refused_before_anything_changes(host, monkeypatch):
+    unit, script = host.path("/etc/systemd/system/kubeha-hook.service"), host.path("/opt/moved")
+    monkeypatch.setattr(endpoint_files, "HOOK_SERVICE", unit)
+    text = OURS + "ExecStart=/usr/bin/env python3 /etc/kubeha/hook cp1 %s\n" % script
+    files = host.files(drop_in=OURS) + [dict(host.files(drop_in=text)[0], path=unit, kind="hook-unit")]
+    before = host.everything()
+    for check_mode in (True, False):
+        assert "%s isn't there" % script in host.run(files, check_mode=check_mode)["msg"]
+    # A look at HAProxy's files tells of keepalived's.
+    assert "isn't there" in host.run(host.files(drop_in=OURS), check_mode=True, beside=files)["msg"]
+    assert host.everything() == before
+
+
 class Full:
     """The n-th step that writes fails, as on a full disk or one that was made read-only meanwhile."""
 

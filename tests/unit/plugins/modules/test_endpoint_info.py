@@ -58,7 +58,8 @@ def test_what_is_heard_and_what_keepalived_rejects_meanwhile(monkeypatch, before
 
     monkeypatch.setattr(endpoint_info._scan_io, "scan", scan)
     observer = object.__new__(endpoint_info.Observer)
-    observer.plan, observer.mode, observer.errors = plan(endpoint()), "service", {}
+    endpoint_info._parts.Parts.__init__(observer)
+    observer.plan, observer.mode = plan(endpoint()), "service"
     observer.params = {"host": "cp1", "listen": 0.4}
     observer._dump = lambda: {"instances": {name: {"rejected": after}}}
     seen = observing.observe(plan(endpoint()), "cp1")

@@ -361,6 +361,44 @@ def test_metrics_are_written_by_the_host_in_both_modes():
         assert "CapabilityBoundingSet=" in view["sandbox"] and "ReadWritePaths=-/var/lib/textfiles" in view["sandbox"]
 
 
+OWN_LOG = "log stdout format short"
+
+
+@pytest.mark.parametrize("connections, target, lines", [
+    ("none", None, ["no log", OWN_LOG + " daemon notice"]),
+    ("none", "198.51.100.25:514", ["no log", OWN_LOG + " daemon notice"]),
+    ("errors", None, ["option dontlog-normal"]),
+    ("1/100", None, ["no log", OWN_LOG + " daemon notice", OWN_LOG + " sample 1:100 daemon"]),
+    ("all", "198.51.100.25:514", [
+        "no log", OWN_LOG + " daemon notice", "log 198.51.100.25:514 format rfc5424 daemon"]),
+    ("errors", "[2001:db8::25]:514", [
+        "no log", OWN_LOG + " daemon notice", "log [2001:db8::25]:514 format rfc5424 daemon", "option dontlog-normal"]),
+    ("1/9", "198.51.100.25:514", [
+        "no log", OWN_LOG + " daemon notice", "log 198.51.100.25:514 format rfc5424 sample 1:9 daemon"]),
+])
+def test_which_connections_are_logged_and_where(connections, target, lines):
+    """What becomes of servers, above level info, is always in HAProxy's own output."""
+    made = endpoint()
+    assert hostview.host_view(plan(made), "cp1")["haproxy"]["endpoints"][0]["logs"] == []
+    made["haproxy"]["log"] = {"connections": connections, "target": target}
+    assert hostview.host_view(plan(made), "cp1")["haproxy"]["endpoints"][0]["logs"] == lines
+
+
+@pytest.mark.parametrize("user, line", [(None, "DynamicUser=yes"), ("vip-moved", "User=vip-moved")])
+def test_a_script_is_run_by_the_host_in_both_modes_and_changes_no_other_file(user, line):
+    notify = {"script": "/opt/moved", "user": user}
+    for made, owner in ((endpoint(), "keepalived_script"), (pods(), "root")):
+        off, on = plan(made), plan(dict(made, notify=notify))
+        assert hostview.host_view(off, "cp1")["user_hook"] == {}
+        ours = [path for path in paths(on, "cp1") if path not in paths(off, "cp1")]
+        assert ours == ["/etc/kubeha/hook", "/etc/tmpfiles.d/kubeha-hook.conf"] + [
+            "/etc/systemd/system/kubeha-hook.%s" % kind for kind in ("service", "path")]
+        view = hostview.host_view(on, "cp1")
+        hook = view.pop("user_hook")
+        assert hook["owner"] == owner and hook["user"] == [line] and "CapabilityBoundingSet=" in hook["sandbox"]
+        assert dict(view, user_hook={}) == hostview.host_view(off, "cp1")
+
+
 @pytest.mark.parametrize("address, families, addresses, allow", [
     (None, ("ipv4",), ["198.51.100.12"], ["198.51.100.12", "198.51.100.0/24"]),
     (None, ("ipv4", "ipv6"), ["198.51.100.12", "2001:db8:1::12"],

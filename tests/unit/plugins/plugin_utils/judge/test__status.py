@@ -205,6 +205,7 @@ FINDING_DATA = [
     ("file_drifted", "error", "cp2", put("cp2", "drifted", ["/etc/x"]), None, verdict.Scope(strict=True)),
     ("haproxy_hung", "error", "cp2", put("cp2", "haproxy", {"hung": True, "error": "no answer"}), None, None),
     ("keepalived_hung", "error", "cp2", put("cp2", "keepalived", {"hung": True, "error": "no answer"}), None, None),
+    ("not_seen", "warning", "cp2", put("cp2", "unseen", ["keepalived", "listen"]), None, None),
     ("keepalived_silent", "error", "cp2", put("cp2", "keepalived", {"error": "taken"}), None, None),
     ("haproxy_silent", "error", "cp2", put("cp2", "haproxy", {"hung": False, "error": "refused"}), None, None),
     (
@@ -571,3 +572,49 @@ def test_the_last_host_that_is_well_is_not_drained():
     del seen["cp3"]
     assert "cp3 can't serve either" in verdict.undrainable(plan, seen, ["cp1", "cp2"])[0]
     assert "balances nothing" in verdict.undrainable(plan, observe_all(plan), ["cp9"])[0]
+
+
+# For scripts
+
+
+GONE = {"unreachable": {"cp3": "no route"}, "elsewhere": frozenset(["cp3"])}
+DENIED = "[Errno 13] Permission denied"
+
+
+@pytest.mark.parametrize("scope, change, level", [
+    ({}, lambda seen: None, "ok"),
+    ({}, lambda seen: seen["cp2"].update(unseen=["haproxy"]), "warning"),
+    ({"accept": frozenset(["not_seen"])}, lambda seen: seen["cp2"].update(unseen=["haproxy"]), "ok"),
+    ({}, lambda seen: seen["cp1"].update(holds=[]), "error"),
+    (GONE, lambda seen: seen.pop("cp3"), "unreachable"),
+    (GONE, lambda seen: (seen.pop("cp3"), seen["cp1"].update(holds=[])), "unreachable"),
+    (GONE, lambda seen: (seen.pop("cp3"), seen["cp2"]["haproxy"].update(error="refused")), "error"),
+])
+def test_the_level_is_the_worst_in_one_word(scope, change, level):
+    result = spoil(change, scope=verdict.Scope(strict=True, **scope))
+    assert result["level"] == level, result["findings"]
+    assert result["ok"] == (level in ("ok", "warning"))
+
+
+def test_where_nobody_has_a_plan():
+    gone = verdict.nothing_seen(["cp1"], {})
+    assert (gone["ok"], gone["level"], codes(gone)) == (False, "unreachable", ["host_unreachable"])
+    empty = verdict.nothing_seen(["cp1"], {"cp2": ""})
+    assert (empty["ok"], empty["level"], codes(empty)) == (False, "error", ["host_unreachable", "not_deployed"])
+    assert verdict.nothing_seen([], {})["level"] == "error"
+
+
+def test_what_only_root_sees_is_not_guessed():
+    """HAProxy and keepalived said nothing to this user, which is no fault of theirs."""
+    def change(seen):
+        for info in seen.values():
+            info["haproxy"] = dict(verdict.NO_HAPROXY, error=DENIED)
+            info["keepalived"] = dict(info["keepalived"], error=DENIED, instances={})
+            info["unseen"] = ["/etc/keepalived/keepalived.conf", "haproxy", "keepalived"]
+
+    result = spoil(change, scope=verdict.Scope(strict=True))
+    assert codes(result) == ["not_seen"] * 3 and result["level"] == "warning"
+    assert "/etc/keepalived/keepalived.conf, HAProxy's statistics" in result["findings"][0]["message"]
+    assert [row["observed"] for row in result["rows"]] == ["holds", "not the holder", "not the holder"]
+    said = {(row["haproxy"], row["backends_up"], row["effective_priority"]) for row in result["rows"]}
+    assert said == {("", None, None)}
