@@ -21,7 +21,7 @@ from monitored import FACTOR, Monitored
 CERTIFICATE = "/etc/kubernetes/pki/apiserver.crt"
 HAPROXY = "/etc/haproxy/haproxy.cfg"
 # Each may have half of 256 connections.
-CROWD = {"client": 110, "cp3": 110}
+CROWD = {"client": 118, "cp3": 118}
 # Of a run that is killed, in seconds, with the time until it has changed the holder.
 LEASE = 90
 
