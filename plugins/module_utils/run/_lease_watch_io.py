@@ -42,7 +42,17 @@ def main() -> None:
         pause = turn()
         if pause is None:
             return
-        time.sleep(pause)
+        rest(pause)
+
+
+def rest(seconds: float) -> None:
+    """For so long, or until keepalived runs: then it has to be watched."""
+    while seconds > 0:
+        time.sleep(min(seconds, _lease.PAUSE))
+        seconds -= _lease.PAUSE
+        lease = read()
+        if not lease or (seconds > 0 and runs(lease)):
+            return
 
 
 def turn() -> Optional[float]:
@@ -53,8 +63,8 @@ def turn() -> Optional[float]:
     if step.what == _lease.END:
         return None
     try:
-        if step.what == _lease.LOOK and _try(lease):
-            # Another host may be about to hold as well, and not hear this one.
+        if step.what == _lease.LOOK and (_try(lease) or runs(lease)):
+            # Another host may be about to hold as well, and not hear this one. A run may have started it meanwhile.
             return _lease.BREATH
         if step.what == _lease.GUARD:
             _guard(lease)
@@ -90,7 +100,7 @@ def config_of(lease: _lease.Lease) -> str:
 
 
 def _try(lease: _lease.Lease) -> bool:
-    """Whether it's started, or not to be any more."""
+    """Whether it's started."""
     answer = look(_lease.dialects(config_of(lease)))
     if answer.start:
         # Looked at twice, and not by all hosts at the same time: hosts that differ don't hear each other.
@@ -103,7 +113,7 @@ def _try(lease: _lease.Lease) -> bool:
     with _run_lock_io.guarded():
         now = read()
         if _lease.step(now, _run_lock_io.clock(), runs(now) if now else False, _others(now)).what != _lease.LOOK:
-            return True
+            return False
         failure = _start(now)
         if not failure:
             _store(dict(now, phase=_lease.SPEAKING, why=answer.why))

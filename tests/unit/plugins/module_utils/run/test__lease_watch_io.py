@@ -113,11 +113,11 @@ class Host:
         return _lease_io.take({"endpoints": [endpoint]}, RUN, life, silent)
 
     def start(self):
-        """As the role does it for a backup about which it's in doubt: the lease comes first."""
-        self.take(life=0.0)
+        """As the role does it for a backup about which it's in doubt: what runs by then is watched at once."""
         self.service = True
         if self.mode == "static_pod":
             self.place(FIRST)
+        self.take(life=0.0)
 
     def silence(self):
         """As the role does it: the lease comes first."""
@@ -253,6 +253,25 @@ def test_what_starts_while_it_is_looked_at_is_watched_at_once(host, monkeypatch)
     look = _lease_watch_io.look
     monkeypatch.setattr(_lease_watch_io, "look", lambda speaks: host.start() or look(speaks))
     assert host.turn() == _lease.BREATH and host.runs
+
+
+def test_what_starts_while_a_holder_is_found_is_watched_at_once(host, monkeypatch):
+    """That holder has come back just then, and speaks another way."""
+    host.silence()
+    host.holder = "other"
+    host.take(life=0.0)
+    look = _lease_watch_io.look
+    monkeypatch.setattr(_lease_watch_io, "look", lambda speaks: host.start() or look(speaks))
+    assert host.turn() == _lease.BREATH and host.runs
+    host.turn()
+    assert not host.runs
+
+
+def test_a_rest_ends_when_keepalived_runs(host, monkeypatch):
+    host.silence()
+    monkeypatch.setattr(_lease_watch_io.time, "sleep", lambda seconds: host.slept.append(seconds) or host.start())
+    _lease_watch_io.rest(_lease.RETRY)
+    assert host.slept == [_lease.PAUSE]
 
 
 def test_what_runs_by_a_lease_is_watched_until_the_next_run_has_stopped_it(host):
