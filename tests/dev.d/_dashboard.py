@@ -34,6 +34,7 @@ GREEN, ORANGE, RED, GREY, BLUE = "green", "orange", "red", "text", "blue"
 WIDTH = 24
 # HAProxy's own name for an endpoint, and not what else it serves for us.
 PROXY = 'proxy=~"$endpoint",proxy!~"kubeha:.*"'
+FULL = "haproxy_frontend_current_sessions{%s} / haproxy_frontend_limit_sessions{%s}" % (PROXY, PROXY)
 
 
 def main() -> None:
@@ -104,9 +105,8 @@ def rows() -> list[tuple[str, list[Any]]]:
         ("HAProxy", [
             lines("Connections", "haproxy_frontend_current_sessions{%s}" % PROXY, "{{instance}} {{proxy}}",
                   "Of clients, now."),
-            lines("Full by", "haproxy_frontend_current_sessions{%s} / haproxy_frontend_limit_sessions{%s}" % (
-                PROXY, PROXY), "{{instance}} {{proxy}}",
-                  "Of the connections that it may have.").unit("percentunit").min(0).max(1),
+            lines("Full by", FULL, "{{instance}} {{proxy}}", "Of the connections that it may have.")
+            .unit("percentunit").min(0).max(1),
             lines("New connections", "rate(haproxy_frontend_connections_total{%s}[$__rate_interval])" % PROXY,
                   "{{instance}} {{proxy}}", "A second.").unit("cps").min(0),
             states("API servers", 'haproxy_server_status{state="UP",%s}' % PROXY,

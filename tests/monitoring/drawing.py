@@ -93,7 +93,7 @@ def stretches(points: Points) -> list[tuple[float, float, float]]:
             found[-1][1] = at + step
         else:
             found.append([at, at + step, value])
-    return [(at, until, value) for at, until, value in found]
+    return list(map(tuple, found))
 
 
 def of_lines(panel: dict[str, Any], found: list[tuple[str, Points]], size: tuple[int, int], start: float,

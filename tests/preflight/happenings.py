@@ -35,6 +35,7 @@ while time.monotonic() < end:
     time.sleep(0.1)
 """
 
+
 class Happening(NamedTuple):
     """`moves` is whether the VIP leaves cp1 for as long as it lasts."""
 

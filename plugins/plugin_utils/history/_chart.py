@@ -79,7 +79,7 @@ def _lane(name: str, number: int, merged: Merged, scale: _Scale) -> dict[str, An
     bars += [_bar("out", event.at, event.at + event.value, "%s stood still" % name, scale) for event in events
              if event.kind == "gap" and isinstance(event.value, (int, float))]
     return {"host": name, "y": _TOP + number * _ROW, "known": not host.why,
-            "bars": [bar for bar in bars if bar is not None][:_MOST]}
+            "bars": [item for item in bars if item is not None][:_MOST]}
 
 
 def _spans(events: Iterable[Event], until: float) -> list[tuple[float, float, Event]]:

@@ -114,7 +114,7 @@ def _host(name: str, answer: Any) -> Host:
     if not isinstance(record, Mapping) or clock is None or not _is_number(record.get("boot")) or not _is_number(
             record.get("wall")):
         said = answer.get("msg") if isinstance(answer, Mapping) else None
-        return Host(name, why=printable(str(said or "it said nothing").strip().split("\n")[0], 200))
+        return Host(name, why=printable(str(said or "it said nothing").strip().partition("\n")[0], 200))
     host = Host(name, records=record.get("records") is True, cut=record.get("cut") is True,
                 uncertain=(clock.high - clock.low) / 2)
     try:

@@ -25,7 +25,7 @@ def test_who_held_when_is_drawn():
     records.add(250.0, "cp1", "daemon", "keepalived", "gone")
     records.moves(250.0, "cp1", "cp2")
     lanes = {lane["host"]: lane["bars"] for lane in view(records)["lanes"]}
-    assert [bar["kind"] for bar in lanes["cp1"]] == ["holds", "out"]
+    assert [item["kind"] for item in lanes["cp1"]] == ["holds", "out"]
     holds, out = lanes["cp1"]
     # Both within a pixel or two of the middle.
     assert abs(holds["x"] + holds["width"] - out["x"]) < 2 and abs(lanes["cp2"][0]["x"] - out["x"]) < 2
