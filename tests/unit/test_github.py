@@ -24,7 +24,7 @@ def load(path: Path) -> t.Any:
 def stages() -> list[str]:
     """What ./dev test runs."""
     script = (ROOT / "tests" / "dev.d" / "test").read_text(encoding="utf-8")
-    lanes = re.findall(r"^(?:COMPUTE|USED|MEASURED|QUIET)=\(\n(.*?)^\)", script, re.M | re.S)
+    lanes = re.findall(r"^(?:COMPUTE|EITHER|LABS|QUIET)=\(\n(.*?)^\)", script, re.M | re.S)
     assert len(lanes) == 4
     return re.findall(r'^ *"([^"]+)"$', "".join(lanes), re.M)
 

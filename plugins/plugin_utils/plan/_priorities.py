@@ -17,16 +17,19 @@ With ``span`` the distance between the highest and the lowest priority, it must 
 
     bonus or |settle| > span                      else it couldn't outweigh a preferred host
     |weight| > span + bonus or |settle|           else a host that fails the check could rank above one that passes
-    lowest + weight + settle >= 2                 else a drained host, which is cut to 1, would tie with one that isn't
+    lowest + weight >= 2                          else a drained host, which is cut to 1, would tie with one that isn't
     highest + bonus <= 254
 
 for any set of failed hosts to leave the best host with the VIP (RFC 9568 section 5.2.4: 0 and 255 have meanings of
 their own; keepalived.conf(5) cuts effective priorities to 1 to 254). A weight of twice the bonus fulfils the second as
-soon as the bonus fulfils the first.
+soon as the bonus fulfils the first. Weights that leave room for settle as well are taken where there are any. Where
+priorities lie too far apart for that, a host that sees no API server and has just returned has 1, too: for the time of the
+delay it may leave the VIP to a drained one.
 """
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ..intent._errors import Problems, Where
@@ -86,11 +89,12 @@ def _weights(priorities: list[int], failback: bool) -> tuple[int, int, int] | No
     """Weight, bonus and settle: the constants where they fit, else the smallest that do."""
     low, high = min(priorities), max(priorities)
     span = high - low
-    for shift in (CONSTANT_BONUS, span + 1):
+    shifts = [shift for shift in (CONSTANT_BONUS, span + 1) if shift > span]
+    # Of the weight, which is twice the shift, and of settle.
+    for parts, shift in itertools.product((3, 2) if failback else (2,), shifts):
         bonus, settle = (0, -shift) if failback else (shift, 0)
-        weight = -2 * shift
-        if shift > span and low + weight + settle >= LOWEST_EFFECTIVE and high + bonus <= HIGHEST_VALID:
-            return weight, bonus, settle
+        if low - parts * shift >= LOWEST_EFFECTIVE and high + bonus <= HIGHEST_VALID:
+            return -2 * shift, bonus, settle
     return None
 
 
