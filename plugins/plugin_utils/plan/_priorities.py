@@ -23,8 +23,8 @@ With ``span`` the distance between the highest and the lowest priority, it must 
 for any set of failed hosts to leave the best host with the VIP (RFC 9568 section 5.2.4: 0 and 255 have meanings of
 their own; keepalived.conf(5) cuts effective priorities to 1 to 254). A weight of twice the bonus fulfils the second as
 soon as the bonus fulfils the first. Weights that leave room for settle as well are taken where there are any. Where
-priorities lie too far apart for that, a host that sees no API server and has just returned has 1, too: for the time of the
-delay it may leave the VIP to a drained one.
+priorities lie too far apart for that, a host that sees no API server and has just returned has 1, too: for the time of
+the delay it may leave the VIP to a drained one.
 """
 
 from __future__ import annotations
