@@ -225,7 +225,8 @@ def test_a_disk_that_is_full(odd: Odd) -> None:
 
 def test_the_change_and_the_upgrade_when_all_is_mended(odd: Odd) -> None:
     odd.everywhere("install", "-d", "-m", "0755", os.path.dirname(TEXTFILE))
-    odd.everywhere("sh", "-c", "printf '%%s' '%s' >%s; chmod 0755 %s" % (HANGS, SCRIPT, SCRIPT))
+    odd.everywhere("sh", "-c", "mkdir -p %s; printf '%%s' '%s' >%s; chmod 0755 %s" % (
+        os.path.dirname(SCRIPT), HANGS, SCRIPT, SCRIPT))
     odd.site(endpoint_health_path="/livez", haproxy_package_state="latest", **METRICS).succeeded()
     odd.until(lambda: odd.holders() == ["cp1"])
     assert len(set(odd.installed("haproxy").values())) == 1

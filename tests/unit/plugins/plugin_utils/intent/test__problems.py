@@ -316,8 +316,8 @@ CASES = [
          intent(lb_hosts=["cp%d" % n for n in range(1, 52)]), hosts(51), fix="at most 49"),
     Case("too_many_balancers", "endpoint_lb_hosts",
          intent(lb_hosts=["cp%d" % n for n in range(1, 52)], failback=False), hosts(51), fix="at most 49"),
-    Case("too_many_balancers", "endpoint_lb_hosts", intent(lb_hosts=["cp%d" % n for n in range(1, 81)]),
-         {**hosts(80), "cp1": planning.host(11, priority=254)}, fix="at most 49"),
+    Case("too_many_balancers", "endpoint_lb_hosts", intent(lb_hosts=["cp%d" % n for n in range(1, 86)]),
+         {**hosts(85), "cp1": planning.host(11, priority=254)}, fix="at most 49"),
 
     # VRIDs
     Case("vrid_duplicate", "endpoint_list[1].virtual_router_id",
