@@ -71,7 +71,7 @@ class Host:
             self.process(number, name, "/system.slice/%s.service" % name)
             self.put(_paths.LAYOUTS["service"].config[name], name)
             digest = hashlib.sha256(name.encode()).hexdigest()
-            self.put(metrics.LOADED[name], digest + "\n")
+            self.put(metrics.LOADED["service"][name], digest + "\n")
             self.put("/var/lib/kubeha/files-%s.json" % name,
                      json.dumps({_paths.LAYOUTS["service"].config[name]: [digest]}))
 
@@ -290,3 +290,12 @@ def test_each_alert_is_documented_tried_and_names_what_to_do() -> None:
     for name, rule in alerts.items():
         assert rule["labels"]["severity"] in ("critical", "warning"), name
         assert set(re.findall(r"kubeha\.apiserver\.(\w+)", rule["annotations"]["runbook"])) & playbooks, name
+
+
+def test_what_a_pod_of_haproxys_has_noted_at_its_start_says_nothing_of_reloads(host: Host) -> None:
+    host.plan["endpoints"][0]["mode"] = "static_pod"
+    host.put("/var/lib/kubeha/plan-keepalived.json", json.dumps(host.plan))
+    host.put(_paths.LAYOUTS["static_pod"].config["haproxy"], "reloaded")
+    host.put(_paths.LAYOUTS["static_pod"].config["keepalived"], "keepalived")
+    assert host.says("configuration_loaded", daemon="haproxy") == []
+    assert host.says("configuration_loaded", daemon="keepalived") == [1]
