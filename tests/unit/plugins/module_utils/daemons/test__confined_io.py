@@ -88,7 +88,9 @@ def test_every_wait_has_an_end(pod):
         output = sh(pod, text, seconds=0.3)
         assert output.code is None and "took longer than 0.3 s" in output.error
     assert time.monotonic() - begun < 10
-    assert sh(pod, "exec ls -d /proc/[0-9]*").text.count("/proc/") == 2  # the process and ls: nothing is left
+    # The process and ls: nothing is left. On a busy machine what has been killed takes a moment to end.
+    while sh(pod, "exec ls -d /proc/[0-9]*").text.count("/proc/") != 2:
+        assert time.monotonic() - begun < 20
 
 
 def test_what_its_container_lacks(pod):
