@@ -68,6 +68,15 @@ def test_another_program_of_the_recorder_begins_it_anew(monkeypatch):
     assert units.due([_paths.RECORDER], planned) == ["kubeha-recorder.service"]
 
 
+def test_a_hook_that_was_ended_in_the_middle_is_cleaned_up(monkeypatch):
+    said = []
+    monkeypatch.setattr(units, "_systemctl", lambda *words: said.append(words) or units._host_io.Output(0, ""))
+    monkeypatch.setattr(units._leftovers_io, "remove", lambda path: said.append(("removed", path)))
+    units.end([units.HOOK])
+    assert [words[0] for words in said] == ["disable", "stop", "reset-failed", "clean", "removed"]
+    assert "kubeha-hook.service" in said[2] and said[3][-1] == "kubeha-hook.service"
+
+
 def test_nothing_is_removed_where_others_can_write(textfile):
     textfile.parent.chmod(0o777)
     units.drop_textfile(service(textfile))
