@@ -64,9 +64,9 @@ def end(units: Iterable[str]) -> None:
     for unit in units:
         _systemctl("disable", "--now", unit)
         _systemctl("stop", *_names(unit))
-        # One whose script was ended in the middle has failed, and systemd cleans up only after one that hasn't.
-        _systemctl("reset-failed", *_names(unit))
         if unit == HOOK:
+            # Where a script was ended in the middle the unit has failed, and systemd cleans up after no such one.
+            _systemctl("reset-failed", "kubeha-hook.service")
             _systemctl("clean", "--what=runtime", "kubeha-hook.service")
             _leftovers_io.remove(_paths.HOOK_WORDS)
 
