@@ -23,6 +23,7 @@ from ...module_utils.model._shapes import printable
 # An advert and the VIP that it's about lie no further apart, whatever the clocks are.
 _TOGETHER = 5.0
 _ENDLESS = 1e15
+_NOTHING = "it said nothing"
 
 
 class Event(NamedTuple):
@@ -114,7 +115,7 @@ def _host(name: str, answer: Any) -> Host:
     if not isinstance(record, Mapping) or clock is None or not _is_number(record.get("boot")) or not _is_number(
             record.get("wall")):
         said = answer.get("msg") if isinstance(answer, Mapping) else None
-        return Host(name, why=printable(str(said or "it said nothing").strip().partition("\n")[0], 200))
+        return Host(name, why=printable(str(said or "").strip().partition("\n")[0], 200).strip() or _NOTHING)
     host = Host(name, records=record.get("records") is True, cut=record.get("cut") is True,
                 uncertain=(clock.high - clock.low) / 2)
     try:

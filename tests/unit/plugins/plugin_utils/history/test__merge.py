@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.history import _merge
 from ansible_collections.kubeha.apiserver.tests.unit.recording import HOSTS, START, VIP, Records
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 JUNK = st.recursive(
@@ -53,6 +53,7 @@ def test_of_an_earlier_boot_the_clock_is_corrected_by_what_it_is_wrong_now():
 
 
 @given(st.dictionaries(st.sampled_from(HOSTS), JUNK))
+@example({"cp1": {"record": None, "clock": None, "msg": "\r"}})
 def test_whatever_a_member_says_is_no_traceback(answers):
     merged = _merge.merge(answers)
     assert set(merged.hosts) == set(answers)
