@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 from ..module_utils.model._planfile import NO_PLAN, deployed_of, with_endpoints
 from ..module_utils.proof._finding import ERROR, INFO, Finding
 from ..plugin_utils.intent._intent import asked_of, heard, plain
-from ..plugin_utils.intent._registered import OBSERVED, PREFLIGHT, registered
+from ..plugin_utils.intent._registered import OBSERVED, PREFLIGHT, results
 from ..plugin_utils.judge import _preflight, _wire_verdict
 from ..plugin_utils.task._controller_files import writable_path, write_whole
 
@@ -74,9 +74,9 @@ def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What the hosts of this batch registered."""
     found: dict[str, t.Any] = {}
     for host in [str(host) for host in task_vars.get("ansible_play_batch") or ()]:
-        looked = registered(task_vars, host, PREFLIGHT)
+        looked, observed = results(task_vars, host, PREFLIGHT, OBSERVED)
         if "listeners" in looked and not looked.get("failed"):
-            found[host] = dict(registered(task_vars, host, OBSERVED), preflight=looked)
+            found[host] = dict(observed, preflight=looked)
     return found
 
 

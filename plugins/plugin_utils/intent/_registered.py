@@ -26,6 +26,12 @@ LOCK = "__endpoint_lock"  # whether this run may change the host: endpoint_lock
 
 def registered(task_vars: Mapping[str, t.Any], host: str, name: str) -> Mapping[str, t.Any]:
     """Of a host the result with this name, not templated; empty where there is none."""
+    return results(task_vars, host, name)[0]
+
+
+def results(task_vars: Mapping[str, t.Any], host: str, *names: str) -> list[Mapping[str, t.Any]]:
+    """Those with these names. Ansible puts a host's variables together each time it's asked, so it's asked once."""
     hostvars = task_vars["hostvars"]
-    found = hostvars.raw_get(host).get(name) if host in hostvars else None
-    return found if isinstance(found, Mapping) else {}
+    variables = hostvars.raw_get(host) if host in hostvars else {}
+    found = [variables.get(name) for name in names]
+    return [result if isinstance(result, Mapping) else {} for result in found]

@@ -15,7 +15,7 @@ from ...module_utils.model._planfile import with_endpoints
 from ...module_utils.model._shapes import printable
 from ...module_utils.proof import _host_status
 from ..intent._intent import heard, plain
-from ..intent._registered import ASKED, OBSERVED, OTHERS, registered
+from ..intent._registered import ASKED, OBSERVED, OTHERS, results
 from . import _status
 
 if t.TYPE_CHECKING:
@@ -44,14 +44,14 @@ def read_observations(
     unreachable: dict[str, str] = {}
     seen_before: dict[str, Observation] = {}
     for host in hosts:
-        info = registered(task_vars, host, variable)
+        info, *before = results(task_vars, host, variable, ASKED, OTHERS)
         if _is_observation(info):
             (fresh if host in batch else earlier)[str(host)] = heard(info)
         elif host in batch and (info.get("unreachable") or info.get("failed")):
             unreachable[str(host)] = _first_line(info.get("msg"))
         # What an earlier batch saw of a member still tells whether it has the endpoint, until it reports itself.
-        for name in (ASKED, OTHERS):
-            seen_before.update(_looped(registered(task_vars, host, name)))
+        for result in before:
+            seen_before.update(_looped(result))
     earlier = {**seen_before, **earlier}
     fresh.update(_looped(task_vars.get(OTHERS) if others is None else others))
     return Observed(fresh, earlier, unreachable)

@@ -37,3 +37,17 @@ def test_only_this_file_reads_what_other_hosts_have_registered() -> None:
     ({"cp1": {"__endpoint_info": "nonsense"}}, {})])
 def test_a_result_or_nothing(variables: dict, found: dict) -> None:
     assert _registered.registered({"hostvars": HostVars(variables)}, "cp1", _registered.OBSERVED) == found
+
+
+def test_a_hosts_variables_are_put_together_once() -> None:
+    asked = []
+
+    class Slow(HostVars):
+        def raw_get(self, host: str) -> dict:
+            asked.append(host)
+            return self[host]
+
+    slow = Slow({"cp1": {"__endpoint_info": {"up": True}, "__endpoint_others": "nonsense"}})
+    names = (_registered.OBSERVED, _registered.ASKED, _registered.OTHERS)
+    assert _registered.results({"hostvars": slow}, "cp1", *names) == [{"up": True}, {}, {}]
+    assert asked == ["cp1"]
