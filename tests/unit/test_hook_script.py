@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import http.server
-import importlib.machinery
-import importlib.util
 import json
 import os
 import shutil
@@ -20,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubeha.apiserver.tests.unit.planning import VIP, VIP6, intent, plan
+from ansible_collections.kubeha.apiserver.tests.unit.scripts import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "roles/keepalived/files/kubeha-hook"
@@ -27,20 +26,11 @@ EXAMPLES = ROOT / "docs/examples"
 INSTANCES = ["kube-apiserver-ipv4", "kube-apiserver-ipv6"]
 
 
-def load() -> t.Any:
-    loader = importlib.machinery.SourceFileLoader("kubeha_hook", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("kubeha_hook", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
 class Host:
     """cp1, of two instances; nobody but this test's user writes."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.hook, self.capsys, self.root = load(), capsys, root
+        self.hook, self.capsys, self.root = load(SCRIPT), capsys, root
         self.words, self.scripts, self.notes = root / "words", root / "scripts", root / "notes"
         for folder in (self.words, self.scripts, root / "told"):
             folder.mkdir(mode=0o755)
@@ -184,6 +174,14 @@ def test_what_others_could_have_written_is_not_run(host: Host) -> None:
     host.say("BACKUP")
     assert "others than root can write to %s" % host.scripts in host.run()
     assert host.noted() == ["a"]
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)], ids=["a pipe", "a link"])
+def test_what_is_no_file_is_not_waited_for(host: Host, plant: t.Callable[[Path], None]) -> None:
+    """Whoever notes the states is another user, and not root."""
+    host.put("a", "echo a >>$notes")
+    plant(host.words / ("state-" + INSTANCES[0]))
+    assert host.run() == "" and host.noted() == []
 
 
 # Examples

@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.machinery
-import importlib.util
 import json
 import os
 import re
 import subprocess
 import time
-import typing as t
 from pathlib import Path
 
 import pytest
@@ -22,6 +19,7 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _pat
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
 from ansible_collections.kubeha.apiserver.tests.unit.planning import VIP, VIP6, intent, plan
+from ansible_collections.kubeha.apiserver.tests.unit.scripts import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "roles/keepalived/files/kubeha-metrics"
@@ -35,16 +33,7 @@ FIB = """Local:
 """
 
 
-def load() -> t.Any:
-    loader = importlib.machinery.SourceFileLoader("kubeha_metrics", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("kubeha_metrics", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-metrics = load()
+metrics = load(SCRIPT)
 
 
 class Host:

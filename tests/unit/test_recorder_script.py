@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import struct
@@ -18,22 +16,14 @@ import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.history import _record
 from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _vrrp
 from ansible_collections.kubeha.apiserver.tests.unit.planning import VIP, VIP6, intent, plan
+from ansible_collections.kubeha.apiserver.tests.unit.scripts import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "roles/keepalived/files/kubeha-recorder"
 BOOT = "0b6ad5e4-6c5a-4d3c-9b0e-2f9d6f3c2a11"
 
 
-def load() -> t.Any:
-    loader = importlib.machinery.SourceFileLoader("kubeha_recorder", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("kubeha_recorder", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-recorder = load()
+recorder = load(SCRIPT)
 
 
 class Host:
