@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import image, kubernetes, pods, topology
-from .podman import LABEL, LabError, labelled, podman, say, system_container
+from .podman import LABEL, LabError, inside, kept, labelled, podman, say, system_container
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
 BOOT_SECONDS = 180
@@ -93,7 +93,7 @@ class Lab:
             networks.append(f"--network={network_name(self.name, network)}:{','.join(addresses)}")
         options = kubernetes.container() if host.kind in kubernetes.KINDS else system_container()
         podman(
-            "create", *options, f"--name={container}", f"--hostname={host.name}",
+            "create", *options, *kept(container, self.directory), f"--name={container}", f"--hostname={host.name}",
             f"--label={LABEL}={self.name}", f"--volume={ASSETS}:/opt/lab:ro", "--no-hosts", *networks, name,
         )  # fmt: skip
         podman("cp", "-", f"{container}:/", data=self.files(host))
@@ -177,7 +177,10 @@ class Lab:
             raise LabError(f"lab '{self.name}' has no host '{host}'; it has {', '.join(self.hosts)}") from None
 
     def run(self, host: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return podman("exec", self.container(host), *command, check=check)
+        container = self.container(host)
+        if self.frozen(host).exists():
+            return podman("exec", container, *command, check=check)
+        return inside(container, self.directory, *command, check=check)
 
     @contextlib.contextmanager
     def background(self, host: str, *command: str) -> Iterator[subprocess.Popen[str]]:
@@ -206,15 +209,22 @@ class Lab:
 
     def boot(self, *hosts: str) -> None:
         for host in hosts:
+            self.frozen(host).unlink(missing_ok=True)
             podman("start", self.container(host))
         self.wait(hosts)
 
     def freeze(self, host: str) -> None:
         """Every process stands still; its addresses stay, and nobody answers."""
+        self.frozen(host).touch()
         podman("pause", self.container(host))
 
     def thaw(self, host: str) -> None:
         podman("unpause", self.container(host))
+        self.frozen(host).unlink(missing_ok=True)
+
+    def frozen(self, host: str) -> pathlib.Path:
+        """A file that is there while the host is frozen: it can't be looked into, and doesn't count as running."""
+        return self.directory / f"{self.container(host)}.frozen"
 
     def apiserver(self, host: str, mode: str) -> None:
         self.run(host, "python3", "/opt/lab/api_stand_in.py", "mode", mode)

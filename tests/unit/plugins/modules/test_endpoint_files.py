@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import errno
 import grp
+import itertools
 import json
 import os
 import pwd
@@ -43,6 +44,8 @@ from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 OURS = "# Managed by kubeha.apiserver: changes here are overwritten by the next run.\n"
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name
+# A run can die at each of its steps. One release tries all of them; the others look for what differs between releases.
+STRIDE = 5 if os.environ.get("KUBEHA_HYPOTHESIS") == "quick" else 1
 
 
 class Exit(Exception):
@@ -998,9 +1001,8 @@ def test_a_run_that_is_killed_leaves_a_secret_only_where_it_belongs(guarded, cha
     belongs = [guarded.CONF, guarded.AUTH]
     previous = [guarded.STATE + "previous/keepalived" + str(guarded.root) + "/" + path for path in belongs]
     scratch = re.compile(r"(.*/)?\.[^/]*(kubeha|keepalived)-[^/]*(/.*)?")
-    step, seen = 0, set()
-    while True:
-        step += 1
+    seen = set()
+    for step in itertools.count(1, STRIDE):
         if not killed_at(step, act):
             break
         as_before = guarded.fingerprint()
@@ -1024,7 +1026,7 @@ def test_a_run_that_is_killed_leaves_a_secret_only_where_it_belongs(guarded, cha
         assert holding(guarded.root, OLD, NEW) == {} and guarded.left() == [], step
         guarded.restore(guarded.pristine)
         shutil.rmtree(killed)
-    assert len(seen) > 2
+    assert len(seen) > (2 if STRIDE == 1 else 0)
 
 
 # Other people's files
@@ -1242,7 +1244,7 @@ def test_wherever_writing_fails_the_set_is_a_whole_one(host):
     host.run(old)
     host.write(str(host.running), sha256((OURS + "one\n").encode()).hexdigest() + "\n")
     outcomes = set()
-    for at in range(200):
+    for at in range(0, 200, STRIDE):
         number = (errno.ENOSPC, errno.EROFS)[at % 2]
         with pytest.MonkeyPatch.context() as patched:
             Full(patched, at, number)
