@@ -7,6 +7,7 @@
 #
 #   python_for VERSION...           the first of these Pythons that runs; prints its path, fails if there is none
 #   left_out TEXT...                say loudly what was not tested, again at the end of the script
+#   sanity_whole VENV ARGUMENT...   all of ansible-test sanity; a test that is skipped is a failure
 #   ansible_test VENV ARGUMENT...   ansible-test of that environment, in the current collection
 
 # pyenv's shims stand on the path for versions that aren't enabled, and fail: so each is tried.
@@ -40,6 +41,17 @@ ansible_test() {
     # ansible-test looks for pythonX.Y on the path, and hands little of the environment on.
     env -u PYTHONPATH HOME="$CACHE/ansible-test" PATH="$environment/bin:$(dirname "$python"):$PATH" \
         "$environment/bin/ansible-test" "$@"
+}
+
+sanity_whole() {
+    local status=0
+    ansible_test "$1" sanity --local --color no "${@:2}" 2>&1 | tee "$LOGS/sanity" || status=$?
+    echo "---- what it found:"
+    # A test whose tool is missing is skipped with a warning: no test at all, and green.
+    if grep -E -A 3 'ERROR|FATAL|[Ss]kipping|not found|Unable to' "$LOGS/sanity"; then
+        status=1
+    fi
+    return $status
 }
 
 # ansible-test makes environments of its own under $HOME, and starts each with a get-pip.py from a server of the

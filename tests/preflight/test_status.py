@@ -2,16 +2,22 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `status` says of a running endpoint, and of each thing that can be wrong with it. The order matters."""
+"""What `status` says of a running endpoint, and of each thing that can be wrong with it. The order matters.
+
+And what becomes of open connections when API servers say that they aren't ready, or say nothing any more."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import happenings
 import jsonschema
 from looker import Looker, wait_for
+from streams import Watch, servers_are, watches
 from user import MEMBERS, ROOT, Run
 
 TOPOLOGY = {
@@ -20,6 +26,7 @@ TOPOLOGY = {
     # What happens in this story is what `history` tells in the end.
     "vars": {"endpoint_vip": "<lan:ipv4:100>", "endpoint_recorder": True},
 }
+Record = Callable[[str, object], None]
 # What an upgrade, or the lack of one, leaves behind: the program on disk isn't the one that runs, nor the planned one.
 OTHER_HAPROXY = """
 mv /usr/sbin/haproxy /usr/sbin/haproxy.real
@@ -82,6 +89,41 @@ def test_all_as_planned(user: Looker, tmp_path: Path) -> None:
     assert status.json["ok"] and status.found() == set()
     assert list(status.json["holders"]["kube-apiserver"].values()) == [["cp1"]]
     assert "All as planned" in status.page and user.vip in status.page and "<script" not in status.page
+
+
+def test_not_ready_keeps_what_is_open(user: Looker, record_property: Record) -> None:
+    """As while etcd has no leader, or while one shuts down."""
+    with watches(user) as found:
+        for member in MEMBERS:
+            user.lab.apiserver(member, "500")
+        servers_are(user, "cp1", *("%s=DOWN" % member for member in MEMBERS))
+        with contextlib.suppress(OSError):
+            Watch(user.vip)
+            raise AssertionError("an API server that isn't ready got a new connection")
+        time.sleep(5)
+        assert all(watch.lives() for watch in found)
+        for member in MEMBERS:
+            user.lab.apiserver(member, "healthy")
+        servers_are(user, "cp1", *("%s=UP" % member for member in MEMBERS))
+        assert all(watch.lives() for watch in found)
+        assert Watch(user.vip).server in MEMBERS
+    record_property("figure", "all API servers not ready for 5 s: all open connections live on")
+
+
+def test_silence_ends_what_is_open(user: Looker, record_property: Record) -> None:
+    """A frozen process, whose host still answers for it as far as TCP goes."""
+    with watches(user) as found:
+        began = time.monotonic()
+        user.sh("cp3", "systemctl kill --signal=STOP api-stand-in")
+        try:
+            theirs = next(watch for watch in found if watch.server == "cp3")
+            theirs.join(15)
+            assert theirs.ended is not None
+            assert all(watch.lives() for watch in found if watch is not theirs)
+        finally:
+            user.sh("cp3", "systemctl kill --signal=CONT api-stand-in")
+        record_property("figure", "a frozen API server: its connections ended after %.1f s" % (theirs.ended - began))
+        servers_are(user, "cp1", "cp3=UP")
 
 
 def test_without_any_right(user: Looker, tmp_path: Path) -> None:
