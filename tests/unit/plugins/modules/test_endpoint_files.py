@@ -663,9 +663,17 @@ class WatchedHost(PodHost):
             monkeypatch.setenv("KUBEHA_" + state.upper(), str(root / state))
         self.binary("systemctl", """
 case "$*" in
-    show*) [ ! -e "$KUBEHA_ACTIVE" ] || echo ActiveState=active
-           [ ! -e "$KUBEHA_ENABLED" ] || echo UnitFileState=enabled
-           echo NeedDaemonReload=no; exit ;;
+    show*)
+        shift 2
+        for unit; do
+            echo "Id=$unit"
+            [ ! -e "$KUBEHA_ACTIVE" ] || echo ActiveState=active
+            [ ! -e "$KUBEHA_ENABLED" ] || echo UnitFileState=enabled
+            echo NeedDaemonReload=no
+            echo
+        done
+        exit
+        ;;
     "enable "*) [ -e "{unit}" ] && : >"$KUBEHA_ENABLED" ;;
     "restart "*) : >"$KUBEHA_ACTIVE" ;;
     "disable "*) [ -e "{unit}" ] && rm -f "$KUBEHA_ENABLED" "$KUBEHA_ACTIVE" ;;
