@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
 
 TEMPLATES = str(Path(__file__).resolve().parents[2] / "roles")
+# keepalived's units that name a folder or a script of the user's. A look at HAProxy's files refuses what can't be used.
+OF_USERS = frozenset({"metrics-unit", "hook-unit"})
 
 
 class ActionModule(Piped):
@@ -56,29 +58,31 @@ class ActionModule(Piped):
             given = plain(args["secrets"])
             marks = _render.secret_placeholders(
                 plan, host, lambda: _known(given, task_vars, self))
-            both = args["both"] and self._task.check_mode and args["state"] == "present" and not marks
-            beside = (_render.render_host(plan, host, TEMPLATES, roles=("keepalived",))
-                      if both and args["role"] == "haproxy" else None)
+            look = args["both"] and self._task.check_mode and args["state"] == "present"
+            others = (_render.render_host(plan, host, TEMPLATES, roles=("keepalived",))
+                      if look and args["role"] == "haproxy" else [])
         except _render.RenderError as error:
             raise AnsibleActionFail(str(error)) from error
         module_args = {"role": args["role"], "state": args["state"], "adopt": args["adopt"],
                        "keep_stale": args["keep_stale"], "files": files, "owner": token(task_vars)}
+        both = look and not marks
         if both and args["role"] == "keepalived":
             seen = _seen_beside(plan, host, _recall.digest(files, args), task_vars)
             if seen:
                 return seen
-        if beside is not None:
-            module_args["beside"] = beside
+        if others:
+            module_args["units"] = [entry for entry in others if entry["kind"] in OF_USERS]
+            module_args["beside"] = others if both else None
         if marks:
             module_args["sealed"] = _secrets.seal(marks, os.urandom(18))
         result = readable(owned(lambda given: self.execute(
             "kubeha.apiserver.endpoint_files", given, task_vars, piped=bool(marks)), module_args))
         result["mode"] = next((endpoint["mode"] for endpoint in plan_of_host(plan, host)["endpoints"]), None)
         # Whole files make no readable report; the diff shows them where it's wanted.
-        for name in ("files", "beside", "sealed"):
+        for name in ("files", "beside", "units", "sealed"):
             result.get("invocation", {}).get("module_args", {}).pop(name, None)
-        if beside is not None and result.get("beside"):
-            result["beside"].update(mode=result["mode"], digest=_recall.digest(beside, args), seen=time.monotonic())
+        if others and result.get("beside"):
+            result["beside"].update(mode=result["mode"], digest=_recall.digest(others, args), seen=time.monotonic())
         return result
 
 

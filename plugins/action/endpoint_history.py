@@ -42,12 +42,18 @@ class ActionModule(ActionBase):
             "html": {"type": "path"},
             "show": {"type": "bool", "default": False},
         })
-        wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         now = datetime.now().astimezone()
-        since, until = (_moment(name, args[name], now).timestamp() for name in ("since", "end"))
-        if since >= until:
-            raise AnsibleActionFail("since: %s isn't before the end, which is %s; name an earlier time"
-                                    % (args["since"], args["end"]))
+        moments, wrong = _when.window(args["since"], args["end"], now)
+        wanted: dict[str, pathlib.Path | None] = {}
+        for name in ("file", "html"):
+            try:
+                wanted[name] = writable_path(name, args[name]) if args[name] else None
+            except AnsibleActionFail as error:
+                wrong.append(error.message)
+        if wrong:
+            result.update(failed=True, msg="\n".join(wrong))
+            return result
+        since, until = (at.timestamp() for at in moments)
         result["seconds"] = round(now.timestamp() - since + MARGIN)
         if args["records"] is None:
             return result
@@ -68,13 +74,6 @@ class ActionModule(ActionBase):
             return result
         result.update(history=history, text=text)
         return result
-
-
-def _moment(option: str, given: str, now: datetime) -> datetime:
-    try:
-        return _when.moment(given, now)
-    except _when.NoTime as error:
-        raise AnsibleActionFail("%s: %s" % (option, error)) from None
 
 
 def _local(at: float) -> datetime:

@@ -104,6 +104,11 @@ options:
       - keepalived's files, which the action plugin rendered for O(both). Not for plays.
     type: list
     elements: dict
+  units:
+    description:
+      - keepalived's units that name a folder or a script of the user's, for O(both). Not for plays.
+    type: list
+    elements: dict
 seealso:
   - module: kubeha.apiserver.endpoint_plan
   - module: kubeha.apiserver.endpoint_render
@@ -339,6 +344,7 @@ def main() -> None:
             "sealed": {"type": "str", "no_log": True},
             "files": {"type": "list", "elements": "dict"},
             "beside": {"type": "list", "elements": "dict"},
+            "units": {"type": "list", "elements": "dict"},
             **_run_lock_io.OWNER,
         },
         supports_check_mode=True,
@@ -418,7 +424,7 @@ class Deployment:
     def _looked(self) -> Tuple[Found, Dict[str, Any]]:
         found = self._look()
         self._refuse_open_folders(found)
-        self._refuse_textfile_folder(found)
+        self._refuse_textfile_folder()
         self._refuse_script()
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
@@ -484,10 +490,15 @@ class Deployment:
             raise Refused("Nothing was changed, because others than root could write into folders that files belong "
                           "in: %s. Give them to root, with mode 0755." % "; ".join(said))
 
-    def _refuse_textfile_folder(self, found: Found) -> None:
+    def _unit(self, path: str) -> bytes:
+        """What is to be there. A look at HAProxy's files tells of keepalived's, too: so what they name is judged before
+        anything changes."""
+        given = [*self.given, *(self.module.params["units"] or ())]
+        return next((str(entry["content"]).encode() for entry in given if entry["path"] == path), b"")
+
+    def _refuse_textfile_folder(self) -> None:
         """What is written there each few seconds is root's, too."""
-        path = next(filter(None, (_units_io.textfile_of(file.content) for file in found.files
-                                  if file.path == METRICS_SERVICE)), None)
+        path = _units_io.textfile_of(self._unit(METRICS_SERVICE))
         folder = os.path.dirname(path or "")
         trouble = folder and (owned.trouble(folder) or ("" if os.path.isdir(folder) else "it isn't there"))
         if trouble:
@@ -497,13 +508,11 @@ class Deployment:
                           % (folder, trouble))
 
     def _refuse_script(self) -> None:
-        """A look at HAProxy's files tells of keepalived's, too: so it's known before anything changes."""
-        for entry in [*self.given, *(self.module.params["beside"] or ())]:
-            trouble = _hook_io.trouble(entry["content"].encode()) if entry["path"] == HOOK_SERVICE else ""
-            if trouble:
-                raise Refused("Nothing was changed, because what endpoint_notify_script and endpoint_notify_user name "
-                              "can't be run: %s. Put the script there, give it and all folders above it to root, with "
-                              "mode 0755, and name a user that this host has, or none." % trouble)
+        trouble = _hook_io.trouble(self._unit(HOOK_SERVICE))
+        if trouble:
+            raise Refused("Nothing was changed, because what endpoint_notify_script and endpoint_notify_user name "
+                          "can't be run: %s. Put the script there, give it and all folders above it to root, with "
+                          "mode 0755, and name a user that this host has, or none." % trouble)
 
     def _refuse_foreign(self, found: Found) -> None:
         foreign = [file.path for file in found.adopted] + found.foreign_manifests

@@ -33,7 +33,7 @@ options:
     type: str
     default: 24h
   end:
-    description: Until when, in the same forms.
+    description: Until when, in the same forms. Messages call it C(until), as the playbook does.
     type: str
     default: now
   file:

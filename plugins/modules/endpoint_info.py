@@ -79,6 +79,7 @@ options:
       - Listen for VRRP for this many seconds, for packets with the host's virtual router IDs that aren't its members'
         adverts. What keepalived rejects meanwhile is told with O(keepalived_dump).
       - keepalived sends once a second where nobody has told it otherwise.
+      - Without O(plan), everything else is looked at meanwhile.
     type: float
     default: 0
   gate:
@@ -445,6 +446,7 @@ import os
 import platform
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple, cast
@@ -476,6 +478,9 @@ if TYPE_CHECKING:
         Seen,
         StaticPodKubelet,
     )
+
+    # What was heard of strangers, and what keepalived said where it was asked.
+    Heard = Tuple[List[Dict[str, Any]], Optional[Keepalived]]
 
 HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"
@@ -566,6 +571,9 @@ class Observer(_parts.Parts):
         self.mode = "service" if _podstate.manifest_dir(self.plan) is None else "static_pod"
         # Where the kubelet would read their manifests; None without static pods, planned or deployed.
         self.manifests = _podstate.manifest_dir(self.plan) or _podstate.manifest_dir(stored)
+        self.hearing: Optional[Future[Heard]] = None
+        if not params["plan"] and self._listens():
+            self.hearing = ThreadPoolExecutor(1).submit(self._hear)
         self.still: Lasting = self._still()
         self.ports = planned_ports(self.plan) | set(params["ports"])
         # VIPs of the stored plans too: one that was given up should be gone.
@@ -578,8 +586,9 @@ class Observer(_parts.Parts):
         while True:
             info = self._observe()
             if not (self.params["plan"] and self.params["host"]):
+                self._ask_once(info)
                 self._ask(info)
-                return self._finished(info)
+                return self._whole(info)
             unmet = self._unmet(info)
             late = time.monotonic() - begun >= self.params["wait"]
             pause = POLL_SECONDS
@@ -590,13 +599,9 @@ class Observer(_parts.Parts):
                 pause = ASK_SECONDS
             if late or not unmet:
                 info["met"], info["unmet"], info["waited"] = not unmet, unmet, round(time.monotonic() - begun, 3)
-                return self._finished(info)
+                self._ask_once(info)
+                return self._whole(info)
             time.sleep(pause)
-
-    def _finished(self, info: Seen) -> Observation:
-        self._ask_cluster(info)
-        info["lease"] = self.read("lease", _lease_io.look, {})
-        return self._whole(info)
 
     def _whole(self, info: Seen) -> Observation:
         return {**self.still, **info, "at": round(time.time(), 3), "looked": self.looked, "errors": self.errors,
@@ -780,20 +785,27 @@ class Observer(_parts.Parts):
             deployed = (self.deployed.keepalived or _planfile.NO_PLAN)["endpoints"]
             info["claims"] = self.read(
                 "claims", partial(_claims_io.claims, self._mine(), self.params["host"], deployed), None)
-        if self.params["keepalived_dump"]:
-            info["keepalived"] = {**self._dump(), "holders": info["keepalived"]["holders"]}
-        if self.params["listen"] > 0 and self.params["host"]:
-            self._listen(info)
+        keepalived: Optional[Keepalived] = None
+        if self._listens():
+            info["heard"], keepalived = self.hearing.result() if self.hearing else self._hear()
+        elif self.params["keepalived_dump"]:
+            keepalived = self._dump()
+        if keepalived is not None:
+            info["keepalived"] = {**keepalived, "holders": info["keepalived"]["holders"]}
 
-    def _listen(self, info: Seen) -> None:
-        """Packets that nobody should send, and what keepalived makes of them meanwhile."""
-        before = info["keepalived"]["instances"]
+    def _listens(self) -> bool:
+        return self.params["listen"] > 0 and bool(self.params["host"])
+
+    def _hear(self) -> Heard:
+        """Packets that nobody should send, and what keepalived says of itself and makes of them meanwhile."""
+        keepalived = self._dump() if self.params["keepalived_dump"] else None
         interfaces = _strangers.interfaces_of(self.plan, self.params["host"])
         scan = self.read("listen", partial(_scan_io.scan, interfaces, self.params["listen"]), {})
         self.hide("listen")  # only root gets packets that aren't its own
-        info["heard"] = _strangers.heard_of(self.plan, self.params["host"], scan)
-        if before:
-            info["keepalived"]["rejects"] = _keepalived_state.rejected_since(before, self._dump()["instances"])
+        if keepalived and keepalived["instances"]:
+            after = self._dump()["instances"]
+            keepalived["rejects"] = _keepalived_state.rejected_since(keepalived["instances"], after)
+        return _strangers.heard_of(self.plan, self.params["host"], scan), keepalived
 
     def _connect(self, info: Seen) -> None:
         """Try the VIPs, and what HAProxy doesn't see."""
@@ -814,8 +826,13 @@ class Observer(_parts.Parts):
         info["connect"] = [result for key, result in done.items() if key[0] == "vip"]
         info["apiservers"] = {key[1]: result for key, result in done.items() if key[0] == "apiserver"}
 
+    def _ask_once(self, info: Seen) -> None:
+        """What changes with nobody's waiting."""
+        info["lease"] = self.read("lease", _lease_io.look, {})
+        self._ask_cluster(info)
+
     def _ask_cluster(self, info: Seen) -> None:
-        """What Kubernetes makes of the endpoint, read once: it changes with nobody's waiting."""
+        """What Kubernetes makes of the endpoint."""
         if not self.params["connect"] or not self.params["host"]:
             return
         seconds, kubelet = self.params["connect_timeout"], self.read("kubelet", _cluster_io.read_kubelet, {})

@@ -224,6 +224,7 @@ class Task:
     def reload(self, seen: _podstate.Seen, why: str) -> None:
         done = self.pod.reload()
         if not self.within(self.module.params["reload_wait"], done):
+            self.pod.note_kept()
             self.fail("%s was told to reload and goes on with what it had" % self.pod.role)
         self.pod.note_loaded()
         self.finish(True, _podstate.RELOAD, True, why, seen)
@@ -320,6 +321,9 @@ class Pod:
     def note_loaded(self) -> None:
         """What the pod's own script notes when it starts, and nobody tells otherwise."""
 
+    def note_kept(self) -> None:
+        """That it goes on with what it had."""
+
     def last_words(self) -> List[str]:
         return self._log() + self._kubelet_said()
 
@@ -362,6 +366,8 @@ class Pod:
 
 class HaproxyPod(Pod):
     role = "haproxy"
+    # What the note of the reload before said.
+    _noted = b""
 
     def is_ready(self, process: _processes.Process) -> bool:
         return self._worker() is not None
@@ -369,6 +375,9 @@ class HaproxyPod(Pod):
     def reload(self) -> Callable[[], bool]:
         before = self._worker()
         self._leave(self._ask(_haproxy.SERVERS_COMMAND))
+        self._noted = _host_io.read_file(_podstate.RELOADED) or b""
+        # Where this run is killed, nobody knows.
+        self._note(_podstate.UNKNOWN)
         self.signal(signal.SIGUSR2)
         told = time.monotonic()
 
@@ -393,6 +402,18 @@ class HaproxyPod(Pod):
     def note_loaded(self) -> None:
         # Who reloads it by hand later isn't told what was so today.
         self._leave("")
+        self._note(sha256(self.content).hexdigest())
+
+    def note_kept(self) -> None:
+        owned.write(_podstate.RELOADED, self._noted, 0o644)
+
+    @staticmethod
+    def _note(said: str) -> None:
+        """For kubeha-metrics. Root writes nothing where the pod may, so this lies beside the pod's own note, and counts
+        for as long as that isn't written anew."""
+        own = owned.status(_podstate.RUNNING["haproxy"])
+        if own is not None:
+            owned.write(_podstate.RELOADED, ("%s %d\n" % (said, own.st_mtime_ns)).encode(), 0o644)
 
     @staticmethod
     def _leave(said: str) -> None:

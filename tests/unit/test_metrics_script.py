@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _podstate
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths, _pod_paths
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
@@ -281,10 +282,28 @@ def test_each_alert_is_documented_tried_and_names_what_to_do() -> None:
         assert set(re.findall(r"kubeha\.apiserver\.(\w+)", rule["annotations"]["runbook"])) & playbooks, name
 
 
-def test_what_a_pod_of_haproxys_has_noted_at_its_start_says_nothing_of_reloads(host: Host) -> None:
+def test_what_a_pod_of_haproxys_has_loaded_is_its_own_note_or_that_of_a_run_since(host: Host) -> None:
     host.plan["endpoints"][0]["mode"] = "static_pod"
     host.put("/var/lib/kubeha/plan-keepalived.json", json.dumps(host.plan))
-    host.put(_paths.LAYOUTS["static_pod"].config["haproxy"], "reloaded")
-    host.put(_paths.LAYOUTS["static_pod"].config["keepalived"], "keepalived")
-    assert host.says("configuration_loaded", daemon="haproxy") == []
-    assert host.says("configuration_loaded", daemon="keepalived") == [1]
+    started, reloaded = (hashlib.sha256(text).hexdigest() for text in (b"started", b"reloaded"))
+    for daemon in ("haproxy", "keepalived"):
+        host.put(_paths.LAYOUTS["static_pod"].config[daemon], "reloaded")
+    own = host.put(metrics.LOADED["static_pod"]["haproxy"], started + "\n")
+    assert metrics.LOADED["static_pod"] == _podstate.RUNNING and metrics.RELOADED == _podstate.RELOADED
+
+    def noted(text: str, at: int = 0) -> list[float]:
+        host.put(metrics.RELOADED, "%s %d\n" % (text, own.stat().st_mtime_ns + at))
+        return host.says("configuration_loaded", daemon="haproxy")
+
+    assert host.says("configuration_loaded", daemon="haproxy") == [0]
+    assert noted(reloaded) == [1] and noted(started) == [0]
+    # A run is reloading it, or was killed then.
+    assert noted(_podstate.UNKNOWN) == []
+    # It was started again since, or has nothing running.
+    assert noted(reloaded, -1) == [0]
+    own.write_text("\n", encoding="utf-8")
+    assert noted(reloaded) == []
+    for text in ("", "one", "one two three"):
+        own.write_text(reloaded + "\n", encoding="utf-8")
+        host.put(metrics.RELOADED, text)
+        assert host.says("configuration_loaded", daemon="haproxy") == [1]

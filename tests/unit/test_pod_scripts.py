@@ -210,6 +210,11 @@ if [ "$1" = -v ]; then
     printf 'HAProxy version 3.0.11-1 2025/06/03 - https://haproxy.org/\\nStatus: long-term\\n'
     exit
 fi
+if [ "$1" = -c ]; then
+    read -r word <"$4"
+    [ "$word" != wrong ]
+    exit
+fi
 echo "$*" >"{root}/arguments"
 for name in TERM USR1 USR2; do trap "echo $name >>{root}/signals" $name; done
 trap "echo TERM >>{root}/signals; exit 143" TERM
@@ -245,15 +250,21 @@ def test_haproxy_is_up_once_it_listens(pod, haproxy):
     assert pod.read("haproxy/execution") == "abc"
     assert pod.read("haproxy/version") == "3.0.11-1"
     assert uptime() - int(pod.read("haproxy/since")) <= 10
+    # With that it goes on as it was.
+    config.write_text("wrong\n")
+    before = pod.read("haproxy/running")
+    haproxy.send_signal(signal.SIGUSR2)
+    pod.wait_for("../../signals", "USR2")
+    assert pod.read("haproxy/running") == before
     config.write_text("two\n")
     haproxy.send_signal(signal.SIGUSR2)
     pod.wait_for("haproxy/running", sha256(config))
-    pod.wait_for("../../signals", "USR2")
+    pod.wait_for("../../signals", "USR2\nUSR2")
     haproxy.send_signal(signal.SIGTERM)
     assert haproxy.wait(timeout=10) == 143
     assert pod.read("haproxy/down") == "1"
     assert pod.read("haproxy/running") == pod.read("haproxy/execution") == ""
-    assert pod.read("../../signals").split() == ["USR2", "TERM"]
+    assert pod.read("../../signals").split() == ["USR2", "USR2", "TERM"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
 from user import MEMBERS, User, members
 
 NOTHING = dict.fromkeys(MEMBERS, 0)
@@ -81,6 +82,18 @@ def test_somebody_elses_configuration_is_kept_unless_told_otherwise(user: User) 
     assert "maxconn 7" in user.on("cp2", "cat", "/etc/haproxy/haproxy.cfg")
     user.site(endpoint_adopt=True).succeeded()
     assert "maxconn 7" in user.on("cp2", "sh", "-c", "cat $(find /var/lib/kubeha/adopted -type f)")
+
+
+@pytest.mark.parametrize("auth", [{}, {"endpoint_auth": "pass", "endpoint_auth_password": SECRET}])
+@pytest.mark.parametrize("wrong", [
+    {"endpoint_notify_script": "/opt/nowhere"}, {"endpoint_metrics_textfile_dir": "/opt/nowhere"}], ids="".join)
+def test_what_keepalived_s_units_name_is_refused_before_haproxy_changes(
+        user: User, wrong: dict[str, str], auth: dict[str, str]) -> None:
+    run = user.site(endpoint_health_path="/healthz", endpoint_metrics=True, **wrong, **auth).failed()
+    assert "/opt/nowhere" in run.output and "isn't there" in run.output, run.output
+    assert members(run.changed) == NOTHING
+    for host in MEMBERS:
+        assert "/healthz" not in user.on(host, "cat", "/etc/haproxy/haproxy.cfg")
 
 
 def test_a_vaulted_password_shows_nowhere(user: User, tmp_path) -> None:

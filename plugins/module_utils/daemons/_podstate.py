@@ -34,6 +34,9 @@ EXECUTION = {
     "haproxy": _pod_paths.STATE["haproxy"] + "/execution",
     "keepalived": _pod_paths.STATE["unit"] + "/keepalived.execution",
 }
+# What HAProxy's pod has loaded when a run had it reload, and the time of the pod's own note beside which that holds.
+RELOADED = _pod_paths.STATE["unit"] + "/haproxy.reloaded"
+UNKNOWN = "-"
 VERSION = {name: _pod_paths.STATE[name] + "/version" for name in _pod_paths.NAMES}
 
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"

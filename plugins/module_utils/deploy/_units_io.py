@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Collection, Iterable, List, Optional
+from typing import Collection, Dict, Iterable, List, Mapping, Optional
 
-from ..host import _host_io
+from ..host import _host_io, _hostfacts
 from ..host import _owned_files_io as owned
 from ..model import _paths, _pod_paths
 from . import _folders_io, _leftovers_io
@@ -39,15 +39,24 @@ def among(paths: Collection[str]) -> List[str]:
 
 def due(changed: Collection[str], planned: Collection[str]) -> List[str]:
     """What has to be begun: where it's planned, and systemd doesn't have it as it will be."""
-    return [unit for unit in among(planned) if unit in among(changed) or _is_off(unit)]
+    wanted, anew = among(planned), among(changed)
+    said = _said([name for unit in wanted if unit not in anew for name in _names(unit)])
+    return [unit for unit in wanted if unit in anew or _is_off(unit, said)]
 
 
-def _is_off(unit: str) -> bool:
+def _said(names: List[str]) -> Dict[str, Dict[str, str]]:
+    """What systemd says of these, asked once for all of them."""
+    if not names:
+        return {}
+    return _hostfacts.parse_units(
+        _systemctl("show", "--property=Id,ActiveState,UnitFileState,NeedDaemonReload", *names).text)
+
+
+def _is_off(unit: str, said: Mapping[str, Mapping[str, str]]) -> bool:
     """Whether systemd hasn't begun it, or not with what is in place."""
-    properties = "--property=ActiveState,UnitFileState,NeedDaemonReload"
-    said = {name: _systemctl("show", properties, name).text.split() for name in _names(unit)}
-    stale = any("NeedDaemonReload=yes" in words for words in said.values())
-    return stale or not {"ActiveState=active", "UnitFileState=enabled"} <= set(said[unit])
+    about = {name: said.get(_hostfacts.short(name), {}) for name in _names(unit)}
+    begun = about[unit].get("ActiveState") == "active" and about[unit].get("UnitFileState") == "enabled"
+    return not begun or any(words.get("NeedDaemonReload") != "no" for words in about.values())
 
 
 def begin(units: Iterable[str]) -> None:

@@ -108,8 +108,13 @@ def parse_units(output: str) -> Dict[str, Dict[str, str]]:
         properties = dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
         name = properties.get("Id", "")
         if name:
-            units[name[: -len(".service")] if name.endswith(".service") else name] = properties
+            units[short(name)] = properties
     return units
+
+
+def short(unit: str) -> str:
+    """As systemctl takes it: a service's name needs no ending."""
+    return unit[: -len(".service")] if unit.endswith(".service") else unit
 
 
 def describe_unit(properties: Mapping[str, str], now: float) -> Dict[str, Any]:

@@ -40,6 +40,20 @@ def moment(text: object, now: datetime) -> datetime:
     return found
 
 
+def window(since: object, until: object, now: datetime) -> tuple[list[datetime], list[str]]:
+    """Both moments, or everything that is wrong with them."""
+    moments: list[datetime] = []
+    wrong: list[str] = []
+    for name, text in (("since", since), ("until", until)):
+        try:
+            moments.append(moment(text, now))
+        except NoTime as error:
+            wrong.append("%s: %s" % (name, error))
+    if not wrong and moments[0] >= moments[1]:
+        wrong.append("since: %s isn't before until, which is %s; name an earlier time" % (since, until))
+    return moments, wrong
+
+
 def _on_day(now: datetime, clock: re.Match[str]) -> datetime:
     hour, minute, second = (int(part or 0) for part in clock.groups())
     found = now.replace(hour=hour, minute=minute, second=second, microsecond=0)

@@ -148,9 +148,9 @@ class Host:
                  "content": text, "role": "haproxy", "template": None} for name, text in contents.items()]
 
     def run(self, files, role="haproxy", adopt=False, secrets=None, state="present", keep_stale=False, beside=None,
-            **how):
+            units=None, **how):
         params = {"role": role, "files": files, "state": state, "adopt": adopt, "keep_stale": keep_stale,
-                  "beside": beside, "sealed": _secrets.seal(secrets, b"salt") if secrets else None}
+                  "beside": beside, "units": units, "sealed": _secrets.seal(secrets, b"salt") if secrets else None}
         module = FakeModule(params, **how)
         with pytest.raises(Exit) as caught:
             endpoint_files.Deployment(module).run()
@@ -573,7 +573,7 @@ def test_a_full_disk_leaves_whole_files(host, monkeypatch):
     files = host.files(haproxy=OURS + "new\n")
     monkeypatch.setattr(os, "fsync", full)
     module = FakeModule({"role": "haproxy", "files": files, "state": "present", "adopt": False, "keep_stale": False,
-                         "beside": None, "sealed": None})
+                         "beside": None, "units": None, "sealed": None})
     with pytest.raises(OSError, match="No space left"):
         endpoint_files.Deployment(module).run()
     assert read(host.haproxy) == OURS + "old\n"
@@ -666,9 +666,17 @@ class WatchedHost(PodHost):
             monkeypatch.setenv("KUBEHA_" + state.upper(), str(root / state))
         self.binary("systemctl", """
 case "$*" in
-    show*) [ ! -e "$KUBEHA_ACTIVE" ] || echo ActiveState=active
-           [ ! -e "$KUBEHA_ENABLED" ] || echo UnitFileState=enabled
-           echo NeedDaemonReload=no; exit ;;
+    show*)
+        shift 2
+        for unit; do
+            echo "Id=$unit"
+            [ ! -e "$KUBEHA_ACTIVE" ] || echo ActiveState=active
+            [ ! -e "$KUBEHA_ENABLED" ] || echo UnitFileState=enabled
+            echo NeedDaemonReload=no
+            echo
+        done
+        exit
+        ;;
     "enable "*) [ -e "{unit}" ] && : >"$KUBEHA_ENABLED" ;;
     "restart "*) : >"$KUBEHA_ACTIVE" ;;
     "disable "*) [ -e "{unit}" ] && rm -f "$KUBEHA_ENABLED" "$KUBEHA_ACTIVE" ;;
@@ -1187,6 +1195,8 @@ def test_metrics_have_a_folder_of_root_and_are_written_in_one_place(host, monkey
 
     before = host.everything()
     assert "it isn't there" in host.run(files("/var/one"))["msg"]
+    # A look at HAProxy's files tells of keepalived's.
+    assert "it isn't there" in host.run(host.files(drop_in=OURS), check_mode=True, units=files("/var/one"))["msg"]
     assert host.everything() == before
     for name in ("one", "two"):
         os.makedirs(host.path("/var/" + name))
@@ -1211,7 +1221,7 @@ def test_a_script_that_can_not_be_run_is_refused_before_anything_changes(host, m
     for check_mode in (True, False):
         assert "%s isn't there" % script in host.run(files, check_mode=check_mode)["msg"]
     # A look at HAProxy's files tells of keepalived's.
-    assert "isn't there" in host.run(host.files(drop_in=OURS), check_mode=True, beside=files)["msg"]
+    assert "isn't there" in host.run(host.files(drop_in=OURS), check_mode=True, units=files)["msg"]
     assert host.everything() == before
 
 
@@ -1249,7 +1259,7 @@ def test_wherever_writing_fails_the_set_is_a_whole_one(host):
         with pytest.MonkeyPatch.context() as patched:
             Full(patched, at, number)
             module = FakeModule({"role": "haproxy", "files": new, "state": "present", "adopt": False,
-                                 "keep_stale": False, "beside": None, "sealed": None})
+                                 "keep_stale": False, "beside": None, "units": None, "sealed": None})
             deployment = endpoint_files.Deployment(module)
             try:
                 deployment.run()

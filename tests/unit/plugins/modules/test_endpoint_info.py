@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import yaml
 from ansible_collections.kubeha.apiserver.plugins.module_utils.daemons import _haproxy, _keepalived_state, _process_io
@@ -60,14 +62,32 @@ def test_what_is_heard_and_what_keepalived_rejects_meanwhile(monkeypatch, before
     observer = object.__new__(endpoint_info.Observer)
     endpoint_info._parts.Parts.__init__(observer)
     observer.plan, observer.mode = plan(endpoint()), "service"
-    observer.params = {"host": "cp1", "listen": 0.4}
-    observer._dump = lambda: {"instances": {name: {"rejected": after}}}
-    seen = observing.observe(plan(endpoint()), "cp1")
-    seen["keepalived"]["instances"][name] = observing.instance("master", rejected=before)
-    observer._listen(seen)
+    observer.params = {"host": "cp1", "listen": 0.4, "keepalived_dump": True}
+    dumps = iter([before, after])
+    observer._dump = lambda: {"instances": {name: {"rejected": next(dumps)}}, "rejects": {}, "hung": False}
+    heard, keepalived = observer._hear()
     assert listened == [(["eth0"], 0.4)]
-    assert [packet["virtual_router_id"] for packet in seen["heard"]] == [100]
-    assert seen["keepalived"]["rejects"] == ({name: rejects} if rejects else {}) and seen["keepalived"]["hung"] is False
+    assert [packet["virtual_router_id"] for packet in heard] == [100]
+    assert keepalived["rejects"] == ({name: rejects} if rejects else {}) and keepalived["hung"] is False
+
+
+def test_everything_else_is_looked_at_while_it_listens(quiet, monkeypatch):
+    """As status does; it lasts as long as the listening, and no longer."""
+    looked = threading.Event()
+
+    def scan(interfaces, duration):
+        assert looked.wait(30)
+        return {}
+
+    def read_node(options, seconds):
+        looked.set()
+        return {"name": "cp1", "addresses": []}
+
+    monkeypatch.setattr(endpoint_info._scan_io, "scan", scan)
+    monkeypatch.setattr(endpoint_info._cluster_io, "read_node", read_node)
+    found = endpoint_info.Observer({**PARAMS, "plan": None, "listen": 1.1, "connect": True}).result()
+    assert found["node"]["name"] == "cp1" and found["heard"] == [] and "listen" not in found["errors"]
+    assert set(found) == observing.keys("Observation", required=True) | {"heard"}
 
 
 @pytest.mark.parametrize("module, name", [
@@ -86,7 +106,7 @@ def quiet(monkeypatch):
 
 
 PARAMS = {"host": "cp1", "wait": 0, "expect": None, "settle": None, "connect": False, "keepalived_dump": True,
-          "listen": 0, "gate": None, "ports": []}
+          "listen": 0, "gate": None, "ports": [], "connect_timeout": 0.1}
 
 
 @pytest.mark.parametrize("planned, more", [(None, set()), (plan(endpoint()), {"met", "unmet", "waited"})])

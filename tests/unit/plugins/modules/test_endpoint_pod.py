@@ -71,6 +71,8 @@ class Node:
             for role in ("haproxy", "keepalived"):
                 monkeypatch.setitem(table, role, self.path("%s-%s" % (role, key)))
         monkeypatch.setattr(_podstate, "POD_LOGS", self.path("logs"))
+        monkeypatch.setattr(_podstate, "RELOADED", self.path("unit/haproxy.reloaded"))
+        os.mkdir(self.path("unit"))
         monkeypatch.setattr(_process_io, "find_pod", lambda role: self.look())
         monkeypatch.setattr(_process_io, "find_kubelet", lambda: {"running": self.kubelet})
         monkeypatch.setattr(_process_io, "signal_process", lambda process, number: self.signalled(number))
@@ -191,6 +193,33 @@ def test_the_next_worker_is_told_which_servers_are_up_and_whoever_comes_later_is
     assert (node.root / "servers").read_text(encoding="utf-8") == "1\n"
 
 
+def test_what_haproxys_pod_has_loaded_is_noted_once_that_is_proven(node):
+    """Beside the pod's own note, which knows nothing of it."""
+    note, own = node.root / "unit/haproxy.reloaded", node.root / "haproxy-running"
+    said = []
+
+    def signalled(dummy_number):
+        said.append(note.read_text(encoding="utf-8").split()[0])
+
+    def reloads(number):
+        signalled(number)
+        node.reloads()
+
+    node.place("haproxy", NEW, "e1")
+    node.start("haproxy", OLD, "e1")
+    node.on_signal = signalled
+    assert node.run()["failed"] and note.read_text(encoding="utf-8") == ""
+    node.on_signal = reloads
+    assert outcome(node.run()) == (True, "reload", True)
+    expected = "%s %d\n" % (sha256(NEW.encode()).hexdigest(), own.stat().st_mtime_ns)
+    assert note.read_text(encoding="utf-8") == expected
+    # It goes on with that.
+    node.place("haproxy", OLD, "e1")
+    node.on_signal = signalled
+    assert node.run()["failed"] and note.read_text(encoding="utf-8") == expected
+    assert said == [_podstate.UNKNOWN] * 3
+
+
 @pytest.mark.parametrize("trap", ["link", "pipe", "folder"])
 def test_root_writes_nothing_where_haproxys_pod_can(node, tmp_path_factory, trap):
     """Its user plants whatever it likes beside the note of what it runs: nothing happens to it."""
@@ -206,10 +235,10 @@ def test_root_writes_nothing_where_haproxys_pod_can(node, tmp_path_factory, trap
             os.mkfifo(node.path(name))
         else:
             os.mkdir(node.path(name))
-    before = {path: os.lstat(path).st_mtime_ns for path in node.root.iterdir()}
+    before = {path: os.lstat(path).st_mtime_ns for path in node.root.glob("*haproxy-*")}
     node.on_signal = lambda number: node.reloads()
     assert outcome(node.run()) == (True, "reload", True)
-    assert {path: os.lstat(path).st_mtime_ns for path in node.root.iterdir()} == before
+    assert {path: os.lstat(path).st_mtime_ns for path in node.root.glob("*haproxy-*")} == before
     assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("secret", 0o600)
 
 

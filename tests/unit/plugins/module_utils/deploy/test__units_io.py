@@ -58,13 +58,55 @@ def test_what_was_recorded_goes_with_its_unit(textfile, monkeypatch):
     assert not folder.exists()
 
 
-def test_another_program_of_the_recorder_begins_it_anew(monkeypatch):
-    said = []
-    output = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
-    monkeypatch.setattr(units, "_systemctl", lambda *words: said.append(words) or units._host_io.Output(0, output))
+class Systemd:
+    """What it says of units: that all is well, but for what a test says."""
+
+    def __init__(self, monkeypatch):
+        self.asked, self.wrong = [], {}
+        monkeypatch.setattr(units, "_systemctl", self.answer)
+
+    def answer(self, verb, properties, *names):
+        self.asked.append(names)
+        well = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+        return units._host_io.Output(0, "\n".join(
+            "".join("%s=%s\n" % item for item in {"Id": name, **well, **dict(self.wrong.get(name) or {})}.items())
+            for name in names if self.wrong.get(name, {}) is not None))
+
+
+@pytest.fixture(name="systemd")
+def fixture_systemd(monkeypatch):
+    return Systemd(monkeypatch)
+
+
+EVERY = [path for files in units.FILES.values() for path in files]
+
+
+def test_systemd_is_asked_once_for_all_units(systemd):
+    assert units.due([], EVERY) == []
+    assert [sorted(names) for names in systemd.asked] == [
+        sorted(os.path.basename(path) for path in EVERY if path != _paths.RECORDER)]
+    # Of what is begun anyway it isn't asked.
+    assert units.due(EVERY, EVERY) == list(units.FILES) and units.due([], []) == []
+    assert len(systemd.asked) == 1
+
+
+@pytest.mark.parametrize("name, wrong, unit", [
+    ("kubeha-metrics.timer", {"ActiveState": "inactive"}, "kubeha-metrics.timer"),
+    ("kubeha-metrics.timer", {"UnitFileState": "disabled"}, "kubeha-metrics.timer"),
+    ("kubeha-metrics.timer", None, "kubeha-metrics.timer"),
+    ("kubeha-metrics.service", {"NeedDaemonReload": "yes"}, "kubeha-metrics.timer"),
+    # A service that a timer or a path starts needn't run.
+    ("kubeha-metrics.service", {"ActiveState": "inactive", "UnitFileState": "static"}, None),
+    ("kubeha-recorder.service", {"ActiveState": "failed"}, "kubeha-recorder.service"),
+])
+def test_what_is_off_or_was_begun_with_something_else_is_begun(systemd, name, wrong, unit):
+    systemd.wrong[name] = wrong
+    assert units.due([], EVERY) == ([unit] if unit else [])
+
+
+def test_another_program_of_the_recorder_begins_it_anew(systemd):
     planned = [_paths.RECORDER, _paths.RECORDER_UNIT]
-    assert units.due([], planned) == []
-    assert said[-1][-1] == "kubeha-recorder.service" and len(said) == 1
+    assert units.due([], planned) == [] and systemd.asked == [("kubeha-recorder.service",)]
     assert units.due([_paths.RECORDER], planned) == ["kubeha-recorder.service"]
 
 

@@ -39,6 +39,21 @@ def test_what_is_no_time(text):
         _when.moment(text, NOW)
 
 
+@pytest.mark.parametrize("since, until, wrong", [
+    ("2h", "now", []),
+    ("2h", "1h", []),
+    ("yesterday", "now", ["since: yesterday is no time"]),
+    ("2h", "later", ["until: later is no time"]),
+    ("yesterday", "later", ["since: yesterday is no time", "until: later is no time"]),
+    ("1h", "2h", ["since: 1h isn't before until, which is 2h"]),
+    ("now", "now", ["since: now isn't before until"]),
+])
+def test_everything_is_said_that_is_wrong_with_two_times(since, until, wrong):
+    moments, said = _when.window(since, until, NOW)
+    assert [text[:len(start)] for text, start in zip(said, wrong)] == wrong and len(said) == len(wrong)
+    assert bool(wrong) or moments[0] < moments[1]
+
+
 @given(st.text())
 def test_nothing_else_comes_of_any_text(text):
     try:
