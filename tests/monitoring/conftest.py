@@ -23,8 +23,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.fixture(scope="session")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
-    """A fresh lab that a Prometheus reads. KUBEHA_LAB=keep leaves it there, =reuse goes on with what was left."""
-    name, wish = "monitoring", os.environ.get("KUBEHA_LAB")
+    """A fresh lab that a Prometheus reads. KUBEHA_LAB=keep leaves it there, =reuse goes on with what was left.
+    KUBEHA_LAB_NAME is another name than `monitoring`, so that parts run side by side."""
+    name, wish = os.environ.get("KUBEHA_LAB_NAME", "monitoring"), os.environ.get("KUBEHA_LAB")
     topology = Path(__file__).with_name("topology.yml")
     try:
         lab = Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text()))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import socket
 import struct
 import subprocess
 import typing as t
@@ -263,6 +265,75 @@ def test_what_haproxy_says_of_its_servers() -> None:
     assert list(recorder.servers(STAT)) == [
         ("api/cp1", "UP", 100.0, "L7OK"), ("api/cp2", "DOWN", 2.0, "L4CON"), ("api/cp4", "NOLB", 0.0, "L7STS")]
     assert list(recorder.servers("")) == list(recorder.servers("Permission denied\n")) == []
+
+
+class HAProxy:
+    """Whoever listens at a path, and answers once it's asked."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A socket's path is short.
+        with monkeypatch.context() as here:
+            here.chdir(path.parent)
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.bind(path.name)
+        self.socket.listen()
+        self.socket.settimeout(0.0)
+
+    def answers(self, text: str) -> None:
+        link, dummy = self.socket.accept()
+        assert link.recv(99) == b"show stat -1 4 -1\n"
+        link.sendall(text.encode())
+        link.close()
+
+    def was_asked(self) -> bool:
+        try:
+            self.socket.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+def stat_of(*lines: str) -> str:
+    return "\n".join([STAT.splitlines()[0], *lines]) + "\n"
+
+
+@pytest.mark.parametrize("mode", ["service", "static_pod"])
+def test_servers_that_go_and_come(host: Host, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    pods = mode == "static_pod"
+    host.plan["endpoints"][0]["mode"] = mode
+    host.put("/var/lib/kubeha/plan-keepalived.json", json.dumps(host.plan))
+    haproxy = HAProxy(Path(str(host.root) + (recorder.POD_SOCKET if pods else recorder.SOCKET)), monkeypatch)
+    name = host.plan["endpoints"][0]["name"]
+    for state in ("UP,9,L7OK", "UP,9,L7OK", "DOWN,1,L4CON"):
+        while not select.select([haproxy.socket], [], [], 0)[0]:
+            host.later(0.25)
+        # What isn't in the plan isn't believed to be there.
+        haproxy.answers(stat_of("%s,cp2,%s" % (name, state), "%s,cp77,UP,9,L7OK" % name))
+        host.later(0.5)
+    assert [event["v"] for event in host.events() if event["e"] == "server"] == ["UP", "DOWN"]
+    assert host.said("server")[-1] == ("server", "%s/cp2" % name, "DOWN")
+
+
+def test_only_haproxys_own_socket_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = tmp_path / "stats/kubeha.sock", HAProxy(tmp_path / "other.sock", monkeypatch)
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "other.sock")
+    for pod in (True, False):
+        with pytest.raises(PermissionError):
+            recorder.asked(str(path), pod)
+    path.unlink()
+    path.write_text("")
+    with pytest.raises(PermissionError):
+        recorder.asked(str(path), True)
+    # As one of root's by another name, in a folder of somebody else's.
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda place: os.stat_result([*real(place)[:4], 4711, *real(place)[5:10]]))
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    for pod in (True, False):
+        with pytest.raises(PermissionError):
+            recorder.asked(str(tmp_path / "other.sock"), pod)
+    assert not other.was_asked()
 
 
 def test_news_of_addresses_and_interfaces(host: Host) -> None:

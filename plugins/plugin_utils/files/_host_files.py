@@ -439,10 +439,12 @@ def _metrics(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
 
 
 def _recorder(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
-    """What keeps what has happened here."""
+    """What keeps what has happened here. HAProxy's socket in a pod is another user's."""
+    pods = any(endpoint["mode"] == "static_pod" for endpoint in endpoints)
+    capabilities = ["CAP_NET_RAW", *(["CAP_DAC_OVERRIDE"] if pods else [])]
     return {
         "program": RECORDER,
-        "sandbox": _sandbox.helper(["CAP_NET_RAW"], ["AF_NETLINK", "AF_PACKET", "AF_UNIX"]),
+        "sandbox": _sandbox.helper(capabilities, ["AF_NETLINK", "AF_PACKET", "AF_UNIX"]),
     } if _records(endpoints) else {}
 
 
