@@ -345,6 +345,8 @@ def test_the_recorder_is_the_hosts_in_both_modes_and_nowhere_when_off():
     for made in (endpoint(), pods(endpoint())):
         files = hostview.host_files(plan(dict(made, recorder=True)), "cp1")
         assert [(entry["path"], entry["role"]) for entry in files if "recorder" in entry["path"]] == [
+            *(("/etc/kubeha/recorder.d/recorder_%s.py" % name, "keepalived")
+              for name in ("base", "network", "daemons", "said")),
             ("/etc/kubeha/recorder", "keepalived"), ("/etc/systemd/system/kubeha-recorder.service", "keepalived")]
         view = hostview.host_view(plan(dict(made, recorder=True)), "cp1")["recorder"]
         # HAProxy's socket is another user's in a pod.
