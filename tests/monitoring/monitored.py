@@ -87,6 +87,14 @@ class Monitored(Changes):
             self.prometheus = hurried
             self.hurry(FACTOR)
 
+    def recover(self) -> None:
+        """From whatever was left of a fault."""
+        for host in MEMBERS:
+            self.lab.apiserver(host, "healthy")
+        self.verb("undrain", *MEMBERS)
+        self.settle()
+        self.until(self.is_quiet, SLACK + WINDOW + 60)
+
     def install(self, host: str) -> None:
         """As docs/monitoring.md says: with a folder that is root's. Nothing but that folder is read, once a second."""
         podman("cp", EXPORTER, "%s:/root/node-exporter.deb" % self.lab.container(host))
