@@ -14,7 +14,6 @@ from _lab.lab import Lab, down
 from catalogue import SERVICES
 from monitored import Monitored
 
-
 FAILED: list[str] = []
 
 
