@@ -506,6 +506,7 @@ OUR_FILES = (
     _paths.METRICS,
     *_paths.METRICS_UNITS,
     _paths.RECORDER,
+    *_paths.RECORDER_PARTS,
     _paths.RECORDER_UNIT,
     _paths.HOOK,
     *_paths.HOOK_UNITS,

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from _lab.lab import Lab
@@ -49,16 +50,16 @@ class Monitored(Changes):
         super().__init__(lab, mode)
         self.folder = folder
         self.lines: list[tuple[str, str, str, str]] = []
-        self.prometheus = self.reading(FACTOR)
+        self.rules = shorter(RULES, FACTOR, LONGEST)
+        self.prometheus = self.reading(FACTOR, self.rules)
 
-    def reading(self, factor: int) -> Prometheus:
+    def reading(self, factor: int, rules: dict[str, Any]) -> Prometheus:
         """A Prometheus of the lab that isn't started yet."""
         folder = self.folder / str(factor)
         folder.mkdir()
-        self.rules = shorter(RULES, factor, LONGEST) if factor > 1 else RULES
         targets = {job: {"%s:%d" % (host, port): "%s:%d" % (self.lab.address(host), port) for host in MEMBERS}
                    for job, port in (("node", 9100), ("haproxy", 8405))}
-        return Prometheus(folder, self.rules, targets, INTERVAL // factor)
+        return Prometheus(folder, rules, targets, INTERVAL // factor)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -72,6 +73,27 @@ class Monitored(Changes):
             self.until(self.prometheus.reads_all)
             self.until(self.is_quiet, SLACK + WINDOW)
             yield
+
+    @contextlib.contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """With another Prometheus, that has all durations as they are."""
+        hurried = self.prometheus
+        self.hurry(1)
+        try:
+            with self.reading(1, RULES).running() as self.prometheus:
+                self.until(self.prometheus.reads_all)
+                yield
+        finally:
+            self.prometheus = hurried
+            self.hurry(FACTOR)
+
+    def recover(self) -> None:
+        """From whatever was left of a fault."""
+        for host in MEMBERS:
+            self.lab.apiserver(host, "healthy")
+        self.verb("undrain", *MEMBERS)
+        self.settle()
+        self.until(self.is_quiet, SLACK + WINDOW + 60)
 
     def install(self, host: str) -> None:
         """As docs/monitoring.md says: with a folder that is root's. Nothing but that folder is read, once a second."""
@@ -114,6 +136,8 @@ class Monitored(Changes):
         began = time.time()
         act()
         self.until(self.is_quiet, SLACK + WINDOW)
+        # Who reads nothing sees nothing.
+        assert self.prometheus.reads_all()
         found = self.prometheus.fired(began)
         assert found <= set(but), found
 

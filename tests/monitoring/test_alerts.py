@@ -13,7 +13,7 @@ import time
 import pytest
 from catalogue import CHANGES, SERVICES, Change
 from faults import PROVOKED, Provoked
-from monitored import FACTOR, Monitored
+from monitored import Monitored
 from shorter import waits
 
 LONG = bool(os.environ.get("KUBEHA_LONG"))
@@ -34,14 +34,8 @@ def test_quiet(monitored: Monitored) -> None:
 
 @pytest.mark.skipif(not LONG, reason="only with KUBEHA_LONG")
 def test_an_hour_of_quiet_with_real_durations(monitored: Monitored) -> None:
-    monitored.hurry(1)
-    shortened, monitored.prometheus = monitored.prometheus, monitored.reading(1)
-    try:
-        with monitored.prometheus.running():
-            monitored.no_alert(lambda: time.sleep(3600))
-    finally:
-        monitored.prometheus = shortened
-        monitored.hurry(FACTOR)
+    with monitored.unhurried():
+        monitored.no_alert(lambda: time.sleep(3600))
 
 
 def test_each_alert_has_a_fault(monitored: Monitored) -> None:

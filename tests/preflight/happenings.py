@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from _lab.faults import FAULTS
+from _lab.podman import podman
 from looker import Looker, wait_for
 
 # Adverts of a machine that is no member, with a low priority: they move nothing.
@@ -80,7 +81,7 @@ def _nothing(dummy: Looker) -> None:
 def _reboot(user: Looker) -> None:
     """As a host that is told to: all of its services end in order."""
     user.lab.run("cp1", "systemctl", "poweroff", check=False)
-    time.sleep(4)
+    podman("wait", user.lab.container("cp1"))
     user.lab.boot("cp1")
 
 

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import shutil
+import socket
 import struct
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -24,6 +28,8 @@ BOOT = "0b6ad5e4-6c5a-4d3c-9b0e-2f9d6f3c2a11"
 
 
 recorder = load(SCRIPT)
+# Which the script finds beside itself.
+base, network, daemons, said = (sys.modules["recorder_" + name] for name in ("base", "network", "daemons", "said"))
 
 
 class Host:
@@ -33,7 +39,7 @@ class Host:
         self.root, self.clock = root, recorder.Now(5000.0, 1796000000.0)
         self.plan = plan(intent(vip=[VIP, VIP6]))
         monkeypatch.setattr(recorder, "now", lambda: self.clock)
-        monkeypatch.setattr(recorder, "start", lambda command: None)
+        monkeypatch.setattr(daemons, "start", lambda command: None)
         self.put("/var/lib/kubeha/plan-keepalived.json", json.dumps(self.plan))
         self.put("/proc/sys/kernel/random/boot_id", BOOT + "\n")
         self.process(1, "systemd", "/init.scope", started=3)
@@ -143,10 +149,10 @@ def test_a_flood_is_bounded(host: Host) -> None:
     for number in range(3000):
         source = "198.51.%d.%d" % (101 + number // 250, number % 250 + 1)
         host.recorder.wire.hear(advert(source, vrid(host), 7), "", host.clock.boot)
-    assert len(host.recorder.wire.heard) <= recorder.STRANGERS and len(host.said("stranger")) <= recorder.STRANGERS
+    assert len(host.recorder.wire.heard) <= network.STRANGERS and len(host.said("stranger")) <= network.STRANGERS
     for number in range(5000):
         host.recorder.wire.hear(advert(member(host), vrid(host), number % 2 + 1), "", host.clock.boot)
-    assert len(host.said("advert")) <= recorder.PER_MINUTE
+    assert len(host.said("advert")) <= base.PER_MINUTE
     host.later(61)
     assert host.said("dropped")[0][2] > 4000
 
@@ -180,7 +186,7 @@ def test_a_clock_that_is_set(host: Host) -> None:
 
 def test_processes_that_go_come_and_freeze(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(recorder, "start", asked.append)
+    monkeypatch.setattr(daemons, "start", asked.append)
     host.process(101, "haproxy", "/system.slice/haproxy.service", started=400050)
     host.process(200, "keepalived", "/system.slice/keepalived.service", "T")
     host.later(2)
@@ -201,7 +207,7 @@ def entry(**more: t.Any) -> dict[str, t.Any]:
     return dict({"UNIT": "haproxy.service", "__REALTIME_TIMESTAMP": "1796000000000000"}, **more)
 
 
-EXIT, STOP = {"MESSAGE_ID": recorder.EXITED}, {"MESSAGE_ID": recorder.STOPPING}
+EXIT, STOP = {"MESSAGE_ID": daemons.EXITED}, {"MESSAGE_ID": daemons.STOPPING}
 
 
 @pytest.mark.parametrize("entries, why", [
@@ -221,7 +227,7 @@ EXIT, STOP = {"MESSAGE_ID": recorder.EXITED}, {"MESSAGE_ID": recorder.STOPPING}
 ])
 def test_why_a_daemon_has_ended(entries: list[t.Any], why: str) -> None:
     text = "\n".join(["{half"] + [json.dumps(item) for item in entries])
-    assert recorder.reason(text, "haproxy", 1795999999.0) == why
+    assert daemons.reason(text, "haproxy", 1795999999.0) == why
 
 
 def test_marks_tell_since_when(host: Host) -> None:
@@ -260,9 +266,78 @@ api
 
 
 def test_what_haproxy_says_of_its_servers() -> None:
-    assert list(recorder.servers(STAT)) == [
+    assert list(said.servers(STAT)) == [
         ("api/cp1", "UP", 100.0, "L7OK"), ("api/cp2", "DOWN", 2.0, "L4CON"), ("api/cp4", "NOLB", 0.0, "L7STS")]
-    assert list(recorder.servers("")) == list(recorder.servers("Permission denied\n")) == []
+    assert list(said.servers("")) == list(said.servers("Permission denied\n")) == []
+
+
+class HAProxy:
+    """Whoever listens at a path, and answers once it's asked."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A socket's path is short.
+        with monkeypatch.context() as here:
+            here.chdir(path.parent)
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.bind(path.name)
+        self.socket.listen()
+        self.socket.settimeout(0.0)
+
+    def answers(self, text: str) -> None:
+        link, dummy = self.socket.accept()
+        assert link.recv(99) == b"show stat -1 4 -1\n"
+        link.sendall(text.encode())
+        link.close()
+
+    def was_asked(self) -> bool:
+        try:
+            self.socket.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+def stat_of(*lines: str) -> str:
+    return "\n".join([STAT.splitlines()[0], *lines]) + "\n"
+
+
+@pytest.mark.parametrize("mode", ["service", "static_pod"])
+def test_servers_that_go_and_come(host: Host, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    pods = mode == "static_pod"
+    host.plan["endpoints"][0]["mode"] = mode
+    host.put("/var/lib/kubeha/plan-keepalived.json", json.dumps(host.plan))
+    haproxy = HAProxy(Path(str(host.root) + (said.POD_SOCKET if pods else said.SOCKET)), monkeypatch)
+    name = host.plan["endpoints"][0]["name"]
+    for state in ("UP,9,L7OK", "UP,9,L7OK", "DOWN,1,L4CON"):
+        while not select.select([haproxy.socket], [], [], 0)[0]:
+            host.later(0.25)
+        # What isn't in the plan isn't believed to be there.
+        haproxy.answers(stat_of("%s,cp2,%s" % (name, state), "%s,cp77,UP,9,L7OK" % name))
+        host.later(0.5)
+    assert [event["v"] for event in host.events() if event["e"] == "server"] == ["UP", "DOWN"]
+    assert host.said("server")[-1] == ("server", "%s/cp2" % name, "DOWN")
+
+
+def test_only_haproxys_own_socket_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = tmp_path / "stats/kubeha.sock", HAProxy(tmp_path / "other.sock", monkeypatch)
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "other.sock")
+    for pod in (True, False):
+        with pytest.raises(PermissionError):
+            said.asked(str(path), pod)
+    path.unlink()
+    path.write_text("")
+    with pytest.raises(PermissionError):
+        said.asked(str(path), True)
+    # As one of root's by another name, in a folder of somebody else's.
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda place: os.stat_result([*real(place)[:4], 4711, *real(place)[5:10]]))
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    for pod in (True, False):
+        with pytest.raises(PermissionError):
+            said.asked(str(tmp_path / "other.sock"), pod)
+    assert not other.was_asked()
 
 
 def test_news_of_addresses_and_interfaces(host: Host) -> None:
@@ -304,7 +379,7 @@ def test_a_reboot_and_whether_it_was_in_order(host: Host, monkeypatch: pytest.Mo
 
 def test_the_ring_is_bounded_and_each_file_begins_with_all_that_is_known(
         host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "SIZE", 4000)
+    monkeypatch.setattr(base, "SIZE", 4000)
     for number in range(2000):
         host.recorder.note("mark", "drained", bool(number % 2))
         host.later(0.25)
@@ -334,6 +409,7 @@ def test_a_full_disk_and_a_folder_that_is_gone_end_nothing(host: Host) -> None:
 def test_it_runs_as_its_unit_starts_it(tmp_path: Path) -> None:
     text = SCRIPT.read_text().replace("/var/lib/kubeha/recorder", str(tmp_path / "ring"))
     (tmp_path / "recorder").write_text(text)
+    shutil.copytree(SCRIPT.parent / "recorder.d", tmp_path / "recorder.d")
     process = subprocess.Popen(["python3", "-I", "-S", str(tmp_path / "recorder"), "cp1"], stderr=subprocess.PIPE)
     try:
         process.wait(1.5)
@@ -341,3 +417,4 @@ def test_it_runs_as_its_unit_starts_it(tmp_path: Path) -> None:
         process.terminate()
     assert process.communicate(timeout=10)[1] == b"" and process.returncode == 0
     assert "recorder" in (tmp_path / "ring/0").read_text()
+    assert not (tmp_path / "recorder.d/__pycache__").exists()

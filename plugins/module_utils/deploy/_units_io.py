@@ -26,7 +26,7 @@ FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
     # Whose program stays in memory.
-    "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER],
+    "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER, *_paths.RECORDER_PARTS],
     HOOK: _paths.HOOK_UNITS,
 }
 _TEXTFILE = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
@@ -81,7 +81,7 @@ def end(units: Iterable[str]) -> None:
 
 
 def _names(unit: str) -> List[str]:
-    return [os.path.basename(path) for path in FILES[unit] if path != _paths.RECORDER]
+    return [os.path.basename(path) for path in FILES[unit] if path not in (_paths.RECORDER, *_paths.RECORDER_PARTS)]
 
 
 def forget() -> None:

@@ -37,6 +37,8 @@ LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
 METRICS = "/etc/kubeha/metrics"
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
 RECORDER = "/etc/kubeha/recorder"
+# What it imports.
+RECORDER_PARTS = ["/etc/kubeha/recorder.d/recorder_%s.py" % name for name in ("base", "network", "daemons", "said")]
 RECORDER_UNIT = "/etc/systemd/system/kubeha-recorder.service"
 # What it writes, and nobody else.
 RECORD = STATE + "/recorder"

@@ -44,6 +44,7 @@ from ...module_utils.model._paths import (
     NOTIFY,
     PLAN_FILE,
     RECORDER,
+    RECORDER_PARTS,
     RECORDER_UNIT,
     ROLES,
     RUN,
@@ -246,8 +247,12 @@ def _recorder_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List
     """Of the host itself, in both modes."""
     if "keepalived" not in roles or not _records(endpoints):
         return []
-    return [_file("keepalived", RECORDER, "keepalived/files/kubeha-recorder", "recorder-script"),
-            _file("keepalived", RECORDER_UNIT, "keepalived/templates/recorder.service.j2", "recorder-unit")]
+    return [
+        *(_file("keepalived", path, "keepalived/files/recorder.d/" + path.rpartition("/")[2], "recorder-script")
+          for path in RECORDER_PARTS),
+        _file("keepalived", RECORDER, "keepalived/files/kubeha-recorder", "recorder-script"),
+        _file("keepalived", RECORDER_UNIT, "keepalived/templates/recorder.service.j2", "recorder-unit"),
+    ]
 
 
 def _hook_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
@@ -439,10 +444,12 @@ def _metrics(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
 
 
 def _recorder(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
-    """What keeps what has happened here."""
+    """What keeps what has happened here. HAProxy's socket in a pod is another user's."""
+    pods = any(endpoint["mode"] == "static_pod" for endpoint in endpoints)
+    capabilities = ["CAP_NET_RAW", *(["CAP_DAC_OVERRIDE"] if pods else [])]
     return {
         "program": RECORDER,
-        "sandbox": _sandbox.helper(["CAP_NET_RAW"], ["AF_NETLINK", "AF_PACKET", "AF_UNIX"]),
+        "sandbox": _sandbox.helper(capabilities, ["AF_NETLINK", "AF_PACKET", "AF_UNIX"]),
     } if _records(endpoints) else {}
 
 

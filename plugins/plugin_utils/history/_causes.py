@@ -11,6 +11,7 @@ run restarted wasn't stopped by somebody.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -60,6 +61,8 @@ WORDS = {
 # What explains all else that a host does.
 _WHOLE = frozenset(("host_lost_power", "host_rebooted", "host_frozen"))
 _DAEMONS = ("haproxy", "keepalived")
+# Who ran for so long had been well again.
+_FOR_A_WHILE = 3.0
 
 
 def causes(incident: Incident, merged: Merged) -> list[Cause]:
@@ -71,8 +74,11 @@ def causes(incident: Incident, merged: Merged) -> list[Cause]:
     for host in hosts:
         mine = [event for event in incident.events if event.host == host]
         whole = list(_of_host(mine))
-        if not any(cause.code != "host_frozen" for cause in whole):
+        off = [cause for cause in whole if cause.code != "host_frozen"]
+        if not off:
             found += [*_of_link(mine), *_of_daemons(mine, busy[host], bool(whole))]
+        elif off[-1].until is not None:
+            found += _of_daemons(_once_back(mine, off[-1].until), busy[host], True)
         found += whole
         found += _of_marks(mine)
         found += [Cause("clock_stepped", host, event.at, "%g" % event.value) for event in mine
@@ -122,26 +128,16 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]], stood
     """Where the host itself stood still, no check says anything of a daemon."""
     for name in _DAEMONS:
         states = [event for event in mine if event.kind == "daemon" and event.about == name]
-        gone = next((event for event in states if event.value == "gone"), None)
-        frozen = next((event for event in states if event.value == "frozen"), None)
-        why = [event.value for event in mine if event.kind == "exit" and event.about == name]
-        at = gone.at if gone else 0.0
-        if gone:
-            marked = [event.at for event in mine if event.kind == "mark" and event.about == "haproxy-down"
-                      and event.value and at - 2.0 <= event.at <= at]
-            # keepalived lets go of the VIP before it ends.
-            left = [event.at for event in mine if event.kind == "vip" and not event.value
-                    and at - 3.0 <= event.at <= at]
-            at = min([at, *(marked if name == "haproxy" else left)])
-            code, about = _ending([str(item) for item in why])
-            taken = any(event.kind == "manifest" and event.about == name and not event.value for event in mine)
-            code = "stopped" if taken else code
-            if code in ("killed", "oom") or not _is_planned(at, busy):
-                yield Cause("%s_%s" % (name, code), gone.host, at, about, _until(states, "daemon", name, gone.at))
-        if frozen and not (gone and gone.at < frozen.at):
-            yield Cause("%s_hung" % name, frozen.host, frozen.at, "stopped by a signal",
-                        _until(states, "daemon", name, frozen.at))
-        elif name == "haproxy" and not gone and not stood:
+        gone = _times(states, "gone")
+        for number, times in enumerate(gone):
+            after = gone[number - 1][-1].at if number else -math.inf
+            before = gone[number + 1][0].at if number + 1 < len(gone) else math.inf
+            yield from _of_an_end(name, times, [event for event in mine if after < event.at < before], busy)
+        frozen = _times(states, "frozen")
+        for times in frozen:
+            yield Cause("%s_hung" % name, times[0].host, times[0].at, "stopped by a signal",
+                        _until(states, "daemon", name, times[0].at))
+        if name == "haproxy" and not gone and not frozen and not stood:
             hung = next((event for event in mine if event.kind == "check" and event.about == "haproxy"
                          and event.value), None)
             if hung and not _is_planned(hung.at, busy):
@@ -149,6 +145,43 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]], stood
         loaded = next((event for event in mine if event.kind == "loaded" and event.about == name and event.value), None)
         if loaded and not states and not _is_planned(loaded.at, busy):
             yield Cause("%s_reloaded" % name, loaded.host, loaded.at)
+
+
+def _once_back(mine: list[Event], at: float) -> list[Event]:
+    """What isn't part of a start."""
+    return [event for event in mine if event.at > at and event.kind not in ("loaded", "check")]
+
+
+def _times(states: list[Event], value: str) -> list[list[Event]]:
+    """When it came to that; what happened again before it had run for a while is the same."""
+    found: list[list[Event]] = []
+    for number, event in enumerate(states):
+        before = states[number - 1] if number else None
+        if event.value != value or (value == "frozen" and before and before.value == "gone"):
+            continue
+        if found and not (before and before.value == "running" and event.at - before.at >= _FOR_A_WHILE):
+            found[-1].append(event)
+        else:
+            found.append([event])
+    return found
+
+
+def _of_an_end(name: str, gone: list[Event], around: list[Event],
+               busy: list[tuple[float, float | None]]) -> Iterable[Cause]:
+    """`around` has what happened on that host between the end before and the next one."""
+    at = gone[0].at
+    marked = [event.at for event in around if event.kind == "mark" and event.about == "haproxy-down"
+              and event.value and at - 2.0 <= event.at <= at]
+    # keepalived lets go of the VIP before it ends.
+    left = [event.at for event in around if event.kind == "vip" and not event.value and at - 3.0 <= event.at <= at]
+    begun = min([at, *(marked if name == "haproxy" else left)])
+    code, about = _ending([str(event.value) for event in around if event.kind == "exit" and event.about == name])
+    # It's looked for once a second.
+    if any(event.kind == "manifest" and event.about == name and not event.value and event.at <= gone[-1].at + 2.0
+           for event in around):
+        code = "stopped"
+    if code in ("killed", "oom") or not _is_planned(begun, busy):
+        yield Cause("%s_%s" % (name, code), gone[0].host, begun, about, _until(around, "daemon", name, at))
 
 
 def _is_planned(at: float, busy: list[tuple[float, float | None]]) -> bool:

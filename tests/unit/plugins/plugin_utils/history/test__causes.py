@@ -40,6 +40,33 @@ def failed(records):
     daemon(records, "haproxy", "exit 1")
 
 
+@case(("keepalived_killed", "cp1"), ("haproxy_stopped", "cp1"), ("keepalived_killed", "cp1"),
+      ("keepalived_hung", "cp1"))
+def one_after_the_other_before_all_is_well(records):
+    records.moves(100.0, "cp1", "cp2")
+    daemon(records, "keepalived", "signal KILL", at=100.1)
+    daemon(records, "haproxy", "stopped", at=106.0)
+    daemon(records, "keepalived", "signal KILL", at=110.0)
+    records.add(117.0, "cp1", "daemon", "keepalived", "frozen")
+    records.add(118.0, "cp1", "daemon", "keepalived", "running")
+
+
+@case(("keepalived_killed", "cp1"))
+def ended_by_systemd_once_more(records):
+    records.moves(99.9, "cp1", "cp2")
+    records.add(100.0, "cp1", "daemon", "keepalived", "gone")
+    records.add(100.0, "cp1", "exit", "keepalived", "signal KILL")
+    records.add(101.0, "cp1", "daemon", "keepalived", "running")
+    daemon(records, "keepalived", "stopped", at=102.0)
+
+
+@case(("keepalived_killed", "cp1"), ("keepalived_stopped", "cp1"))
+def killed_and_then_a_manifest_was_taken_away(records):
+    daemon(records, "keepalived", "signal KILL")
+    records.add(106.0, "cp1", "manifest", "keepalived", False)
+    daemon(records, "keepalived", "unknown", at=107.0)
+
+
 @case(("keepalived_stopped", "cp1"))
 def stopped(records):
     daemon(records, "keepalived", "stopped")
@@ -80,6 +107,18 @@ def stood_still(records):
 def rebooted(records):
     daemon(records, "keepalived", "stopped", at=100.0)
     records.add(130.0, "cp1", "boot", "host", True, first=True, before=1796000101.0)
+
+
+@case(("host_rebooted", "cp1"), ("keepalived_stopped", "cp1"))
+def rebooted_and_then_stopped(records):
+    records.moves(100.0, "cp1", "cp2")
+    records.add(130.0, "cp1", "boot", "host", True, first=True, before=1796000101.0)
+    records.add(130.1, "cp1", "daemon", "keepalived", "gone", first=True)
+    records.add(131.0, "cp1", "daemon", "keepalived", "running")
+    records.add(131.2, "cp1", "loaded", "haproxy", 4711)
+    records.moves(134.0, "cp2", "cp1")
+    records.moves(138.0, "cp1", "cp2")
+    daemon(records, "keepalived", "stopped", at=139.0)
 
 
 @case(("apiserver_down", "cp3"))
