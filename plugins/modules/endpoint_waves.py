@@ -56,8 +56,8 @@ options:
     required: true
   looks:
     description:
-      - What M(kubeha.apiserver.endpoint_files) returned, by host; its C(force), C(serving), C(holds), C(rekeyed) and
-        C(leased) count. With O(hosts), what M(kubeha.apiserver.endpoint_info) returned. Empty for a host that wasn't
+      - What M(kubeha.apiserver.endpoint_files) returned, by host; its C(force), C(serving), C(holds), C(rekeyed),
+        C(unloaded) and C(leased) count. With O(hosts), what M(kubeha.apiserver.endpoint_info) returned. Empty for a host that wasn't
         looked at.
     type: dict
   work:

@@ -4,7 +4,8 @@
 """What each member's keepalived has of an endpoint: as our templates render it from the plan.
 
 Priorities and weights are those of `host_view`, which the templates print. What it speaks is read from the rendered
-keepalived.conf by `_lease.dialects`, and who takes whose adverts is what `_lease.understands` says, as on hosts.
+keepalived.conf by `_lease.dialects`, and who takes whose adverts is what `_lease.understands` says, as on hosts. Of hmac
+that knows nothing; there it's what keepalived makes of the rendered auth_hmac.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -36,6 +38,8 @@ class Member:
     fresh: int          # what a HAProxy loses that has just come back, and whose host doesn't hold
     holding: int
     drained: int
+    keys: Tuple[str, ...] = ()  # of hmac, by their IDs; the one that it sends with first
+    mode: str = ""
 
     @property
     def address(self) -> int:
@@ -61,7 +65,19 @@ class Member:
             return False
         if here.peers and there.peers and (here.source not in there.peers or there.source not in here.peers):
             return False
-        return _lease.understands(here, other.advert)
+        if not self._takes_trailer(other.keys[0] if other.keys and other.mode != "receive-only" else None):
+            return False
+        return _lease.understands(replace(here, auth=_unsigned(here.auth)), replace(
+            other.advert, auth=_unsigned(there.auth)))
+
+    def _takes_trailer(self, key: Optional[str]) -> bool:
+        if key is None:
+            return self.mode != "enforce"
+        return key in self.keys
+
+
+def _unsigned(auth: str) -> str:
+    return "none" if auth == "hmac" else auth
 
 
 Members = Dict[str, Member]
@@ -92,8 +108,16 @@ def _of_host(text: str, host: str, secret: str) -> Dict[str, Member]:
     instances = _host_files.host_view(plan, host)["keepalived"]["instances"]
     spoken = _lease.dialects(conf)
     assert len(names) == len(instances) == len(spoken), "one address family, please"
-    return {name: Member(host, dialect, instance["priority"], *_weights(instance["tracked"]))
+    signed = [_signed(part) for part in conf.split("vrrp_instance ")[1:]]
+    return {name: Member(host, dialect, instance["priority"], *_weights(instance["tracked"]), *signed.pop(0))
             for name, dialect, instance in zip(names, spoken, instances)}
+
+
+def _signed(text: str) -> Tuple[Tuple[str, ...], str]:
+    """Keys and mode of an instance's auth_hmac, in keepalived's words."""
+    words = dict(re.findall(r"^ +(active_key|mode) (\S+)$", text, re.MULTILINE))
+    keys = re.findall(r"^ +key (\d+) file:", text, re.MULTILINE)
+    return tuple(sorted(keys, key=lambda key: key != words["active_key"])), words.get("mode", "")
 
 
 def _weights(tracked: Mapping[str, Any]) -> Tuple[int, ...]:

@@ -23,7 +23,9 @@ from typing import Dict, List
 # Ignoring a signal is inherited by what a shell executes.
 _IGNORING_SIGTERM = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"]
 
-_SECRET_LINE = re.compile(r"((?:^|(?<=[\s{]))(?:auth_pass|key[ \t]+\d+)[ \t]+)(\S.*)$", re.MULTILINE)
+# A key in a file of its own is no secret here.
+_SECRET_LINE = re.compile(
+    r"((?:^|(?<=[\s{]))(?:auth_pass|key[ \t]+\d+(?![ \t]+file:))[ \t]+)(\S.*)$", re.MULTILINE)
 
 # What is said of a good configuration too.
 _HARMLESS = [
@@ -70,6 +72,14 @@ def relocated(text: str, places: Dict[str, str]) -> str:
     """The configuration as it's tested: what it refers to may not be in its place yet, so it's looked for elsewhere."""
     for place, elsewhere in places.items():
         text = re.sub(r'(?<=")' + re.escape(place) + r"(?=[/ \"])", elsewhere.replace("\\", r"\\"), text)
+    return text
+
+
+def inlined(text: str, keys: Dict[str, str]) -> str:
+    """The configuration with keys in place of the files that have them, which may not be there yet: a test reads the
+    one as it reads the others."""
+    for path, key in keys.items():
+        text = re.sub(r"(?<=\s)file:%s(?=\s)" % re.escape(path), lambda dummy, key=key: key, text)
     return text
 
 
