@@ -297,6 +297,8 @@ MISTAKES = [
         dict.fromkeys(_hosts(KEYS), KEYS), {"cp1": "old", "cp2": "new"}), group.ONE),
     Mistake("another password without stopping the backups", lambda: Rollout(
         KEYS, KEYS, secrets=("old", "new"), decisions=Decisions(backups_to_stop=_deaf_to_passwords)), group.ONE),
+    Mistake("hmac at once without stopping the backups", lambda: Rollout(
+        one(2), one(2, auth="hmac", auth_password=OLD_KEY), decisions=Decisions(backups_to_stop=_no_stop)), group.ONE),
     Mistake("a backup that isn't stopped", lambda: _change(backups_to_stop=_no_stop), group.ONE),
     Mistake("backups that are stopped only where somebody was seen to hold",
             lambda: _change(backups_to_stop=_if_held), group.ONE),

@@ -70,8 +70,8 @@ def is_foreign(path: str) -> bool:
 def is_other_key(file: File) -> bool:
     """Whether a run of ours has put another key there, in either mode, than the planned one."""
     name = os.path.basename(file.path)
-    places = {os.path.join(os.path.dirname(layout.config["keepalived"]), name) for layout in _paths.LAYOUTS.values()}
-    for path in places:
+    other = {os.path.join(os.path.dirname(layout.config["keepalived"]), name) for layout in _paths.LAYOUTS.values()}
+    for path in {file.path} | other:
         content = _host_io.read_file(path)
         if content not in (None, file.content) and not _ownership.is_edited(path, content, _written(path)):
             return True

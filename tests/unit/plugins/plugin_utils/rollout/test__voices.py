@@ -163,8 +163,8 @@ def test_the_documented_ways_stop_nobody(steps: List[Conf]) -> None:
 
 def test_a_step_too_many_is_seen_though_the_files_have_the_one_between() -> None:
     """h1 has the files of permissive, and goes on with receive-only: enforce wouldn't hear it."""
-    machine = Machine(TO_HMAC[1])
-    machine.files["h1"] = TO_HMAC[2]
+    machine = Machine(TO_HMAC[2])
+    machine.loaded["h1"] = TO_HMAC[1]
     assert machine.run(TO_HMAC[3], "h1", 100) and machine.rejected == []
 
 
