@@ -97,7 +97,8 @@ def known_secrets(task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -
 def secrets(intent: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
     """What no plan holds, for those files that need it. Never put the result of this into a plan, a result or a log.
 
-    `passwords` are VRRP's, by endpoint, each with its keys; `registries` are users and passwords of registries, as the kubelet has them.
+    `passwords` are VRRP's, by endpoint, several with hmac; `registries` are users and passwords of registries, as the
+    kubelet has them.
     """
     return {"passwords": _passwords(intent), "registries": image_logins(intent.get("image_auth"))}
 

@@ -218,7 +218,8 @@ def _check_auth(findings: Problems, specs: list[Spec]) -> None:
     """A password is there where one is needed, and is one that VRRP can carry."""
     for spec in specs:
         at = Where(findings, spec.origin("auth_password"))
-        if spec.auth != "hmac" and "auth_mode" in spec.written and not {"auth", "auth_mode"} & spec.refused:
+        # The role's defaults write "enforce", and it means nothing there.
+        if spec.auth != "hmac" and spec.auth_mode != "enforce" and "auth" not in spec.refused:
             Where(findings, spec.origin("auth_mode")).problem("auth_mode_unused", spec.auth_mode, auth=spec.auth)
         if spec.auth == "none":
             if spec.auth_password and "auth_password" in spec.written and "auth" not in spec.refused:
@@ -247,14 +248,14 @@ def _check_keys(at: Where, keys: list[str]) -> None:
     """keepalived takes them, and a number tells which is meant."""
     places = [at[index] for index in range(len(keys))] if len(keys) > 1 else [at]
     first: dict[int, int] = {}
-    for index, (place, key) in enumerate(zip(places, keys)):
+    for index, (where, key) in enumerate(zip(places, keys)):
         if not _hmac.KEY.fullmatch(key):
-            place.problem("auth_password_invalid", HIDDEN,
+            where.problem("auth_password_invalid", HIDDEN,
                           expected="32 to 64 characters, or hex: and 64 to 128 digits, with endpoint_auth: hmac",
                           more="; with another key keepalived goes on without authentication",
                           fix="make one by `openssl rand -hex 32`, and write hex: before it")
         elif first.setdefault(_hmac.key_id(key), index) != index:
-            place.problem("auth_key_twice", HIDDEN, other=first[_hmac.key_id(key)])
+            where.problem("auth_key_twice", HIDDEN, other=first[_hmac.key_id(key)])
 
 
 def _check_shared_hosts(findings: Problems, specs: list[Spec]) -> None:

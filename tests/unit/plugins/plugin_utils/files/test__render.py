@@ -128,8 +128,8 @@ def test_each_key_is_known_by_its_id():
     signed["hmac"]["keys"] = [206, 195]
     keys = ["hex:" + 64 * digit for digit in "12"]
     marks = {"<<kubeha secret 206 of kube-apiserver>>": keys[0], "<<kubeha secret 195 of kube-apiserver>>": keys[1]}
-    for given in (keys, keys[::-1], [*keys, "of no use" * 4]):
-        known = {"passwords": {"kube-apiserver": given}}
+    for password in (keys, keys[::-1], [*keys, "of no use" * 4]):
+        known = {"passwords": {"kube-apiserver": password}}
         assert render.secret_placeholders(plan(signed), "cp1", lambda known=known: known) == marks
     with pytest.raises(render.RenderError, match="endpoint_auth_password is missing for kube-apiserver"):
         render.secret_placeholders(plan(signed), "cp1", lambda: {"passwords": {"kube-apiserver": keys[0]}})

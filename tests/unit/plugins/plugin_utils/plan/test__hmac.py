@@ -50,6 +50,14 @@ def test_the_window_is_what_keepalived_would_choose_or_a_little_more(interval: f
     assert _hmac.time_window(interval) == seconds
 
 
+def test_a_mode_without_hmac_is_a_mistake() -> None:
+    assert problems(auth_mode="permissive") == [("auth_mode_unused", "endpoint_auth_mode")]
+    assert problems(auth="pass", auth_password="secret", auth_mode="receive-only") == [
+        ("auth_mode_unused", "endpoint_auth_mode")]
+    # The role's defaults say so.
+    assert planning.problems(intent()) == [] == problems(auth_mode="enforce")
+
+
 def alike(key: str) -> str:
     """Another one with the same ID."""
     return next(other for other in map("hex:{0:064x}".format, range(10000)) if _hmac.key_id(other) == _hmac.key_id(key))
