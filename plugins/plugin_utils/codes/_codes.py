@@ -405,8 +405,8 @@ SECTIONS: dict[str, dict[str, Code]] = {
             WARNING, PLAN, "endpoint_auth: hmac is no part of the tests, because no distribution has a keepalived that "
             "can do it. It was tried once, with keepalived 2.4.3 built from its sources"),
         "hmac_not_enforced": Code(
-            WARNING, PLAN, "members of {endpoint} take adverts without HMAC as well, as endpoint_auth_mode: {mode} says; "
-            "go on with the next step of docs/changing.md when this run has ended well"),
+            WARNING, PLAN, "members of {endpoint} take adverts without HMAC as well, as endpoint_auth_mode: {mode} "
+            "says; go on with the next step of docs/changing.md when this run has ended well"),
         "image_floating": Code(
             WARNING, PLAN, "image {image} ({variable}) has {what}, so hosts may run different versions of it, and a "
             "restart may change them; write a tag with a version, or best a digest"),
