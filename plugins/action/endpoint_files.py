@@ -94,7 +94,7 @@ def _seen_beside(plan: Plan, host: str, digest: str, task_vars: dict[str, t.Any]
     return _recall.recalled(looks, host, digest, waves, time.monotonic())
 
 
-def _known(given: t.Any, task_vars: dict[str, t.Any], action: Piped) -> dict[str, dict[str, str]]:
+def _known(given: t.Any, task_vars: dict[str, t.Any], action: Piped) -> dict[str, dict[str, t.Any]]:
     """The secrets in the variables, but VRRP's passwords as given where they are."""
     found = known_secrets(task_vars, action._templar, action._task)
     return {**found, "passwords": given} if given else found

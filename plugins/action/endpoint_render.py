@@ -79,20 +79,16 @@ class ActionModule(ActionBase):
             result["diff"] = [diff for dummy, dummy, dummy, diff in differences]
         return result
 
-    def _files(self, plan: Plan, given: dict[str, str] | None, task_vars: dict[str, t.Any]
+    def _files(self, plan: Plan, given: dict[str, t.Any] | None, task_vars: dict[str, t.Any]
                ) -> list[Rendered]:
-        known: dict[str, dict[str, str]] | None = {"passwords": given, "registries": {}} if given else None
+        known: dict[str, dict[str, t.Any]] | None = {"passwords": given, "registries": {}} if given else None
         files = []
         for host in _host_files.balancers(plan):
             marks: dict[str, str] = {}
-            names, registries = _host_files.secret_endpoints(plan, host), _host_files.secret_registries(plan, host)
-            if names or registries:
+            if _host_files.secret_endpoints(plan, host) or _host_files.secret_registries(plan, host):
                 if known is None:
                     known = known_secrets(task_vars, self._templar, self._task)
-                passwords, logins = known["passwords"], known["registries"]
-                marks = {_host_files.placeholder(name): passwords[name] for name in names if passwords.get(name)}
-                marks.update((_host_files.image_placeholder(name), logins[name])
-                             for name in registries if logins.get(name))
+                marks, _lacking = _render.known_placeholders(plan, host, known)
             for entry in _render.render_host(plan, host, TEMPLATES):
                 content = _secrets.filled(entry["content"], marks)
                 files.append(Rendered(host, entry["path"], content, int(entry["mode"], 8), entry["secret"]))

@@ -108,7 +108,7 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
         if args["work"] is not None:
             force = "upgrade" if args["work"].get(host) else _waves.NOTHING
         seen[host] = _waves.Seen(force, bool(look.get("serving")), frozenset(look.get("holds") or []),
-                                 bool(look.get("rekeyed")))
+                                 bool(look.get("rekeyed")), bool(look.get("unloaded")))
     deployed = {str(host): deployed_of(_intent.heard({"deployed": said})).spoken
                 for host, said in (args["deployed"] or {}).items() if said}
     foreign = [host for host, look in looks.items() if look.get("foreign")]

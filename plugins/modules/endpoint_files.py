@@ -237,6 +237,10 @@ rekeyed:
   description: Whether the password of a VRRP that goes on is, or in check mode would be, another one.
   returned: success
   type: bool
+unloaded:
+  description: Whether the daemon runs with another configuration than the one that was there before.
+  returned: success
+  type: bool
 at:
   description: When the host was looked at, which boot of it that was and how many seconds later, for
     O(kubeha.apiserver.endpoint_lock#module:since).
@@ -428,6 +432,7 @@ class Deployment:
         self._refuse_script()
         self._refuse_other_mode(found)
         self._refuse_foreign(found)
+        self._refuse_key(found)
         _validate_io.validate(self.role, found)
         self._refuse_invalid(found)
         return found, self._result(found)
@@ -443,7 +448,7 @@ class Deployment:
         return {} if result["changed"] or result["foreign"] or result["force"] != "nothing" else result
 
     def _look(self) -> Found:
-        files = [_files_io.planned(entry, self.secrets) for entry in self.given]
+        files = _files_io.all_planned(self.given, self.secrets)
         self._refuse_folders(files)
         _files_io.classify(self.role, [file for file in files if file.guarded])
         planned = {file.path for file in files}
@@ -521,6 +526,14 @@ class Deployment:
                 "%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to take "
                 "this host's %s over; the original is kept in %s then."
                 % (" and ".join(foreign), self.role, _copies_io.FOLDER), foreign_files=foreign)
+
+    def _refuse_key(self, found: Found) -> None:
+        """Members that have either key under the same number don't believe each other, and nothing tells them apart."""
+        alike = [file.path for file in found.files if file.kind == "hmac-key" and _records_io.is_other_key(file)]
+        if alike:
+            raise Refused("Nothing was changed, because the new key of %s has the same ID as the one that is there, so "
+                          "no advert could say which of them it was signed with. Make another one, by `openssl rand "
+                          "-hex 32`, and write hex: before it." % ", ".join(alike))
 
     def _refuse_invalid(self, found: Found) -> None:
         if found.invalid:

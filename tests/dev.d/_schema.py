@@ -133,6 +133,9 @@ def _read_by(read: t.Any) -> Schema:
         return {**_text(pattern), "type": ["boolean", "integer", "string"], "minimum": 0, "maximum": 1}
     if read is _values.host_addresses:
         return _listing(_text(_ADDRESS), _ADDRESS, empty=False)
+    if read is _values.passwords:
+        one = _read_by(_values.password)
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
     if read is _spec._vrids:
         number = _integer(1, 255)
         return {"anyOf": [number, _mapping(dict.fromkeys(_values.FAMILIES, number))]}

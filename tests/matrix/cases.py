@@ -26,6 +26,7 @@ ROLES = str(Path(__file__).resolve().parents[2] / "roles")
 V4, V6 = "198.51.100.%d", "2001:db8:1::%d"
 HOSTS = ("cp1", "cp2", "cp3")
 VIPS = {"ipv4": V4 % 100, "ipv6": V6 % 100}
+KEYS = ["hex:" + 32 * "0a", 40 * "k"]
 FAMILIES = {"v4": ["ipv4"], "v6": ["ipv6"], "dual": ["ipv4", "ipv6"]}
 
 
@@ -43,6 +44,11 @@ def intents() -> Iterator[tuple[str, dict[str, Any]]]:
         yield "check-" + kind, {"vip": vip, "health_check": kind}
     yield "health-path", {"vip": vip, "health_path": "/livez?exclude=etcd"}
     yield "auth-pass", {"vip": vip, "auth": "pass", "auth_password": "geheim12"}
+    # No release has a keepalived for these yet.
+    for name, families, transport in (
+            ("", ["ipv4"], "unicast"), ("-dual", ["ipv4", "ipv6"], "unicast"), ("-multicast", ["ipv4"], "multicast")):
+        yield "auth-hmac" + name, {"vip": [VIPS[family] for family in families], "vrrp_transport": transport,
+                                   "auth": "hmac", "auth_password": KEYS, "auth_mode": "permissive"}
     yield "balance", {"vip": vip, "haproxy_balance": "source"}
     yield "metrics", {"vip": vip, "metrics": True, "metrics_address": "host", "metrics_allow": ["198.51.100.0/24"]}
     for name, connections, target in (
@@ -97,7 +103,8 @@ def main() -> int:
             target = folder / ("%s@%s" % (name, host))
             target.mkdir(parents=True)
             files = _render.render_host(plan, host, ROLES)
-            marks = _render.secret_placeholders(plan, host, lambda: {"passwords": {"kube-apiserver": "geheim12"}})
+            marks = _render.secret_placeholders(
+                plan, host, lambda wanted=wanted: {"passwords": {"kube-apiserver": wanted["auth_password"]}})
             (target / "files.json").write_text(json.dumps(files), encoding="utf-8")
             (target / "secrets.json").write_text(json.dumps(marks), encoding="utf-8")
             (target / "names.json").write_text(json.dumps(

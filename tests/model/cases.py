@@ -31,6 +31,19 @@ CROSSING: Dict[str, List[List[str]]] = {
 }
 PASS: Dict[str, Any] = {"auth": "pass", "auth_password": "secret",
                         "timing": {"advert_interval": 1, "down_timer_adverts": 3}}
+OLD_KEY, NEW_KEY = ("hex:" + 64 * digit for digit in "12")
+# Keys and modes, one step after the other; None is no authentication.
+HMAC: Dict[str, Tuple[Any, Any]] = {
+    "to hmac that is only received": (None, ("receive-only", OLD_KEY)),
+    "to hmac that is sent": (("receive-only", OLD_KEY), ("permissive", OLD_KEY)),
+    "to hmac that is wanted": (("permissive", OLD_KEY), ("enforce", OLD_KEY)),
+    "to hmac at once": (None, ("enforce", OLD_KEY)),
+    "from hmac": (("receive-only", OLD_KEY), None),
+    "from hmac at once": (("enforce", OLD_KEY), None),
+    "another key as well": (("enforce", OLD_KEY), ("enforce", [OLD_KEY, NEW_KEY])),
+    "another key first": (("enforce", [OLD_KEY, NEW_KEY]), ("enforce", [NEW_KEY, OLD_KEY])),
+    "another key at once": (("enforce", OLD_KEY), ("enforce", NEW_KEY)),
+}
 # How much may go wrong in a rollout.
 MISHAPS = 2
 Faults = Optional[int]
@@ -51,6 +64,8 @@ def one(count: int, priorities: Sequence[int] = (), **more: Any) -> Any:
     known = planning.hosts(count)
     for host, priority in zip(known.values(), priorities):
         host["priority"] = priority
+    for host in known.values() if more.get("auth") == "hmac" else ():
+        host["keepalived_version"] = "2.4.3"
     wanted = {"lb_hosts": list(known), "apiserver_hosts": list(known), "virtual_router_id": 100, **more}
     return planning.plan(planning.intent(**wanted), known)
 
@@ -99,6 +114,10 @@ def rollouts(count: int) -> List[Case]:
         add("another VIP, " + last, old, _moved(old, failback))
         secret: Any = one(count, failback=failback, **PASS)
         add("another password, " + last, secret, secret, secrets=("old", "new"))
+    for name, (former, planned) in HMAC.items():
+        add("%s, %d hosts" % (name, count), *(
+            one(count, **({"auth": "hmac", "auth_mode": given[0], "auth_password": given[1]} if given else {}))
+            for given in (former, planned)))
     add("a first deployment, %d hosts" % count, None, one(count))
     for name, hosts in _crossing(count).items():
         old = two(hosts)
@@ -278,6 +297,8 @@ MISTAKES = [
         dict.fromkeys(_hosts(KEYS), KEYS), {"cp1": "old", "cp2": "new"}), group.ONE),
     Mistake("another password without stopping the backups", lambda: Rollout(
         KEYS, KEYS, secrets=("old", "new"), decisions=Decisions(backups_to_stop=_deaf_to_passwords)), group.ONE),
+    Mistake("hmac at once without stopping the backups", lambda: Rollout(
+        one(2), one(2, auth="hmac", auth_password=OLD_KEY), decisions=Decisions(backups_to_stop=_no_stop)), group.ONE),
     Mistake("a backup that isn't stopped", lambda: _change(backups_to_stop=_no_stop), group.ONE),
     Mistake("backups that are stopped only where somebody was seen to hold",
             lambda: _change(backups_to_stop=_if_held), group.ONE),

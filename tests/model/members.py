@@ -4,7 +4,8 @@
 """What each member's keepalived has of an endpoint: as our templates render it from the plan.
 
 Priorities and weights are those of `host_view`, which the templates print. What it speaks is read from the rendered
-keepalived.conf by `_lease.dialects`, and who takes whose adverts is what `_lease.understands` says, as on hosts.
+keepalived.conf by `_lease.dialects`, and who takes whose adverts is what `_lease.understands` says, as on hosts. Of
+hmac that knows nothing; there it's what keepalived makes of the rendered auth_hmac.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._accessors import members_of
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _lease
@@ -22,6 +24,13 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _hos
 
 ROLES = str(Path(__file__).resolve().parents[2] / "roles")
 Plan = Any
+
+
+class Hmac(NamedTuple):
+    """IDs of keys, the one that it sends with first."""
+
+    keys: Tuple[str, ...]
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,12 @@ class Member:
     fresh: int          # what a HAProxy loses that has just come back, and whose host doesn't hold
     holding: int
     drained: int
+    hmac: Hmac
+
+    @property
+    def sends(self) -> Optional[str]:
+        """The ID of the key of its trailers, where it sends any."""
+        return self.hmac.keys[0] if self.hmac.keys and self.hmac.mode != "receive-only" else None
 
     @property
     def address(self) -> int:
@@ -61,7 +76,14 @@ class Member:
             return False
         if here.peers and there.peers and (here.source not in there.peers or there.source not in here.peers):
             return False
-        return _lease.understands(here, other.advert)
+        if not (self.hmac.mode != "enforce" if other.sends is None else other.sends in self.hmac.keys):
+            return False
+        return _lease.understands(replace(here, auth=_unsigned(here.auth)), replace(
+            other.advert, auth=_unsigned(there.auth)))
+
+
+def _unsigned(auth: str) -> str:
+    return "none" if auth == "hmac" else auth
 
 
 Members = Dict[str, Member]
@@ -92,11 +114,19 @@ def _of_host(text: str, host: str, secret: str) -> Dict[str, Member]:
     instances = _host_files.host_view(plan, host)["keepalived"]["instances"]
     spoken = _lease.dialects(conf)
     assert len(names) == len(instances) == len(spoken), "one address family, please"
-    return {name: Member(host, dialect, instance["priority"], *_weights(instance["tracked"]))
-            for name, dialect, instance in zip(names, spoken, instances)}
+    signed = [_signed(part) for part in conf.split("vrrp_instance ")[1:]]
+    return {name: Member(host, dialect, instance["priority"], *_weights(instance["tracked"]), hmac)
+            for name, dialect, instance, hmac in zip(names, spoken, instances, signed)}
 
 
-def _weights(tracked: Mapping[str, Any]) -> Tuple[int, ...]:
+def _signed(text: str) -> Hmac:
+    """Keys and mode of an instance's auth_hmac, in keepalived's words."""
+    words = dict(re.findall(r"^ +(active_key|mode) (\S+)$", text, re.MULTILINE))
+    keys = re.findall(r"^ +key (\d+) file:", text, re.MULTILINE)
+    return Hmac(tuple(sorted(keys, key=lambda key: key != words["active_key"])), words.get("mode", ""))
+
+
+def _weights(tracked: Mapping[str, Any]) -> Tuple[int, int, int, int, int]:
     """By what they watch: HAProxy, API servers, the delay, holding, draining."""
     scripts = {word: script["weight"] for script in tracked["scripts"] for word in ("live", "ready", "settled")
                if " %s " % word in script["command"]}

@@ -280,7 +280,8 @@ class Rollout:
                 force = _waves.NOTHING if (look.lease, look.moving) == (NO_LEASE, False) else "enable"
             held = frozenset(vip for number, holders in enumerate(holds) if host in holders
                              for vip in self._parts[look.runs][number][host].speaks.vips)
-            seen[host] = _waves.Seen(force, bool(look.runs), held, self._rekeyed and look.disk == OLD)
+            seen[host] = _waves.Seen(force, bool(look.runs), held, self._rekeyed and look.disk == OLD,
+                                     look.runs not in (NONE, look.disk))
             if look.disk:
                 deployed[host] = self._plans[look.disk]
         plan = _waves.with_deployed(self._plans[NEW], deployed)

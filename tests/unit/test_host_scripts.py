@@ -516,6 +516,18 @@ def test_keepalived_starts_with_nothing_held(host):
     assert host.read("unit/keepalived.execution") == "def"
 
 
+@pytest.mark.parametrize("event", ["starting", "reloading"])
+def test_keepalived_does_not_go_on_without_its_key(host, event):
+    key = host.root / "a-17.key"
+    (host.root / "etc/keepalived/keepalived.conf").write_text(
+        "auth_hmac {\n    key 9 0123456789\n    key 17 file:%s\n    active_key 17\n}" % key)
+    assert host.run("unit-hook", "keepalived", event) == 1
+    key.touch()
+    assert host.run("unit-hook", "keepalived", event) == 1
+    key.write_text("hex:00\n")
+    assert host.run("unit-hook", "keepalived", event) == 0
+
+
 def test_keepalived_reloads_with_what_is_held(host):
     (host.root / "etc/keepalived/keepalived.conf").write_text("one\n")
     (host.state / "holder-a").write_text("1\n")

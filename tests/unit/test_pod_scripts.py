@@ -368,6 +368,16 @@ def test_keepalived_starts_with_nothing_held(keepalived):
     assert time.monotonic() - began < 20
 
 
+def test_keepalived_does_not_start_without_its_key(keepalived):
+    config, key = keepalived.root / "etc/kubeha/keepalived/keepalived.conf", keepalived.root / "a-17.key"
+    config.write_text(config.read_text() + "    key 17 file:%s\n" % key)
+    process = keepalived.start("run-keepalived")
+    assert "isn't started without its key %s: run site" % key in process.communicate(timeout=20)[0].decode()
+    assert process.returncode == 1 and not (keepalived.root / "arguments").exists()
+    key.write_text("hex:00\n")
+    assert keepalived.run("run-keepalived") == 0
+
+
 def test_others_get_time_to_take_over_from_one_that_was_killed(keepalived):
     (keepalived.run_folder / "keepalived/holder-a").write_text("1\n")
     began = time.monotonic()

@@ -29,7 +29,7 @@ VALUES: list[t.Any] = [
     True, False, -1, 0, 1, 2, 20, 254, 255, 256, 3600, 3601, 50000, 65536, 1000001, 0.5, 2.6, "", "1", "0.2", "yes",
     "OFF", "y", "maybe", "x y", "a,b", "none", "unicast", "service", "static_pod", "https", "source", "Always",
     "balanced", "safe", "198.51.100.100", "198.51.100.100/24", "2001:db8::100", "198.51.100.100,2001:db8::100",
-    " 198.51.100.100 ", "127.0.0.1", "host", "198.51.100.25:514",
+    " 198.51.100.100 ", "127.0.0.1", "host", "198.51.100.25:514", "permissive",
     "10.96.0.0/12", "kube_lb", "lb-1.example.org", "-x", "eth0", "bond0.100", "a" * 70, "/readyz?verbose", "/etc/x/",
     "../x", "haproxy:3.0.11", "registry.example.org:5000/a/b:1@sha256:" + "0" * 64, "registry.example.org:5000/mirror",
     "2.6.12", "vrid_taken", [], ["a"], [1], ["198.51.100.100", "2001:db8::100"], ["10.96.0.0/12"], [True], {},

@@ -23,7 +23,9 @@ from typing import Dict, List
 # Ignoring a signal is inherited by what a shell executes.
 _IGNORING_SIGTERM = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"]
 
-_SECRET_LINE = re.compile(r"((?:^|(?<=[\s{]))(?:auth_pass|key[ \t]+\d+)[ \t]+)(\S.*)$", re.MULTILINE)
+# A key in a file of its own is no secret here.
+_SECRET_LINE = re.compile(
+    r"((?:^|(?<=[\s{]))(?:auth_pass|key[ \t]+\d+(?![ \t]+file:))[ \t]+)(\S.*)$", re.MULTILINE)
 
 # What is said of a good configuration too.
 _HARMLESS = [
@@ -71,6 +73,12 @@ def relocated(text: str, places: Dict[str, str]) -> str:
     for place, elsewhere in places.items():
         text = re.sub(r'(?<=")' + re.escape(place) + r"(?=[/ \"])", elsewhere.replace("\\", r"\\"), text)
     return text
+
+
+def inlined(text: str, keys: Dict[str, str]) -> str:
+    """The configuration with keys in place of the files that have them, which may not be there yet: a test reads the
+    one as it reads the others."""
+    return re.sub(r"(?<=\s)file:(\S+)", lambda match: keys.get(match.group(1), match.group()), text)
 
 
 def masked(text: str, hidden: str) -> str:

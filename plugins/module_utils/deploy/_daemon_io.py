@@ -40,6 +40,8 @@ def observe(role: str, found: Found) -> Dict[str, Any]:
         holds=holds,
         rekeyed=any(rekeyed(_running_config(found, file), file.content)
                     for file in found.files if file.kind == "keepalived"),
+        unloaded=state["active"] and running.config is not None and found.config is not None
+        and found.config.present is not None and running.needs_reload(found.config.present),
         moving=_host_io.read_text(_paths.MOVING).strip() == "1",
         leased=role == "keepalived" and any(map(os.path.lexists, (_paths.LEASE, _paths.LEASE_UNIT))),
         up=serving_backends(haproxy),

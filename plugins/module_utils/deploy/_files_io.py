@@ -11,8 +11,9 @@ import grp
 import os
 import pwd
 import stat
-from typing import Any, List, Mapping
+from typing import Any, Iterable, List, Mapping
 
+from ..daemons import _keepalived
 from ..host import _host_io, _hostfacts, _ownership
 from ..host import _owned_files_io as owned
 from ..model import _secrets
@@ -21,8 +22,17 @@ from ._found import File, Status
 SECONDS = 30.0
 
 
+def all_planned(entries: Iterable[Mapping[str, Any]], secrets: Mapping[str, str]) -> List[File]:
+    """What a folder has in its place isn't read. Programs that judge keepalived.conf find stand-ins for keys in it."""
+    files = [planned(entry, secrets) for entry in entries]
+    keys = {file.path: file.tested.decode("utf-8").strip() for file in files if file.kind == "hmac-key"}
+    for file in files:
+        if file.kind == "keepalived" and keys:
+            file.tested = _keepalived.inlined(file.tested.decode("utf-8"), keys).encode("utf-8")
+    return files
+
+
 def planned(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> File:
-    """What a folder has in its place isn't read."""
     # Programs that judge it see stand-ins: no secret lies in a file before it's in its own.
     tested = _secrets.filled(entry["content"], _secrets.stand_ins(secrets))
     return _beside(File(

@@ -67,6 +67,17 @@ def is_foreign(path: str) -> bool:
         path, content, {}) == _ownership.FOREIGN
 
 
+def is_other_key(file: File) -> bool:
+    """Whether a run of ours has put another key there, in either mode, than the planned one."""
+    name = os.path.basename(file.path)
+    other = {os.path.join(os.path.dirname(layout.config["keepalived"]), name) for layout in _paths.LAYOUTS.values()}
+    for path in {file.path} | other:
+        content = _host_io.read_file(path)
+        if content not in (None, file.content) and not _ownership.is_edited(path, content, _written(path)):
+            return True
+    return False
+
+
 def originals(paths: Iterable[str]) -> Dict[str, str]:
     """What was there before us, by path."""
     found = {path: _copies_io.original(path) for path in paths if os.path.isdir(os.path.dirname(path))}

@@ -187,6 +187,14 @@ class Notify(TypedDict):
     user: Optional[str]                 # null for one that systemd makes
 
 
+class Hmac(TypedDict):
+    """How keepalived signs adverts, and whom it believes."""
+
+    mode: str                           # receive-only, permissive or enforce, in keepalived's words
+    keys: List[int]                     # their IDs, the one that this host sends with first; never the keys
+    time_window: int                    # seconds by which a sender's clock may differ from the receiver's
+
+
 class Endpoint(TypedDict):
     """All that was decided about one endpoint."""
 
@@ -223,6 +231,7 @@ class Endpoint(TypedDict):
     metrics: NotRequired[Metrics]       # where any are on
     recorder: NotRequired[bool]         # where each balancer records what happens
     notify: NotRequired[Notify]         # where there is a script
+    hmac: NotRequired[Hmac]             # where auth is hmac
 
 
 class Plan(TypedDict):

@@ -55,6 +55,11 @@ TMPFILES = "/etc/tmpfiles.d/kubeha.conf"
 IMAGE_AUTH = "/var/lib/kubelet/config.json"
 
 
+def key_path(config: str, endpoint: str, key_id: int) -> str:
+    """Where a key of hmac lies: beside the keepalived.conf that names it. Another key has another name."""
+    return "%s/kubeha-%s-%d.key" % (config.rpartition("/")[0], endpoint, key_id)
+
+
 class Layout(NamedTuple):
     """What differs between HAProxy and keepalived as services and as static pods."""
 

@@ -207,6 +207,10 @@ _METRICS = record({}, {}, {
 
 _NOTIFY = record({"script": word}, {"user": maybe(word)}, {})
 
+_HMAC = record({
+    "mode": one_of("receive-only", "permissive", "enforce"), "keys": many(integer(1, 255), 255),
+    "time_window": integer(1, 300)}, {}, {})
+
 _ENDPOINT = record({
     "name": word, "mode": one_of("service", "static_pod"), "port": _PORT, "apiserver_port": _PORT,
     "vips": many(record({"address": address, "prefix": _PREFIX, "family": _FAMILY}, {}, {}), 1024, "address"),
@@ -215,7 +219,7 @@ _ENDPOINT = record({
     "instances": many(_family(_INSTANCE), 2, "family"),
     "backends": many(record({"name": word, "address": address, "port": _PORT}, {}, {}), unique="name"),
     "haproxy": _HAPROXY,
-}, {"metrics": _METRICS, "recorder": flag, "notify": _NOTIFY}, {
+}, {"metrics": _METRICS, "recorder": flag, "notify": _NOTIFY, "hmac": _HMAC}, {
     "former": (record({"vips": many(address, 1024), "ports": many(_PORT, 1024)}, {}, {}), {"vips": [], "ports": []}),
     "accept_findings": (many(word, 1024), []), "image_auth": (many(word, 1024), []),
     "manifest_dir": (maybe(word), None), "dns_name": (maybe(word), None), "images": (maybe(anything), None),

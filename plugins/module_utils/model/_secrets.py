@@ -22,6 +22,10 @@ HIDDEN = "(hidden)"
 
 # A program's words about a stand-in are shown; its own are of letters that no check of a password minds.
 _STAND_IN = "x"
+# A key as hex digits is checked as such.
+_HEX = "hex:"
+# A file that is one secret and nothing else: a key of keepalived.
+_KEY = re.compile(r"[A-Za-z0-9_.+/=:-]{32,132}\n?")
 _USER_INFO = re.compile(r"[^\s/@\"']*:[^\s/@\"']*@(?!sha\d+:)")
 
 
@@ -53,11 +57,14 @@ def filled(text: str, secrets: Mapping[str, str]) -> str:
 
 def stand_ins(secrets: Mapping[str, str]) -> Dict[str, str]:
     """For a file that a program is to judge: as long as the secrets, and none."""
-    return {mark: _STAND_IN * len(secret) for mark, secret in secrets.items()}
+    return {mark: _HEX + "0" * (len(secret) - len(_HEX)) if secret.startswith(_HEX) else _STAND_IN * len(secret)
+            for mark, secret in secrets.items()}
 
 
 def masked(text: str) -> str:
     """Any file of a host without its secrets, also without those that this run doesn't know."""
+    if _KEY.fullmatch(text):
+        return HIDDEN + "\n"
     return image_auth_masked(_keepalived.masked(text, HIDDEN), HIDDEN)
 
 

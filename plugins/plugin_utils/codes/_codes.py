@@ -357,6 +357,12 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PLAN, "there is a password, but endpoint_auth is none, so nothing would be authenticated",
             "set endpoint_auth: pass or hmac, or remove the password"),
         "auth_password_invalid": Code(ERROR, PLAN, "must be {expected}{more}", "{fix}"),
+        "auth_key_twice": Code(
+            ERROR, PLAN, "has the same key ID as the key at place {other} of the list, so no advert could say which of "
+            "them it was signed with", "make another key by `openssl rand -hex 32`, and write hex: before it"),
+        "auth_mode_unused": Code(
+            ERROR, PLAN, "endpoint_auth is {auth}, so there is nothing to enforce",
+            "set endpoint_auth: hmac, or leave endpoint_auth_mode out"),
         "auth_pass_ipv6": Code(
             ERROR, PLAN, "endpoint_auth: pass is VRRP version 2, which knows no IPv6",
             "set endpoint_auth: none and remove the password, or use IPv4 only"),
@@ -396,7 +402,11 @@ SECTIONS: dict[str, dict[str, Code]] = {
             WARNING, PLAN, "{endpoint} lets {what} go, as endpoint_release_former says: whoever still uses that has "
             "to use {new}"),
         "hmac_untried": Code(
-            WARNING, PLAN, "endpoint_auth: hmac is untried: no distribution had a keepalived that can do it"),
+            WARNING, PLAN, "endpoint_auth: hmac is no part of the tests, because no distribution has a keepalived that "
+            "can do it. It was tried once, with keepalived 2.4.3 built from its sources"),
+        "hmac_not_enforced": Code(
+            WARNING, PLAN, "members of {endpoint} take adverts without HMAC as well, as endpoint_auth_mode: {mode} "
+            "says; go on with the next step of docs/changing.md when this run has ended well"),
         "image_floating": Code(
             WARNING, PLAN, "image {image} ({variable}) has {what}, so hosts may run different versions of it, and a "
             "restart may change them; write a tag with a version, or best a digest"),
@@ -438,15 +448,16 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "set endpoint_address or endpoint_interface for {host} to what it has, or give the address back to "
             "{interface}"),
         "clock_breaks_hmac": Code(
-            ERROR, PREFLIGHT, "a member drops authenticated adverts that are more than 5 s off by its own clock: both "
-            "would hold the VIP",
-            "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)"),
+            ERROR, PREFLIGHT, "a member drops adverts with HMAC that are off by more than the time window, by its own "
+            "clock: both would hold the VIP",
+            "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)",
+            "the window is 5 s, or three adverts where that is more, as keepalived chooses it"),
         "clock_differs": Code(
-            WARNING, PREFLIGHT, "a member drops adverts that are more than 5 s off by its own clock where "
-            "endpoint_auth is hmac; new certificates aren't valid yet where the clock is behind, and what happened "
+            WARNING, PREFLIGHT, "a member drops adverts with HMAC that are off by more than the time window "
+            "(clock_breaks_hmac); new certificates aren't valid yet where the clock is behind, and what happened "
             "first can't be told from logs",
             "set the clock of {host}, and keep it by NTP (`timedatectl set-ntp true` there, or chrony)",
-            "from 3 s on with endpoint_auth: hmac, else from 30 s on"),
+            "with endpoint_auth: hmac from half of the time window on, as keepalived warns; else from 30 s on"),
         "mtu_differs": Code(
             WARNING, PREFLIGHT, "what fits through one holder doesn't fit through another: after a failover large "
             "answers hang", "set the same MTU on all members' interfaces"),

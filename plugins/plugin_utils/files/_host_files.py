@@ -53,6 +53,7 @@ from ...module_utils.model._paths import (
     TMPFILES,
     UNIT_HOOK,
     Layout,
+    key_path,
 )
 
 COMMON = "common"
@@ -133,6 +134,11 @@ def placeholder(endpoint_name: str) -> str:
     return "<<kubeha secret of %s>>" % endpoint_name
 
 
+def key_placeholder(endpoint_name: str, key_id: int) -> str:
+    """Stands for a key of hmac."""
+    return "<<kubeha secret %d of %s>>" % (key_id, endpoint_name)
+
+
 def image_placeholder(registry: str) -> str:
     """Stands for a registry's user and password in a rendered file."""
     return "<<kubeha secret of registry %s>>" % registry
@@ -144,9 +150,10 @@ def balancers(plan: Plan) -> List[str]:
                               for instance in endpoint["instances"] for member in instance["members"]))
 
 
-def secret_endpoints(plan: Plan, host: str) -> List[str]:
-    """Names of the endpoints whose password is in this host's files."""
-    return [endpoint["name"] for endpoint in endpoints_of(plan, host) if endpoint["auth"] != "none"]
+def secret_endpoints(plan: Plan, host: str) -> Dict[str, List[int]]:
+    """Endpoints whose password is in this host's files, with the IDs of their keys; the IDs are none with pass."""
+    return {endpoint["name"]: endpoint["hmac"]["keys"] if "hmac" in endpoint else []
+            for endpoint in endpoints_of(plan, host) if endpoint["auth"] != "none"}
 
 
 def secret_registries(plan: Plan, host: str) -> List[str]:
@@ -168,6 +175,7 @@ def _service_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[
             _file("keepalived", CHECK, "keepalived/files/kubeha-check", "script", mode="0755"),
             _file("keepalived", NOTIFY, "keepalived/files/kubeha-notify", "script", mode="0755"),
             _file("keepalived", DROP_INS["keepalived"], "keepalived/templates/keepalived.service.conf.j2", "unit"),
+            *_key_files(endpoints, KEEPALIVED_CONFIG),
             _file("keepalived", KEEPALIVED_CONFIG, "keepalived/templates/keepalived.conf.j2", "keepalived",
                   mode="0600" if secret else "0640", guarded=True, secret=secret),
         ]
@@ -216,6 +224,7 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
                 mode="0755",
                 interpreter="/bin/sh",
             ),
+            *_key_files(endpoints, _pod_paths.CONFIG["keepalived"]),
             _file(
                 "keepalived",
                 _pod_paths.CONFIG["keepalived"],
@@ -270,8 +279,17 @@ def _sysctl_files(endpoints: Sequence[Endpoint]) -> List[Dict[str, Any]]:
     return [_file("haproxy", SYSCTL_FILE, "haproxy/templates/sysctl.conf.j2", "sysctl")] if _sysctls(endpoints) else []
 
 
+def _key_files(endpoints: Iterable[Endpoint], config: str) -> List[Dict[str, Any]]:
+    """Keys of hmac, before the configuration that names them. keepalived complains of a key that others may read."""
+    return [
+        _file("keepalived", key_path(config, endpoint["name"], key), None, "hmac-key", mode="0400", secret=True,
+              content=key_placeholder(endpoint["name"], key) + "\n")
+        for endpoint in endpoints if "hmac" in endpoint for key in endpoint["hmac"]["keys"]]
+
+
 def _has_secret(endpoints: Iterable[Endpoint]) -> bool:
-    return any(endpoint["auth"] != "none" for endpoint in endpoints)
+    """In keepalived.conf itself."""
+    return any(endpoint["auth"] == "pass" for endpoint in endpoints)
 
 
 def _file(role: str, path: str, template: Optional[str], kind: str, **more: Any) -> Dict[str, Any]:
@@ -530,7 +548,7 @@ def _bundle(endpoint: Endpoint, host: str, known: Dict[str, Dict[str, Any]],
         "state_files": ["%s-%s" % (kind, name) for kind in ("holder", "order")
                         for name in names + ([group] if group else [])] + ["ready-%s" % holder],
         "groups": [{"name": group, "members": names, "tracked": tracked}] if group else [],
-        "instances": [_instance(endpoint, instance, member, None if group else tracked)
+        "instances": [_instance(endpoint, instance, member, None if group else tracked, layout)
                       for instance, member in instances],
     }
 
@@ -568,14 +586,23 @@ def _patience(endpoint: Endpoint, check: Check) -> int:
     return int(math.ceil(takeover + check["interval"] + endpoint["haproxy"]["inter_ms"] / 1000))
 
 
+def _hmac(endpoint: Endpoint, layout: Layout) -> Dict[str, Any]:
+    if "hmac" not in endpoint:
+        return {}
+    config, name = layout.config["keepalived"], endpoint["name"]
+    return {**endpoint["hmac"],
+            "files": [{"id": key, "path": key_path(config, name, key)} for key in endpoint["hmac"]["keys"]]}
+
+
 def _instance(endpoint: Endpoint, instance: Instance, member: Member,
-              tracked: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+              tracked: Optional[Dict[str, Any]], layout: Layout) -> Dict[str, Any]:
     """What the plan says of an instance and of this member of it, and what its keepalived knows."""
     return {
         **instance,
         **member,
         "auth": endpoint["auth"],
         "secret": placeholder(endpoint["name"]),
+        "hmac": _hmac(endpoint, layout),
         # Without a peer keepalived takes no word of unicast.
         "transport": endpoint["transport"] if member["peers"] else "multicast",
         "checks_ttl": _at_least(endpoint["versions"]["keepalived"], (2, 2)),

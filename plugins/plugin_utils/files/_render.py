@@ -14,9 +14,10 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 from ...module_utils.model import _paths, _pod_paths
+from ..plan import _hmac
 from . import _host_files, _pod_manifests
 
 if TYPE_CHECKING:
@@ -86,25 +87,41 @@ def _printable(value: Any) -> Any:
 
 
 def secret_placeholders(plan: Plan, host: str,
-                        secrets: Callable[[], Mapping[str, Mapping[str, str]]]) -> Dict[str, str]:
+                        secrets: Callable[[], Mapping[str, Mapping[str, Any]]]) -> Dict[str, str]:
     """{placeholder: secret} for every secret in this host's files; `secrets` is asked only where there is one.
 
-    It gives `passwords` by endpoint and `registries`, which are users and passwords as the kubelet wants them.
+    It gives `passwords` by endpoint, of which hmac may have several, and `registries`, which are users and passwords as
+    the kubelet wants them.
     """
-    names, registries = _host_files.secret_endpoints(plan, host), _host_files.secret_registries(plan, host)
-    if not names and not registries:
+    if not _host_files.secret_endpoints(plan, host) and not _host_files.secret_registries(plan, host):
         return {}
-    known = secrets()
-    passwords, logins = known.get("passwords") or {}, known.get("registries") or {}
-    missing = [name for name in names if not passwords.get(name)]
-    if missing:
-        raise RenderError("endpoint_auth_password is missing for %s" % ", ".join(missing))
-    missing = [name for name in registries if not logins.get(name)]
-    if missing:
-        raise RenderError("endpoint_image_auth is missing for %s" % ", ".join(missing))
-    marks = {_host_files.placeholder(name): passwords[name] for name in names}
-    marks.update((_host_files.image_placeholder(name), logins[name]) for name in registries)
+    marks, lacking = known_placeholders(plan, host, secrets())
+    for variable, names in lacking.items():
+        raise RenderError("%s is missing for %s" % (variable, ", ".join(names)))
     return marks
+
+
+def known_placeholders(plan: Plan, host: str, known: Mapping[str, Mapping[str, Any]]
+                       ) -> Tuple[Dict[str, str], Dict[str, List[str]]]:
+    """The same as far as secrets are known, and what isn't: endpoints or registries by the variable that has them."""
+    marks: Dict[str, str] = {}
+    lacking: Dict[str, List[str]] = {}
+    for name, keys in _host_files.secret_endpoints(plan, host).items():
+        given = (known.get("passwords") or {}).get(name) or []
+        passwords: List[str] = [given] if isinstance(given, str) else list(given)
+        found = {_host_files.key_placeholder(name, _hmac.key_id(key)): key for key in passwords} if keys else {
+            _host_files.placeholder(name): key for key in passwords[:1]}
+        wanted = [_host_files.key_placeholder(name, key) for key in keys] or [_host_files.placeholder(name)]
+        marks.update((mark, found[mark]) for mark in wanted if mark in found)
+        if not found.keys() >= set(wanted):
+            lacking.setdefault("endpoint_auth_password", []).append(name)
+    logins = known.get("registries") or {}
+    for name in _host_files.secret_registries(plan, host):
+        if logins.get(name):
+            marks[_host_files.image_placeholder(name)] = logins[name]
+        else:
+            lacking.setdefault("endpoint_image_auth", []).append(name)
+    return marks, lacking
 
 
 # Compiled templates are worth keeping: a render of a fleet asks for the same few thousands of times.

@@ -89,27 +89,30 @@ def machines_twice(identities: Mapping[str, t.Any]) -> list[Problem]:
             for first, host, name in twins(identities)]
 
 
-def known_secrets(task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -> dict[str, dict[str, str]]:
+def known_secrets(task_vars: Mapping[str, t.Any], templar: t.Any, task: t.Any) -> dict[str, dict[str, t.Any]]:
     """The secrets in the variables, whoever runs ``task``."""
     return secrets(_Reader(task_vars, templar, task).intent()[0])
 
 
-def secrets(intent: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
+def secrets(intent: Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
     """What no plan holds, for those files that need it. Never put the result of this into a plan, a result or a log.
 
-    `passwords` are VRRP's, by endpoint; `registries` are users and passwords of registries, as the kubelet has them.
+    `passwords` are VRRP's, by endpoint, several with hmac; `registries` are users and passwords of registries, as the
+    kubelet has them.
     """
     return {"passwords": _passwords(intent), "registries": image_logins(intent.get("image_auth"))}
 
 
-def _passwords(intent: Mapping[str, t.Any]) -> dict[str, str]:
+def _passwords(intent: Mapping[str, t.Any]) -> dict[str, list[str]]:
     entries = intent.get("list")
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for entry in entries if isinstance(entries, list) and entries else [{}]:
         if isinstance(entry, Mapping):
             merged = {**intent, **entry}
             if merged.get("auth_password") is not None:
-                found[str(merged.get("name") or "kube-apiserver").strip()] = str(merged["auth_password"])
+                given = merged["auth_password"]
+                found[str(merged.get("name") or "kube-apiserver").strip()] = [
+                    str(item) for item in (given if isinstance(given, (list, tuple)) else [given])]
     return found
 
 

@@ -161,7 +161,8 @@ class Spec:
     failback_delay: int
     vrrp_transport: str
     auth: str
-    auth_password: str | None = field(repr=False)
+    auth_password: list[str] | None = field(repr=False)             # keys of hmac; else one
+    auth_mode: str
     timing: TimingRequest
     health_path: str
     health_check: str
@@ -299,7 +300,8 @@ _ENDPOINT_FIELDS: dict[str, _Field] = {
     "failback_delay": _Field(values.integer(0, 3600), 30),
     "vrrp_transport": _Field(values.choice("unicast", "multicast"), "unicast"),
     "auth": _Field(values.choice("none", "pass", "hmac", secret=True), "none"),  # a password gets here by mistake
-    "auth_password": _Field(values.password, None),
+    "auth_password": _Field(values.passwords, None),
+    "auth_mode": _Field(values.choice("receive-only", "permissive", "enforce"), "enforce"),
     "timing": _Field(read_timing, DEFAULT_TIMING),
     "health_path": _Field(values.http_path, "/readyz"),
     "health_check": _Field(values.choice("https", "https_strict", "tcp"), "https"),

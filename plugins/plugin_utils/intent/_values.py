@@ -288,6 +288,19 @@ def password(at: Where, value: t.Any) -> str | None:
     return str.__str__(value)
 
 
+def passwords(at: Where, value: t.Any) -> list[str] | None:
+    """One password, or a list of keys."""
+    if not isinstance(value, (list, tuple)):
+        found = [password(at, value)]
+    else:
+        found = [password(at[index], item) for index, item in enumerate(value)]
+        if not found:
+            at.problem("auth_password_invalid", expected="a password, or a list of keys with endpoint_auth: hmac",
+                       more="", fix="write one, or leave the variable out")
+    good = [item for item in found if item is not None]
+    return good if found and len(good) == len(found) else None
+
+
 def listing(read: Reader[T], expected: str, empty: bool = False) -> Reader[list[T]]:
     """A reader of lists; one item alone and items between commas, as ``-e`` gives them, are lists too."""
 

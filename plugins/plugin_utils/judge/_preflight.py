@@ -148,8 +148,8 @@ class _Place(NamedTuple):
             exporter["port"] for exporter in exporters]
 
 
-# Seconds between members' clocks. keepalived takes an authenticated advert for stale after this many.
-_HMAC_LIMIT, _HMAC_SLACK, _CLOCK_SLACK = 5, 3, 30
+# Seconds between members' clocks where no advert says when it was sent.
+_CLOCK_SLACK = 30
 
 
 class _Judge:
@@ -237,11 +237,12 @@ class _Judge:
             said = {place.host: _clocks.read(place.seen.get("clock")) for place in self.places
                     if place.endpoint is endpoint}  # fmt: skip
             clocks = {host: clock for host, clock in said.items() if clock is not None}
-            hmac = endpoint["auth"] == "hmac"
-            for item in _clocks.apart(clocks, _HMAC_SLACK if hmac else _CLOCK_SLACK):
+            # keepalived drops an advert that is older or newer than its window, and warns from half of it on.
+            window = endpoint["hmac"]["time_window"] if "hmac" in endpoint else None
+            for item in _clocks.apart(clocks, window / 2 if window else _CLOCK_SLACK):
                 seen = "its clock is %.1f s or more %s %s's" % (
                     abs(item.seconds), "ahead of" if item.seconds > 0 else "behind", item.other)  # fmt: skip
-                if hmac and abs(item.seconds) > _HMAC_LIMIT:
+                if window and abs(item.seconds) > window:
                     yield finding_of("clock_breaks_hmac", seen, item.host, endpoint["name"])
                 else:
                     yield finding_of("clock_differs", seen, item.host, endpoint["name"])

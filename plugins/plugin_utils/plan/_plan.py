@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
-import re
 import shlex
 import typing as t
 from collections import Counter
@@ -24,6 +23,7 @@ from ..intent._addresses import FAMILIES, IPV6, Address, Located, require_netadd
 from ..intent._errors import PlanError, Problems, Where, listed
 from ..intent._spec import INTENT_KEYS, Globals, Host, Spec, literal, read_hosts, read_intent
 from ..intent._values import safe_host_name
+from . import _hmac
 from . import _vrid as vrid
 from ._metrics import check_metrics, plan_metrics
 from ._placement import Instance, Topology, find_backends, place
@@ -57,8 +57,6 @@ _UNPRIVILEGED = 1024
 _MAXCONN = 8192
 _CONNECTIONS_PER_NODE = 8
 MAX_AUTH_PASS = 8  # RFC 2338 section 5.3.10
-# 32 to 64 bytes (keepalived.conf(5) of 2.4). A shorter key is an error to keepalived that stops nothing.
-HMAC_KEY = re.compile(r"hex:(?:[0-9A-Fa-f]{2}){32,64}|(?!hex:).{32,64}")
 
 
 def compute_plan(
@@ -220,25 +218,44 @@ def _check_auth(findings: Problems, specs: list[Spec]) -> None:
     """A password is there where one is needed, and is one that VRRP can carry."""
     for spec in specs:
         at = Where(findings, spec.origin("auth_password"))
+        # The role's defaults write "enforce", and it means nothing there.
+        if spec.auth != "hmac" and spec.auth_mode != "enforce" and "auth" not in spec.refused:
+            Where(findings, spec.origin("auth_mode")).problem("auth_mode_unused", spec.auth_mode, auth=spec.auth)
         if spec.auth == "none":
             if spec.auth_password and "auth_password" in spec.written and "auth" not in spec.refused:
                 at.problem("auth_password_unused", HIDDEN)
             continue
-        if spec.auth_password is None and "auth_password" not in spec.refused:
+        keys = spec.auth_password or []
+        if not keys and "auth_password" not in spec.refused:
             at.problem("auth_password_missing", auth=spec.auth)
         if spec.auth == "hmac":
             findings.warn("hmac_untried")
-            if spec.auth_password and not HMAC_KEY.fullmatch(spec.auth_password):
-                at.problem("auth_password_invalid", HIDDEN,
-                           expected="32 to 64 characters, or hex: and 64 to 128 digits, with endpoint_auth: hmac",
-                           more="; with another key keepalived goes on without authentication",
-                           fix="make one by `openssl rand -hex 32`, and write hex: before it")
+            if spec.auth_mode != "enforce":
+                findings.warn("hmac_not_enforced", endpoint=spec.name, mode=spec.auth_mode)
+            _check_keys(at, keys)
             continue
-        if spec.auth_password and len(spec.auth_password) > MAX_AUTH_PASS:
+        if len(keys) > 1:
+            at.problem("auth_password_invalid", HIDDEN, expected="one password with endpoint_auth: pass",
+                       more="; VRRP has no room for another", fix="write that one alone")
+        elif keys and len(keys[0]) > MAX_AUTH_PASS:
             at.problem("auth_password_invalid", HIDDEN, expected="at most 8 characters with endpoint_auth: pass",
                        more="; VRRP would cut it off", fix="choose one of 8 characters")
         if IPV6 in spec.families:
             Where(findings, spec.origin("auth")).problem("auth_pass_ipv6", spec.auth)
+
+
+def _check_keys(at: Where, keys: list[str]) -> None:
+    """keepalived takes them, and a number tells which is meant."""
+    places = [at[index] for index in range(len(keys))] if len(keys) > 1 else [at]
+    first: dict[int, int] = {}
+    for index, (where, key) in enumerate(zip(places, keys)):
+        if not _hmac.KEY.fullmatch(key):
+            where.problem("auth_password_invalid", HIDDEN,
+                          expected="32 to 64 characters, or hex: and 64 to 128 digits, with endpoint_auth: hmac",
+                          more="; with another key keepalived goes on without authentication",
+                          fix="make one by `openssl rand -hex 32`, and write hex: before it")
+        elif first.setdefault(_hmac.key_id(key), index) != index:
+            where.problem("auth_key_twice", HIDDEN, other=first[_hmac.key_id(key)])
 
 
 def _check_shared_hosts(findings: Problems, specs: list[Spec]) -> None:
@@ -557,6 +574,10 @@ def _endpoint(planned: _Planned) -> model.Endpoint:
         endpoint["metrics"] = planned.metrics
     if planned.common.recorder:
         endpoint["recorder"] = True
+    if spec.auth == "hmac":
+        endpoint["hmac"] = {
+            "mode": spec.auth_mode, "keys": [_hmac.key_id(key) for key in spec.auth_password or ()],
+            "time_window": _hmac.time_window(timing.advert_interval)}
     notify = planned.common.notify
     if notify:
         endpoint["notify"] = {"script": notify.script, "user": notify.user}

@@ -29,6 +29,7 @@ from ...module_utils.model import _planfile
 from ...module_utils.model._accessors import members_of
 from ...module_utils.model._planfile import SomebodyElses, Spoken, Unreadable
 from ..judge._table import table
+from . import _voices
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan
@@ -43,13 +44,15 @@ class Seen:
     """What was seen of one host.
 
     `force` is what a change takes there: nothing, or the word for it. `running` is whether the daemon serves already,
-    `holds` are the VIPs that are there. `rekeyed` is whether it has another password than the planned one.
+    `holds` are the VIPs that are there. `rekeyed` is whether it has another password than the planned one, `unloaded`
+    whether it runs with something else than its files say.
     """
 
     force: str = NOTHING
     running: bool = False
     holds: FrozenSet[str] = frozenset()
     rekeyed: bool = False
+    unloaded: bool = False
 
     @property
     def has_work(self) -> bool:
@@ -127,7 +130,9 @@ def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[H
         members = choice.running(endpoint)
         # Who doesn't run may be all that still has what who runs has loaded.
         words = disagreements(
-            endpoint, deployed, {host: seen[host].rekeyed for host in members_of(endpoint) if host in seen})
+            endpoint, deployed, {host: seen[host].rekeyed for host in members_of(endpoint) if host in seen},
+            # What it believes is a step behind its files, which nobody knows.
+            [host for host in seen if seen[host].unloaded])
         if members and words:
             changes[endpoint["name"]] = ", ".join(words)
             # Who is about to take over wasn't seen to hold, so it doesn't count whether anybody was.
@@ -256,7 +261,8 @@ def refusals(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host,
     found: List[Tuple[str, str, str]] = []
     for endpoint in plan["endpoints"]:
         members = members_of(endpoint)
-        changes = disagreements(endpoint, deployed, {host: rekeyed[host] for host in members if host in rekeyed})
+        changes = disagreements(
+            endpoint, deployed, {host: rekeyed[host] for host in members if host in rekeyed}, rekeyed)
         # They may run it, for all that is known.
         others = [host for host in members if host not in rekeyed]
         said = "%s changes, and all members have to agree on that; " % ", ".join(changes)
@@ -283,9 +289,12 @@ def _not_members_for(endpoint: Endpoint, deployed: Mapping[Host, Spoken], run: C
     return found
 
 
-def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
-                  rekeyed: Mapping[Host, bool]) -> List[str]:
-    """What of VRRP changes on these members that all of them have to agree on, in words."""
+def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
+                  exactly: Container[Host] = ()) -> List[str]:
+    """What of VRRP changes on these members that all of them have to agree on, in words.
+
+    With hmac they may differ and believe each other. `exactly` has hosts for which that isn't enough.
+    """
     changes: Dict[str, None] = {}
     for host, other_password in rekeyed.items():
         if isinstance(deployed.get(host), SomebodyElses):
@@ -293,7 +302,8 @@ def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
         elif isinstance(deployed.get(host), Unreadable):
             # Nobody knows whether the others would take its adverts.
             changes["something that %s's stored plan doesn't tell" % host] = None
-        changes.update(dict.fromkeys(_advert_mismatch(_stored(endpoint, deployed.get(host)), endpoint)))
+        changes.update(dict.fromkeys(_advert_mismatch(
+            _stored(endpoint, deployed.get(host)), endpoint, host in exactly)))
         if other_password and endpoint["auth"] != "none":
             changes["password"] = None
     return list(changes)
@@ -302,8 +312,10 @@ def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken],
 def ahead(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
           divided: Container[str]) -> Dict[str, List[Host]]:
     """Of `divided` endpoints members whose files are as planned already, in what all have to agree on."""
-    return {endpoint["name"]: [host for host in members_of(endpoint) if host in rekeyed and not disagreements(
-        endpoint, deployed, {host: rekeyed[host]})] for endpoint in plan["endpoints"] if endpoint["name"] in divided}
+    return {
+        endpoint["name"]: [host for host in members_of(endpoint) if host in rekeyed and not disagreements(
+            endpoint, deployed, {host: rekeyed[host]}, rekeyed)]
+        for endpoint in plan["endpoints"] if endpoint["name"] in divided}
 
 
 def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
@@ -312,16 +324,23 @@ def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
     return next((item for item in endpoints if item["name"] == endpoint["name"]), endpoint)
 
 
-def _advert_mismatch(before: Endpoint, after: Endpoint) -> List[str]:
+def _advert_mismatch(before: Endpoint, after: Endpoint, exactly: bool) -> List[str]:
     """What of it keeps members from taking each other's adverts, in words."""
     old, new = _advert_parameters(before), _advert_parameters(after)
     common = set(old) & set(new)
-    words = [word for (family, word), said in new.items() if (family, word) not in common or old[family, word] != said]
+    words = [word for (family, word), said in new.items()
+             if (family, word) not in common or _conflict(old[family, word], said, exactly)]
     # A member that comes or goes has no place to compare.
     places, wanted = _places(before), _places(after)
     if any(places[key] != wanted[key] for key in set(places) & set(wanted)):
         words.append("interface or address")
     return list(dict.fromkeys(words))
+
+
+def _conflict(before: Any, after: Any, exactly: bool) -> bool:
+    if isinstance(before, _voices.Voice) and not exactly:
+        return not before.gets_on_with(after)
+    return bool(before != after)
 
 
 def _advert_parameters(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
@@ -332,7 +351,7 @@ def _advert_parameters(endpoint: Endpoint) -> Dict[Tuple[str, str], Any]:
         said = {
             "virtual router ID": instance["virtual_router_id"],
             "version": version,
-            "authentication": endpoint["auth"],
+            "authentication": _voices.of(endpoint),
             "transport": endpoint["transport"],
             # Version 3 takes the interval from who holds.
             "interval": instance["advert_interval"] if version == 2 else None,

@@ -514,6 +514,78 @@ def test_secrets_are_in_the_file_and_nowhere_else(host):
     assert result["failed"] and "geheim56" not in json.dumps(result)
 
 
+OLD_KEY, NEW_KEY = ("hex:" + 64 * digit for digit in "12")
+
+
+def signed(host, *numbers):
+    """A keepalived.conf and the files of its keys, whose secrets are <<1>> and so on."""
+    folder = host.path("/etc/keepalived")
+    names = ["%s/kubeha-a-%d.key" % (folder, number) for number in numbers]
+    [conf] = host.files(keepalived=OURS + "".join(
+        "    key %d file:%s\n" % pair for pair in zip(numbers, names)) + "    active_key %d\n" % numbers[0])
+    return names, [{**conf, "path": name, "kind": "hmac-key", "guarded": False, "mode": "0400", "secret": True,
+                    "content": "<<%d>>\n" % number} for name, number in zip(names, numbers)] + [conf]
+
+
+def test_keys_come_with_the_configuration_that_names_them_and_go_with_it(host):
+    host.binary("keepalived", 'cp "$3" %s/judged' % host.root)
+    secrets = {"<<1>>": OLD_KEY, "<<2>>": NEW_KEY}
+    [old], files = signed(host, 1)
+    result = host.run(files, role="keepalived", secrets=secrets, diff=True)
+    assert not result.get("failed") and OLD_KEY not in json.dumps(result)
+    assert read(old) == OLD_KEY + "\n" and stat.S_IMODE(os.stat(old).st_mode) == 0o400
+    assert OLD_KEY not in read(host.path("/etc/keepalived/keepalived.conf"))
+    # Before the key's file is there it's a stand-in that is tested.
+    judged = read(host.root / "judged")
+    assert "key 1 hex:" + 64 * "0" in judged and "file:" not in judged
+    assert not host.run(files, role="keepalived", secrets=secrets)["changed"]
+    host.write(str(host.root / "run/keepalived.running"), sha256(
+        read(host.path("/etc/keepalived/keepalived.conf")).encode()).hexdigest() + "\n")
+
+    (new, _old), files = signed(host, 2, 1)
+    result = host.run(files, role="keepalived", secrets=secrets, diff=True)
+    assert NEW_KEY not in json.dumps(result) and read(new) == NEW_KEY + "\n"
+    assert result["changed_files"] == [new, host.path("/etc/keepalived/keepalived.conf")]
+    back = host.run(files, role="keepalived", state="previous")
+    assert back["removed_files"] == [new] and not os.path.exists(new) and read(old) == OLD_KEY + "\n"
+
+    dummy, files = signed(host, 2)
+    result = host.run(files, role="keepalived", secrets=secrets, diff=True)
+    assert result["removed_files"] == [old] and not os.path.exists(old)
+    assert OLD_KEY not in json.dumps(result)
+    host.run(files, role="keepalived", state="absent")
+    assert not os.path.exists(new)
+
+
+def test_another_key_with_the_same_number_is_refused(host):
+    [path], files = signed(host, 1)
+    host.run(files, role="keepalived", secrets={"<<1>>": OLD_KEY})
+    before = host.everything()
+    for check_mode in (True, False):
+        result = host.run(files, role="keepalived", secrets={"<<1>>": NEW_KEY}, check_mode=check_mode)
+        assert "the new key of %s has the same ID" % path in result["msg"]
+        assert NEW_KEY not in json.dumps(result)
+    assert host.everything() == before
+    # What somebody has written there by hand isn't what members have loaded.
+    os.chmod(path, 0o600)
+    host.write(path, "edited\n", 0o400)
+    assert not host.run(files, role="keepalived", secrets={"<<1>>": OLD_KEY}).get("failed")
+    assert read(path) == OLD_KEY + "\n"
+
+
+def test_what_runs_with_other_files_than_there_are_is_seen(host):
+    files = host.files(keepalived=OURS + "one\n")
+    host.run(files, role="keepalived")
+    assert not host.run(files, role="keepalived", check_mode=True)["unloaded"]
+    host.unit.update(ActiveState="active")
+    host.write(str(host.root / "run/keepalived.running"), sha256((OURS + "one\n").encode()).hexdigest() + "\n")
+    planned = host.files(keepalived=OURS + "two\n")
+    assert not host.run(planned, role="keepalived", check_mode=True)["unloaded"]
+    # A run that was killed before it told keepalived.
+    host.run(planned, role="keepalived")
+    assert host.run(planned, role="keepalived", check_mode=True)["unloaded"]
+
+
 def test_a_new_file_is_never_readable_by_more_than_those_who_may(host, monkeypatch):
     modes = []
     rename = os.rename

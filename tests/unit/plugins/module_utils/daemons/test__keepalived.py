@@ -72,6 +72,14 @@ def test_relocated_touches_quoted_paths_only():
 
 
 def test_masked():
-    text = "    auth_pass geheim\n    key 1 file:/x\n    key 22 abc\n    auth_type PASS\n    keyring\n"
+    text = ("    auth_pass geheim\n    key 1 hex:ab\n    key 22 abc\n    key 3 file:/x\n    auth_type PASS\n"
+            "    keyring\n")
     assert keepalived.masked(text, "***") == (
-        "    auth_pass ***\n    key 1 ***\n    key 22 ***\n    auth_type PASS\n    keyring\n")
+        "    auth_pass ***\n    key 1 ***\n    key 22 ***\n    key 3 file:/x\n    auth_type PASS\n    keyring\n")
+    assert keepalived.secrets(text) == ["geheim", "hex:ab", "abc"]
+
+
+def test_keys_are_tested_in_place_of_their_files():
+    text = "        key 1 file:/k/a-1.key\n        key 11 file:/k/a-11.key\n        key 2 file:/k/b.key\n"
+    assert keepalived.inlined(text, {"/k/a-1.key": "xxx", "/k/a-11.key": "hex:\\1"}) == (
+        "        key 1 xxx\n        key 11 hex:\\1\n        key 2 file:/k/b.key\n")

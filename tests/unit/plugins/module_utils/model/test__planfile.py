@@ -21,7 +21,8 @@ def changed(**values):
     return json.dumps(plan(dict(endpoint(), **values))).encode()
 
 
-@pytest.mark.parametrize("made", [plan(), OLD, NEW, plan(pods()), plan(endpoint(families=("ipv4", "ipv6")))])
+@pytest.mark.parametrize("made", [plan(), OLD, NEW, plan(pods()), plan(endpoint(families=("ipv4", "ipv6"))),
+                                  plan(endpoint(auth="hmac"))])
 def test_plans_of_this_schema_are_read_as_they_are(made):
     assert planfile.read_plan(json.loads(json.dumps(made))) == made
     assert planfile.SCHEMA == SCHEMA
@@ -38,6 +39,9 @@ def test_plans_of_this_schema_are_read_as_they_are(made):
     (changed(surprise=[[[[[[[[[[[[[[1]]]]]]]]]]]]]]), "nested"),
     (json.dumps(plan(endpoint(), endpoint())).encode(), "twice"),
     (changed(backends=endpoint()["backends"] * 2), "twice"),
+    (changed(hmac={"mode": "off", "keys": [1], "time_window": 5}), "mode"),
+    (changed(hmac={"mode": "enforce", "keys": [0], "time_window": 5}), "keys"),
+    (changed(hmac={"mode": "enforce", "keys": [1]}), "time_window"),
 ])
 def test_whatever_else_is_there_has_a_reason(content, reason):
     if content == b"1" or content[:1] == b"{" and reason != "isn't JSON":

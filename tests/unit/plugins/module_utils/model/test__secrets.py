@@ -43,6 +43,20 @@ def test_differences_hide_old_and_new(line: str) -> None:
     assert _secrets.differences("same\n", "same\n") == ["same\n", "same\n"]
 
 
+@pytest.mark.parametrize("key", ["k" * 32, "K/+=_.-9" * 8, "hex:" + 64 * "0", "hex:" + 128 * "f"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_file_that_is_a_key_is_hidden_whole(key: str, end: str) -> None:
+    assert _secrets.masked(key + end) == _secrets.HIDDEN + "\n" and _secrets.are_in(key + end)
+    before, after = _secrets.differences(key + end, key[:-1] + "A" + end)
+    assert before != after and key[:9] not in before + after
+    assert _secrets.masked("two\n%s\n" % key) == "two\n%s\n" % key, "that's no key of ours"
+
+
+def test_stand_ins_are_as_long_and_of_the_same_kind() -> None:
+    keys = {"a": "k" * 40, "b": "hex:" + 64 * "9", "c": "secret"}
+    assert _secrets.stand_ins(keys) == {"a": "x" * 40, "b": "hex:" + 64 * "0", "c": "xxxxxx"}
+
+
 @pytest.mark.parametrize("text", [
     '{"auths": {"registry.example.org": {"auth": "%s"}}}', '{"auths": {"r": {"username": "%s", "password":"x"}}}',
     '{\n "auth"\n :\n "%s"\n}', '{"registrytoken": "a\\"%s"}', '{"identitytoken" : "%s"}', '{"registryToken": "%s"}',

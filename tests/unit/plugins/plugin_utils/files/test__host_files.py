@@ -300,20 +300,37 @@ def test_a_killed_keepalived_comes_back_after_the_others_took_over(named, expect
     assert "%dms" % hostview.host_view(plan(endpoint(**named)), "cp1")["keepalived"]["restart_ms"] == expected
 
 
-@pytest.mark.parametrize("auth, name, first", [
-    ("pass", "authentication", "auth_type PASS"),
-    ("hmac", "auth_hmac", "key 1 <<kubeha secret of kube-apiserver>>"),
-])
-def test_authentication_has_a_placeholder(auth, name, first):
-    lines = instances(plan(endpoint(auth=auth, advert=1, keepalived="2.4.3")))["kube-apiserver-ipv4"][name]
-    assert lines[0] == first
-    assert sum(hostview.placeholder("kube-apiserver") in line for line in lines) == 1
+def test_authentication_has_a_placeholder():
+    lines = instances(plan(endpoint(auth="pass", advert=1)))["kube-apiserver-ipv4"]["authentication"]
+    assert lines == ["auth_type PASS", "auth_pass " + hostview.placeholder("kube-apiserver")]
+
+
+@pytest.mark.parametrize("made, folder", [(lambda same: same, "/etc/keepalived"), (pods, "/etc/kubeha/keepalived")])
+def test_keys_of_hmac_lie_in_files_of_their_own(made, folder):
+    signed = made(endpoint(auth="hmac", keepalived="2.4.3"))
+    signed["hmac"].update(keys=[17, 200], mode="permissive", time_window=6)
+    assert instances(plan(signed))["kube-apiserver-ipv4"]["auth_hmac"] == [
+        "key 17 file:%s/kubeha-kube-apiserver-17.key" % folder,
+        "key 200 file:%s/kubeha-kube-apiserver-200.key" % folder,
+        "active_key 17", "anti_replay time", "time_window 6", "mode permissive"]
+    files = [entry for entry in hostview.host_files(plan(signed), "cp1") if entry["role"] == "keepalived"]
+    order = [entry["kind"] for entry in files]
+    # What names them comes after them.
+    assert order.index("hmac-key") + 2 == order.index("keepalived")
+    conf = files[order.index("keepalived")]
+    assert (conf["mode"], conf["secret"]) == ("0600" if made is pods else "0640", False)
+    for entry, key in zip(files[order.index("hmac-key"):], (17, 200)):
+        assert (entry["path"], entry["mode"], entry["owner"], entry["secret"], entry["content"]) == (
+            "%s/kubeha-kube-apiserver-%d.key" % (folder, key), "0400", "root", True,
+            "<<kubeha secret %d of kube-apiserver>>\n" % key)
 
 
 def test_secrets_are_needed_only_where_they_are():
     mixed = plan(endpoint(name="a", auth="hmac"), endpoint(name="b"), endpoint(name="c", auth="hmac", hosts=("x",)))
-    assert hostview.secret_endpoints(mixed, "cp1") == ["a"]
-    assert hostview.secret_endpoints(mixed, "x") == ["c"]
+    [key] = mixed["endpoints"][0]["hmac"]["keys"]
+    assert hostview.secret_endpoints(mixed, "cp1") == {"a": [key]}
+    assert hostview.secret_endpoints(mixed, "x") == {"c": [key]}
+    assert hostview.secret_endpoints(plan(endpoint(auth="pass", advert=1)), "cp1") == {"kube-apiserver": []}
     assert hostview.balancers(mixed) == ["cp1", "cp2", "cp3", "x"]
 
 

@@ -118,9 +118,21 @@ def test_passwords_are_asked_for_only_where_needed():
         raise AssertionError("nobody should have asked")
 
     assert render.secret_placeholders(plan(endpoint()), "cp1", never) == {}
-    known = {"passwords": {"kube-apiserver": "k" * 32}}
-    marks = render.secret_placeholders(plan(endpoint(auth="hmac")), "cp1", lambda: known)
-    assert marks == {"<<kubeha secret of kube-apiserver>>": "k" * 32}
+    known = {"passwords": {"kube-apiserver": ["k" * 8]}}
+    marks = render.secret_placeholders(plan(endpoint(auth="pass", advert=1)), "cp1", lambda: known)
+    assert marks == {"<<kubeha secret of kube-apiserver>>": "k" * 8}
+
+
+def test_each_key_is_known_by_its_id():
+    signed = endpoint(auth="hmac")
+    signed["hmac"]["keys"] = [206, 195]
+    keys = ["hex:" + 64 * digit for digit in "12"]
+    marks = {"<<kubeha secret 206 of kube-apiserver>>": keys[0], "<<kubeha secret 195 of kube-apiserver>>": keys[1]}
+    for password in (keys, keys[::-1], [*keys, "of no use" * 4]):
+        known = {"passwords": {"kube-apiserver": password}}
+        assert render.secret_placeholders(plan(signed), "cp1", lambda known=known: known) == marks
+    with pytest.raises(render.RenderError, match="endpoint_auth_password is missing for kube-apiserver"):
+        render.secret_placeholders(plan(signed), "cp1", lambda: {"passwords": {"kube-apiserver": keys[0]}})
 
 
 @pytest.mark.parametrize("known", [{}, {"kube-apiserver": ""}, {"other": "x"}])

@@ -247,10 +247,11 @@ def test_misspelt_variables_are_named():
 
 
 def test_secrets_by_endpoint():
-    assert secrets({"auth_password": "s"})["passwords"] == {"kube-apiserver": "s"}
+    assert secrets({"auth_password": "s"})["passwords"] == {"kube-apiserver": ["s"]}
     assert secrets({"auth_password": "s", "list": [{"name": "a"}, {"name": "b", "auth_password": "t"}]}) == {
-        "passwords": {"a": "s", "b": "t"}, "registries": {}}
-    assert secrets({"auth_password": "s", "name": " a "})["passwords"] == {"a": "s"}
+        "passwords": {"a": ["s"], "b": ["t"]}, "registries": {}}
+    assert secrets({"auth_password": ["s", "t"]})["passwords"] == {"kube-apiserver": ["s", "t"]}
+    assert secrets({"auth_password": "s", "name": " a "})["passwords"] == {"a": ["s"]}
     assert secrets({}) == {"passwords": {}, "registries": {}}
 
 

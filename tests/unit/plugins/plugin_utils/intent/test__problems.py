@@ -407,6 +407,10 @@ CASES = [
       for key in ("k" * 31, "k" * 65, "hex:" + "0a" * 31, "hex:" + "0a" * 32 + "0", "hex:" + "xy" * 32,
                   "k" * 128)),
 
+    Case("auth_key_twice", "endpoint_auth_password[1]", intent(auth="hmac", auth_password=["k" * 32, "k" * 32]),
+         {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}, fix="openssl rand"),
+    Case("auth_mode_unused", "endpoint_auth_mode", intent(auth_mode="permissive")),
+
     # Versions
     Case("version_too_old", "cp2: keepalived_version", intent(), with_host("cp2", keepalived_version="2.0.20"),
          fix="on cp2"),
@@ -445,6 +449,8 @@ WARNED = {
     "former_released": (intent(vip="198.51.100.101", release_former=True), None, stored(plan())),
     "hmac_untried": (intent(auth="hmac", auth_password="hex:" + "0A" * 64),
                      {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}),
+    "hmac_not_enforced": (intent(auth="hmac", auth_password="k" * 32, auth_mode="permissive"),
+                          {name: host(n, keepalived_version="2.4.2") for n, name in enumerate(planning.THREE, 11)}),
     "image_floating": (pods(haproxy_image="registry.example.org:5000/haproxy"),),
     "metrics_need_version": (intent(metrics=True), with_host("cp2", haproxy_version="2.2.9")),
     "member_gone": (intent(lb_hosts=["cp1", "cp2"]), None, {
@@ -503,6 +509,7 @@ ADVISED = tuple(map(re.compile, (
 LATER = {
     "address_invalid": ["address_is_vip"],  # cp2's, with the example
     "address_not_on_host": ["interface_not_on_host"],
+    "auth_mode_unused": ["auth_password_missing", "auth_needs_version"],
     "auth_password_unused": ["auth_password_invalid"],  # it's too long for `pass`
     "choice_unknown": ["image_unset"],
     "host_data_invalid": ["interface_unknown", "address_duplicate"],

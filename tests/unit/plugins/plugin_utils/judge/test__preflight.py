@@ -123,6 +123,17 @@ def clock_breaks_hmac(seen):
     clock(seen, 3600)
 
 
+# Three adverts are more than 5 s here.
+@wrong("clock_differs", "warning", seen="its clock is 14.0 s or more ahead of cp1's", auth="hmac", advert=5)
+def clock_differs_3(seen):
+    clock(seen, 15)
+
+
+@wrong("clock_breaks_hmac", seen="its clock is 16.0 s or more ahead of cp1's", auth="hmac", advert=5)
+def clock_breaks_hmac_2(seen):
+    clock(seen, 17)
+
+
 @wrong("mtu_differs", "warning", seen="MTU 1500 on cp1, cp3; 9000 on cp2")
 def mtu_differs(seen):
     link(seen)["mtu"] = 9000
