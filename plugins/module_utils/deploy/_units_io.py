@@ -81,7 +81,7 @@ def end(units: Iterable[str]) -> None:
 
 
 def _names(unit: str) -> List[str]:
-    return [os.path.basename(path) for path in FILES[unit] if path.startswith("/etc/systemd/")]
+    return [os.path.basename(path) for path in FILES[unit] if path not in (_paths.RECORDER, *_paths.RECORDER_PARTS)]
 
 
 def forget() -> None:
