@@ -84,7 +84,8 @@ class ActionModule(ActionBase):
 
     def _scheduled(self, plan: t.Any, found: _schedule.Schedule, asked: _asked.Asked,
                    task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        said = {host: plain(registered(task_vars, host, DRILL_POSSIBLE).get("impossible") or {}) for host in asked.hosts}
+        said = {host: plain(registered(task_vars, host, DRILL_POSSIBLE).get("impossible") or {})
+                for host in asked.hosts}
         wrong = _schedule.impossible(said, found)
         if wrong:
             return {"failed": True, "msg": "These faults can't be made; nothing was touched. Leave them out of "
@@ -119,7 +120,8 @@ class ActionModule(ActionBase):
                     troubles.append("%s: %s" % (said.get("item"), str(said.get("msg")).split("\n", 1)[0]))
                 elif "measured" in said:
                     client = str(said["item"]["item"])
-                    measured = _judge.measured_of(client, dict(said["measured"], now=said.get("now")), said.get("asked"))
+                    told = dict(said["measured"], now=said.get("now"))
+                    measured = _judge.measured_of(client, told, said.get("asked"))
                     if measured is None:
                         troubles.append("%s: what it measured can't be read" % client)
                     else:

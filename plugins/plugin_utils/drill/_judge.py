@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
     first: float
     last: float
-    count: int
+    number: int
     outcome: str
     slowest: float
 
@@ -163,11 +163,11 @@ def judge(step: Step, schedule: Schedule, held: Sequence[str], faulted: Faulted,
 
 def _row(client: Measured, name: str, runs: Sequence[Run], budget: float, faulted: Faulted) -> dict[str, Any]:
     found = longest(runs)
-    failed = sum(run.count for run in runs if run.outcome not in (_attempts.OK, _attempts.UNKNOWN))
+    failed = sum(run.number for run in runs if run.outcome not in (_attempts.OK, _attempts.UNKNOWN))
     return {
         "client": client.client, "target": name, "budget": budget, "outage": round(found.seconds, 3),
         "over": found.seconds > budget, "from": round(found.begun, 3), "to": round(found.ended, 3),
-        "failed": failed, "attempts": sum(run.count for run in runs), "stalled": client.stalled,
+        "failed": failed, "attempts": sum(run.number for run in runs), "stalled": client.stalled,
         "seconds": client.seconds,
         "injected": None if faulted.injected is None else round(faulted.injected - client.wall, 3),
         "undone": None if faulted.undone is None else round(faulted.undone - client.wall, 3),

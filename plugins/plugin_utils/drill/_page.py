@@ -58,13 +58,14 @@ def _drawing(row: Mapping[str, Any]) -> dict[str, Any]:
         "height": chart + _CHART + 24, "top": _TOP, "row": _ROW, "chart": chart, "bottom": chart + _CHART,
         "ceiling": millis(ceiling),
         "bars": [dict(_bar(scale, run), title="%d %s at %.2f s" % (
-            run.count, run.outcome if run.outcome != _attempts.OK else "answered", run.first)) for run in shown],
+            run.number, run.outcome if run.outcome != _attempts.OK else "answered", run.first)) for run in shown],
         "dots": [{"x": scale.x((run.first + run.last) / 2),
                   "y": round(chart + _CHART - _CHART * run.slowest / ceiling, 1)}
                  for run in shown if run.outcome == _attempts.OK],
         "outage": {"x": scale.x(row["from"]), "width": round(max(2.0, scale.x(row["to"]) - scale.x(row["from"])), 1),
                    "text": millis(row["outage"])} if row["outage"] else None,
-        "marks": [{"x": scale.x(row[key]), "text": word} for key, word in (("injected", "fault"), ("undone", "put back"))
+        "marks": [{"x": scale.x(row[key]), "text": word}
+                  for key, word in (("injected", "fault"), ("undone", "put back"))
                   if row[key] is not None and begin <= row[key] <= end],
         "ticks": [{"x": scale.x(at), "text": "%g s" % at} for at in scale.ticks()],
     }

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _attempts
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _attempts
 
 OUTCOMES = st.sampled_from((_attempts.OK, *_attempts.REASONS))
 

@@ -12,7 +12,6 @@ import subprocess
 import threading
 
 import pytest
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _client_io
 
 

@@ -9,11 +9,10 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _fault
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run._run_lock import Clock
+from hypothesis import given
+from hypothesis import strategies as st
 
 WORK = _fault.Work("network_cut", "boot", 100.0, devices=("eth0", "eth1.5"))
 JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda items: st.lists(items, max_size=4))

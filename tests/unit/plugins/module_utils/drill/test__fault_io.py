@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _fault, _fault_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _run_lock_io
@@ -120,8 +120,8 @@ def test_all_is_tried_and_the_note_stays_where_something_failed(host):
     host.fails = ("start --no-block",)
     with pytest.raises(OSError):
         _fault_io.undo()
-    assert host.manifest.exists() and open(_fault_io._paths.MOVING).read() == "0\n"
-    assert json.loads(open(_fault.FILE).read())["fault"] == "haproxy_stop"
+    assert host.manifest.exists() and Path(_fault_io._paths.MOVING).read_text() == "0\n"
+    assert json.loads(Path(_fault.FILE).read_text())["fault"] == "haproxy_stop"
     host.fails = ()
     assert _fault_io.undo() == "haproxy_stop"
 
@@ -129,9 +129,9 @@ def test_all_is_tried_and_the_note_stays_where_something_failed(host):
 def test_a_handover_is_a_word_to_keepalived(host):
     _fault_io.arm(_fault.Work("handover", moving=True), 5)
     _fault_io.inject()
-    assert open(_fault_io._paths.MOVING).read() == "1\n"
+    assert Path(_fault_io._paths.MOVING).read_text() == "1\n"
     _fault_io.undo()
-    assert open(_fault_io._paths.MOVING).read() == "0\n"
+    assert Path(_fault_io._paths.MOVING).read_text() == "0\n"
 
 
 def test_a_fault_that_was_put_back_before_it_began_never_begins(host):

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _fault
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.drill import _asked
+from hypothesis import given
+from hypothesis import strategies as st
 
 BALANCERS = ["cp1", "cp2", "cp3"]
 GROUPS = {"all": [*BALANCERS, "client", "other"], "clients": ["client", "other"]}

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _fault
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.drill import _budget
 from ansible_collections.kubeha.apiserver.tests.unit import plans
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def test_what_the_plan_says_of_each_fault():

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.kubeha.apiserver.plugins.module_utils.drill import _attempts
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.drill import _judge, _schedule
 from ansible_collections.kubeha.apiserver.tests.unit.drills import SCHEDULE, client, runs
+from hypothesis import given
+from hypothesis import strategies as st
 
 STEP = SCHEDULE.steps[0]
 WHEN = _judge.Faulted(101.0, 104.0)
