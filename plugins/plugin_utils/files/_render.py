@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Every file of a host as text, from the plan and the templates in roles/ alone; and the pages of status, history and drill.
+"""Every file of a host as text, from the plan and the templates in roles/ alone; and pages for people.
 
 Plain Jinja2 and not Ansible's: no variable, fact or lookup of the user's is in reach of a template, so two
 controllers render the same plan to the same bytes.
