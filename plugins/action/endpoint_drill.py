@@ -24,7 +24,6 @@ from ..plugin_utils.intent._registered import (
     DRILL_MEASURED,
     DRILL_POSSIBLE,
     DRILLED,
-    OBSERVED,
     VERDICT,
     registered,
 )
@@ -33,6 +32,8 @@ from ..plugin_utils.judge._observed import members_of_all, read_observations
 from ..plugin_utils.task._controller_files import writable_path, write_whole
 
 ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
+# From when a fault is armed until it's over, beside what it lasts.
+GRACE = 2.0
 
 
 class ActionModule(ActionBase):
@@ -48,7 +49,8 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         result["changed"] = False
         dummy, args = self.validate_argument_spec(argument_spec={
-            "do": {"type": "str", "choices": ["check", "schedule", "turn", "judge", "report"], "required": True},
+            "do": {"type": "str", "required": True,
+                   "choices": ["check", "schedule", "turn", "wait", "judge", "report"]},
             "balancers": {"type": "list", "elements": "str", "default": []},
             "step": {"type": "int", "default": 0},
             "file": {"type": "path"},
@@ -69,13 +71,17 @@ class ActionModule(ActionBase):
         mine = str(task_vars["inventory_hostname"])
         # It was green then, and is judged by that until the end.
         plan = plain(registered(task_vars, mine, DRILL).get("plan")) or _status.stored_plan(
-            read_observations(args["balancers"], task_vars, OBSERVED).fresh)
+            read_observations(task_vars, args["balancers"]).fresh)
         found = _schedule.schedule(plan, asked)
         results = plain(registered(task_vars, mine, DRILLED).get("results") or [])
         if args["do"] == "schedule":
             result.update(self._scheduled(plan, found, asked, task_vars))
         elif args["do"] == "turn":
             result.update(self._turn(found, args["step"], results))
+        elif args["do"] == "wait":
+            step = found.steps[args["step"]]
+            if registered(task_vars, step.host, DRILL_FAULT).get("changed"):
+                time.sleep(step.seconds + GRACE)
         elif args["do"] == "judge":
             result.update(self._judged(found, args["step"], results, task_vars))
         else:

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils.task._delegate import reach_delegate
 from ..plugin_utils.task._said import readable
 
 
@@ -19,7 +20,9 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        reach_delegate(self, task_vars)
         began = time.time()
         result.update(readable(self._execute_module(module_args=dict(self._task.args), task_vars=task_vars)))
         result["asked"] = {"from": began, "to": time.time()}

@@ -25,9 +25,10 @@ options:
   do:
     description:
       - V(check) looks at variables and files alone, V(schedule) says what is going to happen, V(turn) whether the step
-        is made, V(judge) what came of it, V(report) of all of them. It fails where not all stayed within their budgets.
+        is made, V(wait) waits until its fault is over, V(judge) says what came of it, V(report) of all of them.
+      - V(report) fails where not all stayed within their budgets.
     type: str
-    choices: [check, schedule, turn, judge, report]
+    choices: [check, schedule, turn, wait, judge, report]
     required: true
   balancers:
     description: The endpoint's balancers.

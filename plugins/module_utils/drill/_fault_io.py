@@ -106,8 +106,6 @@ def arm(work: _fault.Work, seconds: float) -> _fault.Work:
     """Everything that ends the fault, then what begins it. Raises OSError where that isn't seen; nothing is broken."""
     if read() is not None:
         raise OSError("a fault of an earlier drill isn't over here")
-    clock = _run_lock_io.clock()
-    work = work._replace(boot=clock.boot, due=round(clock.now + _fault.DELAY + seconds, 3))
     _owned_files_io.make_folder(_paths.STATE)
     try:
         for path in work.manifests:
@@ -117,10 +115,13 @@ def arm(work: _fault.Work, seconds: float) -> _fault.Work:
                 (_fault.UNIT_FILE, _fault.unit(sys.executable, [os.path.dirname(p) for p in work.manifests]).encode())):
             _owned_files_io.make_folder(os.path.dirname(path))
             _owned_files_io.write(path, content, 0o644)
-        _owned_files_io.write(_fault.FILE, (json.dumps(work.noted()) + "\n").encode(), 0o600)
-        _see(work, injected=None, undone=None, error="")
         _command("systemctl", "daemon-reload")
         _command("systemctl", "enable", "--quiet", _fault.UNIT)
+        # A busy host takes its time for all that.
+        clock = _run_lock_io.clock()
+        work = work._replace(boot=clock.boot, due=round(clock.now + _fault.DELAY + seconds, 3))
+        _see(work, injected=None, undone=None, error="")
+        _owned_files_io.write(_fault.FILE, (json.dumps(work.noted()) + "\n").encode(), 0o600)
         _command(*_fault.timer(_fault.DELAY + seconds))
         if not is_armed():
             raise OSError("the timer that would end the fault isn't there")
