@@ -28,7 +28,7 @@ LEFT = ("ls /var/lib/kubeha/drill.* /usr/libexec/kubeha/drill.pyz /etc/systemd/s
 
 def drill(user: User, *arguments: str, **variables: object):
     return user.playbook("playbooks/drill.yml", *arguments, **{
-        "endpoint_drill": "yes", "endpoint_drill_seconds": 3, "endpoint_drill_budget": ROOMY,
+        "endpoint_drill": "yes", "endpoint_drill_seconds": 10, "endpoint_drill_budget": ROOMY,
         "endpoint_drill_apiserver_unit": "api-stand-in.service", "endpoint_drill_clients": "client", **variables})
 
 
@@ -66,18 +66,18 @@ def test_check_mode_says_what_would_be_done(user: User) -> None:
 
 
 @LONG
-def test_the_mildest_faults_on_three_hosts(user: User, tmp_path: Path) -> None:
+def test_the_mildest_fault_on_three_hosts(user: User, tmp_path: Path) -> None:
     file, page = tmp_path / "drill.json", tmp_path / "drill.html"
-    done = drill(user, endpoint_drill_faults="handover,keepalived_stop", endpoint_drill_file=str(file),
+    done = drill(user, endpoint_drill_faults="handover", endpoint_drill_file=str(file),
                  endpoint_drill_html=str(page)).succeeded()
     found = json.loads(file.read_text())
     assert found["passed"], done.output
     assert [(fault["fault"], fault["host"]) for fault in found["faults"]] == [
-        (fault, host) for fault in ("handover", "keepalived_stop") for host in MEMBERS]
-    assert [bool(fault["held"]) for fault in found["faults"]] == [True, False, False] * 2
+        ("handover", host) for host in MEMBERS]
+    assert [bool(fault["held"]) for fault in found["faults"]] == [True, False, False]
     assert all(fault["attempts"] > 100 for fault in found["faults"])
-    assert "All 6 faults stayed within their budgets" in done.output and done.output.count("within budget") >= 6
-    assert page.read_text().count('<svg class="drawing"') == 6
+    assert "All 3 faults stayed within their budgets" in done.output and done.output.count("within budget") >= 3
+    assert page.read_text().count('<svg class="drawing"') == 3
     assert user.on("client", "sh", "-c", "ls -d /tmp/kubeha-drill-* 2>/dev/null") == ""
     assert left(user) == [] and user.holders() == ["cp1"]
 
@@ -85,10 +85,10 @@ def test_the_mildest_faults_on_three_hosts(user: User, tmp_path: Path) -> None:
 @LONG
 def test_worse_faults_end_by_themselves(user: User, tmp_path: Path) -> None:
     file = tmp_path / "drill.json"
-    drill(user, endpoint_drill_faults="apiserver_stop,haproxy_stop,haproxy_hang,network_cut", endpoint_hosts="cp1",
-          endpoint_drill_seconds=6, endpoint_drill_file=str(file)).succeeded()
+    drill(user, endpoint_hosts="cp1", endpoint_drill_file=str(file)).succeeded()
     found = {fault["fault"]: fault for fault in json.loads(file.read_text())["faults"]}
-    assert list(found) == ["apiserver_stop", "haproxy_stop", "haproxy_hang", "network_cut"]
+    assert list(found) == [
+        "handover", "apiserver_stop", "keepalived_stop", "haproxy_stop", "haproxy_hang", "network_cut"]
     # Without its network nobody is told.
     assert found["network_cut"]["failed"] > 0
     assert left(user) == [] and user.holders() == ["cp1"]
@@ -97,7 +97,7 @@ def test_worse_faults_end_by_themselves(user: User, tmp_path: Path) -> None:
 @LONG
 def test_it_stops_at_the_first_outage_over_its_budget(user: User, tmp_path: Path) -> None:
     file = tmp_path / "drill.json"
-    stopped = drill(user, endpoint_drill_faults="network_cut", endpoint_drill_budget=0.02, endpoint_drill_seconds=6,
+    stopped = drill(user, endpoint_drill_faults="network_cut", endpoint_drill_budget=0.02,
                     endpoint_drill_file=str(file)).failed()
     found = json.loads(file.read_text())
     assert not found["passed"] and "The drill stopped after 1 of 3 faults" in stopped.output
