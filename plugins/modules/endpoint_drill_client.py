@@ -20,6 +20,11 @@ description:
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
 attributes:
+  action:
+    description: The action plugin runs on the controller.
+    support: partial
+    details:
+      - When the host was asked is noted on the controller, by which its clock is compared.
   check_mode:
     support: none
   diff_mode:

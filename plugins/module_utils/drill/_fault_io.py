@@ -309,7 +309,7 @@ def main() -> None:
         work = read()
         if work is not None:
             _see(work, error=str(error))
-        sys.exit("%s" % error)
+        raise SystemExit(str(error)) from None
 
 
 _PROGRAM_NAME = __name__

@@ -91,7 +91,7 @@ def schedule(plan: Plan, asked: Asked) -> Schedule:
 
 def longest(step: Step, found: Schedule) -> float:
     """For how long a client measures at most."""
-    return step.seconds + 2 * found.settle + 240 + (REBOOT_SECONDS if step.fault == _fault.REBOOT else 0)
+    return step.seconds + 2 * found.settle + 420 + (REBOOT_SECONDS if step.fault == _fault.REBOOT else 0)
 
 
 def text(found: Schedule, asked: Asked, check_mode: bool = False) -> str:
