@@ -109,7 +109,7 @@ class Client:
         self.context.verify_mode = ssl.CERT_NONE
         self.wall = self.began = 0.0
         self.stalls: List[List[float]] = []
-        self.stalled = 0.0
+        self.stalled = self.ended = 0.0
 
     async def run(self) -> None:
         self.wall, self.began = time.time(), time.monotonic()
@@ -137,6 +137,8 @@ class Client:
                 beat = int(now / self.interval) + 1
             await asyncio.sleep(max(0.0, beat * self.interval - now))
             self._note_stall(beat * self.interval)
+        # What is still open counts, but nothing begins any more.
+        self.ended = time.monotonic() - self.began
         if tasks:
             await asyncio.wait(tasks)
 
@@ -144,13 +146,13 @@ class Client:
         """The client itself was late: what timed out meanwhile isn't the endpoint's."""
         now = time.monotonic() - self.began
         if now - due > _STALL:
-            self.stalled = now
+            self.stalled += now - due
             if len(self.stalls) < 1000:
                 self.stalls.append([round(due, 3), round(now, 3)])
 
     async def attempt(self, name: str, address: str, port: int, path: str) -> None:
         number = self.attempts[name].begin()
-        start = time.monotonic() - self.began
+        start, stalled = time.monotonic() - self.began, self.stalled
         try:
             outcome = await asyncio.wait_for(self.converse(address, port, path), self.limit)
         except (asyncio.TimeoutError, TimeoutError):
@@ -164,7 +166,8 @@ class Client:
         except ValueError:
             outcome = "error"
         latency = time.monotonic() - self.began - start
-        if outcome == "timeout" and self.stalled > start:
+        if outcome == "timeout" and max(self.stalled - stalled, latency - self.limit) > self.limit / 2:
+            # It had less than half of its time.
             outcome = _attempts.UNKNOWN
         self.attempts[name].end(number, start, latency, outcome)
 
@@ -182,7 +185,7 @@ class Client:
             writer.transport.abort()
 
     def told(self) -> Dict[str, Any]:
-        return {"wall": self.wall, "seconds": round(time.monotonic() - self.began, 3), "stalls": self.stalls,
+        return {"wall": self.wall, "seconds": round(self.ended, 3), "stalls": self.stalls,
                 "targets": {name: item.told() for name, item in self.attempts.items()}}
 
 

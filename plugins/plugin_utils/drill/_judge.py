@@ -118,6 +118,13 @@ def longest(runs: Sequence[Run]) -> Outage:
     return max(outages(runs), key=lambda outage: outage.seconds, default=Outage(0.0, 0.0))
 
 
+def blind(runs: Sequence[Run], seconds: float) -> float:
+    """The longest time of which the client knows nothing: an outage as long as that may have been."""
+    known = [run for run in runs if run.outcome != _attempts.UNKNOWN]
+    edges = [0.0, *(moment for run in known for moment in (run.first, run.last)), seconds]
+    return max(later - earlier for earlier, later in zip(edges[::2], edges[1::2]))
+
+
 class Faulted(NamedTuple):
     """When a fault began and ended, by the controller's clock."""
 
@@ -150,6 +157,9 @@ def judge(step: Step, schedule: Schedule, held: Sequence[str], faulted: Faulted,
                 rows.append(_row(client, name, runs, step.budgets[places[name].endpoint], faulted))
     worst = max(rows, key=lambda row: (row["over"], row["outage"]), default=None)
     why = [*troubles, *_unmeasured(step, faulted, clients, rows)]
+    if not any(row["over"] for row in rows):
+        why += ["%s knows nothing of %s, which is longer than the budget: measure from a host that isn't busy" % (
+            row["client"], millis(row["blind"])) for row in rows if row["blind"] > row["budget"]]
     state = VOID if why else OVER if worst is not None and worst["over"] else UNWELL if unwell else WITHIN
     return {
         "fault": step.fault, "host": step.host, "held": list(held), "state": state,
@@ -167,6 +177,7 @@ def _row(client: Measured, name: str, runs: Sequence[Run], budget: float, faulte
     return {
         "client": client.client, "target": name, "budget": budget, "outage": round(found.seconds, 3),
         "over": found.seconds > budget, "from": round(found.begun, 3), "to": round(found.ended, 3),
+        "blind": round(blind(runs, client.seconds), 3),
         "failed": failed, "attempts": sum(run.number for run in runs), "stalled": client.stalled,
         "seconds": client.seconds,
         "injected": None if faulted.injected is None else round(faulted.injected - client.wall, 3),

@@ -39,7 +39,7 @@ def test_one_lost_attempt_is_two_beats():
 
 
 def test_what_the_client_could_not_tell_is_no_failure():
-    found = _judge.judge(STEP, SCHEDULE, [], WHEN, [client(["ok"] * 300 + ["unknown"] * 100 + ["ok"] * 400)], [], [])
+    found = _judge.judge(STEP, SCHEDULE, [], WHEN, [client(["ok"] * 300 + ["unknown"] * 20 + ["ok"] * 400)], [], [])
     assert (found["state"], found["outage"], found["failed"]) == (_judge.WITHIN, 0.0, 0)
 
 
@@ -50,6 +50,22 @@ def test_an_outage_is_judged_by_the_budget(lost, wanted):
     assert found["state"] == wanted and found["failed"] == lost
     assert found["outage"] == pytest.approx((lost + 1) * 0.01)
     assert ("was out for" in found["why"]) == (wanted == _judge.OVER)
+
+
+def test_a_client_that_saw_nothing_for_longer_than_the_budget_has_not_measured():
+    """It may have missed an outage as long as that."""
+    found = _judge.judge(STEP, SCHEDULE, [], WHEN, [client(["ok"] * 300 + ["unknown"] * 40 + ["ok"] * 400)], [], [])
+    assert found["state"] == _judge.VOID and "localhost knows nothing of 410 ms" in found["why"]
+    outages = client(["ok"] * 300 + ["unknown"] * 40 + ["timeout"] * 40 + ["ok"] * 400)
+    assert _judge.judge(STEP, SCHEDULE, [], WHEN, [outages], [], [])["state"] == _judge.OVER
+
+
+@given(st.lists(st.sampled_from(("ok", "timeout", "unknown")), max_size=60))
+def test_what_a_client_knows_nothing_of(outcomes):
+    known = [0.0] + [number * 0.01 for number, outcome in enumerate(outcomes) if outcome != "unknown"]
+    known.append(len(outcomes) * 0.01)
+    wanted = max(later - earlier for earlier, later in zip(known, known[1:]))
+    assert _judge.blind(runs(outcomes), len(outcomes) * 0.01) == pytest.approx(wanted, abs=0.0101)
 
 
 def test_the_worst_client_counts():
