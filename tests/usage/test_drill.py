@@ -134,6 +134,7 @@ def test_a_host_puts_itself_back_when_the_controller_is_gone(user: User) -> None
 
 @LONG
 def test_the_next_drill_puts_back_what_a_killed_one_has_left(user: User) -> None:
+    user.until(lambda: user.playbook("playbooks/status.yml").code == 0, 600)
     with running(user, endpoint_drill_faults="keepalived_stop", endpoint_drill_seconds=120) as process:
         user.until(lambda: process.poll() is not None or not user.says("cp1", "systemctl -q is-active keepalived"), 600)
         assert process.poll() is None, "it was done before it could be killed"
