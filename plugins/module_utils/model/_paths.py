@@ -34,6 +34,8 @@ MOVING = DRAIN + "/moving"
 # What starts a keepalived again that a run has stopped, and is there only for as long as the run hasn't ended that.
 LEASE = STATE + "/lease.json"
 LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
+# What ends a fault of a drill, and is there only while it lasts.
+DRILL_UNIT = "/etc/systemd/system/kubeha-drill.service"
 METRICS = "/etc/kubeha/metrics"
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
 RECORDER = "/etc/kubeha/recorder"

@@ -11,15 +11,13 @@ Python that Ansible uses on the host.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
-import zipfile
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping
 
 from ..daemons import _podstate
-from ..host import _host_io, _owned_files_io, _sandbox
+from ..host import _archive_io, _host_io, _owned_files_io, _sandbox
 from ..model import _paths, _pod_paths
 from . import _lease, _lease_watch_io, _run_lock_io
 
@@ -32,10 +30,6 @@ PROGRAM = "/usr/libexec/kubeha/lease.pyz"
 UNIT_FILE = _paths.LEASE_UNIT
 UNIT = os.path.basename(UNIT_FILE)
 _SECONDS = 60.0
-_PACKAGE = __name__[: __name__.index(".module_utils.")] + ".module_utils"
-_MAIN = "from %s import main\nmain()\n" % _lease_watch_io.__name__
-# All archives of the same code are the same.
-_DATE = (2026, 1, 1, 0, 0, 0)
 
 
 def unit(manifest: str, python: str) -> str:
@@ -66,24 +60,7 @@ def unit(manifest: str, python: str) -> str:
 
 
 def archive() -> bytes:
-    """The program and all modules of this collection that it imports, from wherever they were loaded."""
-    sources: Dict[str, bytes] = {}
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_PACKAGE + "."):
-            loader = module.__spec__.loader if module.__spec__ else None
-            source: str = loader.get_source(name)  # type: ignore[union-attr]
-            sources[name.replace(".", "/") + ".py"] = source.encode("utf-8")
-    # Packages, too: a folder without this file isn't one in an archive.
-    for name in list(sources):
-        folders = name.split("/")[:-1]
-        for index in range(1, len(folders) + 1):
-            sources["/".join(folders[:index]) + "/__init__.py"] = b""
-    sources["__main__.py"] = _MAIN.encode()
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as whole:
-        for name in sorted(sources):
-            whole.writestr(zipfile.ZipInfo(name, _DATE), sources[name])
-    return out.getvalue()
+    return _archive_io.packed(_lease_watch_io.__name__)
 
 
 def take(plan: Plan, owner: Mapping[str, Any], life: float, silent: bool) -> bool:

@@ -70,6 +70,16 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PLAN, "is a host that --limit leaves out of this run",
             "leave --limit out; the named hosts are the only ones that are changed"),
     },
+    "A drill": {
+        "drill_unconfirmed": Code(
+            ERROR, PLAN, "a drill breaks a running endpoint on purpose, so somebody has to want it",
+            "write -e endpoint_drill=yes"),
+        "drill_partial": Code(
+            ERROR, PLAN, "a drill has to see all balancers, and this run leaves out {few}",
+            "leave --limit out; -e endpoint_hosts=HOST names those that are broken"),
+        "drill_client_balances": Code(
+            ERROR, PLAN, "is a balancer: it can't measure its own loss", "name other hosts, or leave the variable out"),
+    },
     "Importing what runs": {
         "import_nothing": Code(
             ERROR, PLAN, "none of these hosts has a keepalived or kube-vip that holds a virtual IP",

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Every file of a host as text, from the plan and the templates in roles/ alone; and the pages of status and history.
+"""Every file of a host as text, from the plan and the templates in roles/ alone; and pages for people.
 
 Plain Jinja2 and not Ansible's: no variable, fact or lookup of the user's is in reach of a template, so two
 controllers render the same plan to the same bytes.
@@ -73,6 +73,11 @@ def page(view: Mapping[str, Any], templates_dir: str) -> str:
 def history_page(view: Mapping[str, Any], templates_dir: str) -> str:
     """The page of history, likewise."""
     return _page("history.html.j2", view, templates_dir)
+
+
+def drill_page(view: Mapping[str, Any], templates_dir: str) -> str:
+    """The page of a drill, likewise."""
+    return _page("drill.html.j2", view, templates_dir)
 
 
 def _page(name: str, view: Mapping[str, Any], templates_dir: str) -> str:

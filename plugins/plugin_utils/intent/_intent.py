@@ -40,6 +40,8 @@ OTHER_VARIABLES = frozenset({
     "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
     "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_import_file", "endpoint_verify_timeout",
     "endpoint_history_file", "endpoint_history_html",
+    "endpoint_drill", "endpoint_drill_faults", "endpoint_drill_clients", "endpoint_drill_budget",
+    "endpoint_drill_seconds", "endpoint_drill_apiserver_unit", "endpoint_drill_file", "endpoint_drill_html",
     "haproxy_package", "haproxy_package_state", "keepalived_package", "keepalived_package_state",
 })
 

@@ -23,6 +23,15 @@ LOOK = "__endpoint_look"  # what a daemon's files lack: endpoint_files
 WAVES = "__endpoint_waves"  # the order of the changes: endpoint_waves
 LOCK = "__endpoint_lock"  # whether this run may change the host: endpoint_lock
 
+VERDICT = "__endpoint_verdict"  # what is wrong with all of them together: endpoint_verify
+DRILL = "__endpoint_drill"  # the plan that it goes by: endpoint_drill
+DRILL_POSSIBLE = "__endpoint_drill_possible"  # which faults a host can't make: endpoint_drill_fault
+DRILL_BEGUN = "__endpoint_drill_begun"  # clients that have begun: endpoint_drill_client
+DRILL_FAULT = "__endpoint_drill_fault"  # that one was armed: endpoint_drill_fault
+DRILL_ENDED = "__endpoint_drill_ended"  # when it was: endpoint_drill_fault
+DRILL_MEASURED = "__endpoint_drill_measured"  # what clients saw: endpoint_drill_client
+DRILLED = "__endpoint_drilled"  # the results so far: endpoint_drill
+
 
 def registered(task_vars: Mapping[str, t.Any], host: str, name: str) -> Mapping[str, t.Any]:
     """Of a host the result with this name, not templated; empty where there is none."""
