@@ -43,14 +43,15 @@ class ActionModule(Piped):
         dummy, args = self.validate_argument_spec(argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "kept", "previous", "original", "absent"],
+                      "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
             "both": {"type": "bool", "default": False},
             "secrets": {"type": "dict", "no_log": True},
         })
-        if args["plan"] is None and args["state"] != "absent":
-            raise AnsibleActionFail("plan: it's needed unless state is absent")
+        if args["plan"] is None and args["state"] == "present":
+            raise AnsibleActionFail("plan: it's needed if state is present")
         plan: Plan = plain(args["plan"]) or NO_PLAN
         host = plain(task_vars["inventory_hostname"])
         try:

@@ -90,7 +90,8 @@ def wire_findings(plan: Plan, observations: Mapping[str, Observation]) -> list[F
         return []
     deployed = {host: with_endpoints(NO_PLAN, deployed_of(info).endpoints) for host, info in observations.items()
                 if deployed_of(info).endpoints}
-    return _wire_verdict.wire_findings(plan, asked, deployed)
+    taken_over = _preflight.taken_over(plan, observations)
+    return _wire_verdict.wire_findings(plan, asked, deployed, taken_over)
 
 
 def worse_than_info(findings: list[dict[str, t.Any]]) -> bool:

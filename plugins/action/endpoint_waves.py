@@ -19,7 +19,7 @@ from ..plugin_utils.intent import _intent, _names
 from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.judge import _status
 from ..plugin_utils.judge._observed import members_of_all, observations_of
-from ..plugin_utils.rollout import _waves
+from ..plugin_utils.rollout import _giving_back, _waves
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
@@ -41,6 +41,7 @@ class ActionModule(ActionBase):
             "plan": {"type": "dict"},
             "hosts": {"type": "raw"},
             "leave_one": {"type": "bool", "default": False},
+            "originals": {"type": "dict"},
             "silence": {"type": "bool", "default": False},
             "title": {"type": "str", "required": True},
             "looks": {"type": "dict"},
@@ -77,18 +78,24 @@ class ActionModule(ActionBase):
         problems += ["%s can't be reached: %s" % item for item in observed.unreachable.items() if item[0] in hosts]
         if not problems and args["leave_one"]:
             problems = _status.undrainable(plan, observed.fresh, hosts)
-        if problems:
-            result.update(failed=True, msg="\n".join(problems))
-            return result
         seen = {
             host: _waves.Seen(args["title"] if host in hosts else _waves.NOTHING, True, frozenset(info["holds"]))
             for host, info in observed.fresh.items()}
-        waves = _waves.waves(plan, seen)
+        originals = plain(args["originals"])
+        if not problems and originals is not None:
+            problems = _giving_back.refusals(plan, seen, hosts, originals)
+        if problems:
+            result.update(failed=True, msg="\n".join(problems))
+            return result
+        stages = _giving_back.stages(plan, seen) if originals is not None else []
+        waves = [stage.hosts for stage in stages] if originals is not None else _waves.waves(plan, seen)
         result.update(
             waves=waves, numbers=list(range(len(waves) + 1)) if waves else [], lost={}, plan=plan,
-            held=_waves.holders(seen),
+            held=_waves.holders(seen), stages=[stage.kind for stage in stages],
             quiet=[], yielding=[], divided=[], ahead={}, idle=[], leased=[], alone={},
-            began=str(time.time()), text=_waves.text(args["title"], waves, seen),
+            began=str(time.time()),
+            text=(_giving_back.text(args["title"], stages, seen) if originals is not None
+                  else _waves.text(args["title"], waves, seen)),
             **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
             Display().display("%s\n" % result["text"])

@@ -49,7 +49,8 @@ options:
   plan:
     description:
       - The plan, as RV(kubeha.apiserver.endpoint_plan#module:plan).
-      - Required in a play. Only the action plugin on the controller reads it; a host gets finished files.
+      - Required in a play with O(state=present). Only the action plugin on the controller reads it; a host gets
+        finished files.
     type: dict
   state:
     description:
@@ -57,10 +58,13 @@ options:
       - V(kept) only keeps the files that the daemon runs with, for V(previous). That's for a host that is about to be
         moved from one C(mode) to the other, or whose daemon is to be silent for a while.
       - V(previous) puts back the files that the daemon last ran with, where there are any.
-      - V(absent) removes what this collection put there, and puts back what was there before. What somebody has written
-        since stays. O(plan) isn't needed.
+      - V(absent) removes what this collection put there, and puts back what was there before. What somebody has
+        written since stays.
+      - V(original) puts back what was there before, for running it, and refuses where that isn't known or its copy
+        isn't what it was. Copies stay until V(absent).
+      - O(plan) is needed for V(present) only.
     type: str
-    choices: [present, kept, previous, absent]
+    choices: [present, kept, previous, original, absent]
     default: present
   adopt:
     description:
@@ -280,6 +284,25 @@ kept:
   type: list
   elements: str
   sample: []
+before:
+  description:
+    - What was there before this collection. Whether somebody else had configured the daemon, C(foreign), whether its
+      unit was C(active) and C(enabled), its C(files) with owner and mode, and C(binds), where its HAProxy takes
+      connections on every host.
+  returned: when O(state=original)
+  type: dict
+  sample:
+    foreign: true
+    active: true
+    enabled: true
+    files: ["/etc/haproxy/haproxy.cfg (0644 root:root)"]
+    binds: [{host: 127.0.0.1, port: 8443}]
+runs:
+  description:
+    - Whether what was there before is in place and runs, so nothing has to be loaded. V(true) where this collection
+      hasn't been.
+  returned: when O(state=original)
+  type: bool
 previous:
   description: Whether there was a set of files to go back to.
   returned: when O(state=previous)
@@ -302,12 +325,14 @@ validation:
 """
 
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.daemons import _process_io
 from ..module_utils.deploy import (
+    _before,
+    _before_io,
     _daemon_io,
     _files_io,
     _folders_io,
@@ -339,7 +364,8 @@ def main() -> None:
         argument_spec={
             "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
             "plan": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "kept", "previous", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "kept", "previous", "original", "absent"],
+                      "default": "present"},
             "adopt": {"type": "bool", "default": False},
             "keep_stale": {"type": "bool", "default": False},
             "both": {"type": "bool", "default": False},
@@ -408,6 +434,8 @@ class Deployment:
         self._read_notes()
         if self.module.params["state"] == "previous":
             return self._go_back()
+        if self.module.params["state"] == "original":
+            return self._give_back()
         if self.module.params["state"] == "absent":
             return self._remove()
         if self.module.params["state"] == "kept":
@@ -548,6 +576,8 @@ class Deployment:
     def _swap(self, found: Found) -> None:
         owned.make_folder(_paths.STATE)
         _leftovers_io.sweep(self.role, found.left)
+        if not self.listed:
+            _before_io.note(self.role, found.files, found.foreign_manifests)
         self._keep_originals(found)
         # What is about to be there is known before it's there, so a killed run leaves nothing unknown behind.
         _records_io.note(self.role, found.files, keep=[*self.listed, *(file.path for file in found.files)])
@@ -642,7 +672,12 @@ class Deployment:
             _previous_io.keep(self.role, self.listed)
 
     def _keep(self) -> Dict[str, Any]:
-        """What runs in the other mode, before any file of the new one is there. A run that was killed has done it."""
+        """What runs in the other mode, before any file of the new one is there. A run that was killed has done it.
+        Where this collection hasn't been yet, its keepalived is about to be stopped: what it was is noted."""
+        if self.given and not self.listed and not self.module.check_mode:
+            files = [_files_io.planned(entry, self.secrets) for entry in self.given]
+            _files_io.classify(self.role, [file for file in files if file.guarded])
+            _before_io.note(self.role, files)
         configs = {layout.config[self.role] for layout in _paths.LAYOUTS.values()}
         changes = len(configs.intersection(self.listed)) == 1
         if changes and _previous_io.is_whole(self.role, self.listed) and not self.module.check_mode:
@@ -654,31 +689,68 @@ class Deployment:
         folder = _previous_io.place(self.role)
         kept = [path[len(folder):] for path in _folders_io.files_below(folder)]
         found = Found([_files_io.kept(folder, path, self._kind(path)) for path in kept])
-        changed = [file.path for file in found.changed_files]
         foreign = found.config is not None and _paths.HEADER.encode() not in found.config.content
-        ours = [] if foreign else found.files
-        if kept:
-            found.stale = [path for path in self.listed
-                           if path not in kept and path not in self.others and os.path.lexists(path)]
-            sysctls = _sysctls_io.due(found.stale, found.files)
-            if not self.module.check_mode:
-                _leftovers_io.sweep(self.role, _leftovers_io.find(self.role, [*self.listed, *kept]))
-                for path in changed:
-                    self._keep_copy(path)
-                _records_io.note(self.role, ours, keep=[*self.listed, *(kept if ours else [])])
-                _folders_io.make(found.files)
-                with owned.Batch() as batch:
-                    self._add(batch, found)
-                    batch.commit()
-                self.touched = True
-                _units_io.begin(_units_io.due(changed, kept))
-                self._take_away(found.stale, {})
-                _records_io.note(self.role, ours)
-                self._set(sysctls)
-        result = {"previous": bool(kept), "changed": bool(changed or found.stale), "changed_files": changed,
-                  "removed_files": found.stale, **self._observe(found)}
+        result = dict(self._put_back(found, foreign) if kept else self._went_back(found, {}), previous=bool(kept))
         # Our sandbox doesn't fit it.
         return dict(result, needs_restart=result["active"]) if foreign else result
+
+    def _put_back(self, found: Found, foreign: bool) -> Dict[str, Any]:
+        """This set, and nothing else of ours."""
+        kept = [file.path for file in found.files]
+        changed = [file.path for file in found.changed_files]
+        ours = [] if foreign else found.files
+        found.stale = [path for path in self.listed
+                       if path not in kept and path not in self.others and os.path.lexists(path)]
+        sysctls = _sysctls_io.due(found.stale, found.files, _before_io.sysctls(self.role) if foreign else {})
+        if not self.module.check_mode:
+            _leftovers_io.sweep(self.role, _leftovers_io.find(self.role, [*self.listed, *kept]))
+            for path in changed:
+                self._keep_copy(path)
+            _records_io.note(self.role, ours, keep=[*self.listed, *(kept if ours else [])])
+            _folders_io.make(found.files)
+            with owned.Batch() as batch:
+                self._add(batch, found)
+                batch.commit()
+            self.touched = True
+            _units_io.begin(_units_io.due(changed, kept))
+            self._take_away(found.stale, {})
+            _records_io.note(self.role, ours)
+            self._set(sysctls)
+        return self._went_back(found, sysctls, changed)
+
+    def _went_back(self, found: Found, sysctls: Mapping[str, str], changed: Sequence[str] = ()) -> Dict[str, Any]:
+        return {"changed": bool(changed or found.stale), "changed_files": list(changed),
+                "removed_files": found.stale, "sysctls_changed": sorted(sysctls), **self._observe(found)}
+
+    # Give back
+
+    def _give_back(self) -> Dict[str, Any]:
+        """What was there before us comes back, and stays where a copy of it is."""
+        try:
+            before = _before_io.read(self.role)
+        except (OSError, _before.Unreadable) as error:
+            raise Refused(
+                "%s can't be read: %s. Nothing was changed." % (_before_io.place(self.role), error)) from error
+        if before is None and self.listed:
+            raise Refused("What %s was here before this collection isn't known: there's no %s. Nothing was changed. "
+                          "Run remove without endpoint_restore, and look below %s."
+                          % (self.role, _before_io.place(self.role), _copies_io.FOLDER))
+        if before is None:
+            return {"changed": False, "changed_files": [], "removed_files": [], "sysctls_changed": [], "runs": True,
+                    "before": {"foreign": False, "active": False, "enabled": False, "files": [], "binds": []}}
+        misfits = _before_io.misfits(before)
+        if misfits:
+            raise Refused("What %s was here before isn't what was kept any more. %s. Nothing was changed. Put the "
+                          "copy right, or run remove without endpoint_restore." % (self.role, "; ".join(misfits)))
+        found = Found([
+            _files_io.copied(copy.place, path, self.role if path == before.config else self._kind(path))
+            for path, copy in before.files.items()])
+        result = self._put_back(found, foreign=True)
+        config = text_of(found.config.content) if found.config else ""
+        return dict(result, runs=not result["changed"] and _before_io.runs(self.role), before={
+            "foreign": before.foreign, "active": before.active, "enabled": before.enabled,
+            "files": ["%s (%04o %s:%s)" % (file.path, file.mode, file.owner, file.group) for file in found.files],
+            "binds": _before.local_binds(config) if self.role == "haproxy" else []})
 
     def _kind(self, path: str) -> str:
         for entry in self.given:
@@ -702,10 +774,12 @@ class Deployment:
         copies = [copy for copy in map(_records_io.copy_of, [*removed, *originals]) if copy]
         left = _leftovers_io.find(
             self.role, [*mine, *(layout.config[self.role] for layout in _paths.LAYOUTS.values())])
+        given_back = _before_io.given_back(self.role)
         state = [_records_io.place(self.role), _paths.ROLE_PLAN % self.role, _previous_io.place(self.role),
+                 _before_io.place(self.role), *given_back,
                  *((*OURS_ALONE, *_run_lock_io.others()) if last else ())]
         state = [path for path in state if os.path.lexists(path)]
-        sysctls = _sysctls_io.due(mine, [])
+        sysctls = _sysctls_io.due(mine, [], _before_io.sysctls(self.role))
         if not self.module.check_mode:
             self._take_away([*removed, *originals], originals)
             self._set(sysctls)
@@ -722,7 +796,8 @@ class Deployment:
         return {"changed": bool(mine or state or left), "changed_files": sorted(originals),
                 "removed_files": removed + left,
                 "foreign_files": foreign, "kept_files": copies,
-                "kept": sorted(set(_copies_io.left()) - set(originals.values()) | set(copies)) if last else [],
+                "kept": (sorted(set(_copies_io.left()) - set(originals.values()) - set(given_back) | set(copies))
+                         if last else []),
                 "sysctls_changed": sorted(sysctls)}
 
     # Result

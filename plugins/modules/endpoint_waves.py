@@ -50,6 +50,13 @@ options:
     description: Refuse O(hosts) if of any endpoint no member would be left that is well and isn't drained.
     type: bool
     default: false
+  originals:
+    description:
+      - With O(hosts), what was there before a takeover comes back. By host what a loop of
+        M(kubeha.apiserver.endpoint_files) with C(state=original) has returned in check mode for both daemons.
+      - Members don't take each other's adverts meanwhile, so all of them have to be in O(hosts), one of them alone may
+        hold VIPs, and RV(stages) is the order.
+    type: dict
   title:
     description: What is changed, for people.
     type: str
@@ -127,6 +134,13 @@ numbers:
   type: list
   elements: int
   sample: [0, 1, 2, 3]
+stages:
+  description: What is done in each of RV(waves), where that isn't the same for all; C(haproxy), C(silence) or
+    C(keepalived).
+  returned: with O(hosts)
+  type: list
+  elements: str
+  sample: []
 quiet:
   description: Hosts whose keepalived has to be silent until the holder has changed.
   returned: without O(number), and with O(number=0)

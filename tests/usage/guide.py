@@ -18,6 +18,21 @@ NEWER = {"    option httpchk GET /healthz\n": "    option httpchk\n    http-chec
          ":6443 check\n": ":6443 check verify none\n"}
 FILES = ("etc/keepalived/keepalived.conf", "etc/keepalived/check_apiserver.sh", "etc/haproxy/haproxy.cfg")
 
+THEIRS = ("stat -c '%n %a %U:%G' /etc/haproxy/haproxy.cfg /etc/keepalived/*; "
+          "sha256sum /etc/haproxy/haproxy.cfg /etc/keepalived/*; cat /proc/sys/net/ipv4/ip_nonlocal_bind; "
+          "systemctl is-active haproxy keepalived; systemctl is-enabled haproxy keepalived")
+
+
+def theirs(user: User) -> dict[str, str]:
+    """What comes back after a takeover, by host: files with owner and mode, units, the setting of the kernel."""
+    return {host: user.on(host, "sh", "-c", THEIRS) for host in MEMBERS}
+
+
+def ours(user: User) -> list[str]:
+    """What is on any host of this collection's."""
+    return [path for host in MEMBERS for path in
+            user.on(host, "find", "/etc", "/usr/libexec", "/var/lib", "-name", "*kubeha*").split()]
+
 
 def by_hand(user: User) -> None:
     """On all hosts, until the one that the guide calls MASTER holds."""

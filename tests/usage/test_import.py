@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from guide import SECRET, by_hand
+from guide import SECRET, by_hand, ours, theirs
 from user import MEMBERS, Run, User
 
 
@@ -27,12 +27,20 @@ def state(user: User) -> dict[str, str]:
     return {host: user.on(host, "sh", "-c", look) for host in MEMBERS}
 
 
+@pytest.fixture(scope="module")
+def by_their_hand(user: User) -> dict[str, str]:
+    """What is there before we come, and again when we go."""
+    by_hand(user)
+    return theirs(user)
+
+
 def imported(user: User, *arguments: str, **variables: object) -> Run:
     return user.playbook("playbooks/import.yml", *arguments, **variables)
 
 
-def test_an_import_changes_nothing_and_tells_no_secret(user: User, folder: Path) -> None:
-    by_hand(user)
+def test_an_import_changes_nothing_and_tells_no_secret(
+        user: User, folder: Path, by_their_hand: dict[str, str]) -> None:
+    assert SECRET not in str(by_their_hand)
     for host in MEMBERS:
         user.on(host, "touch", "/root/.before")
     before = state(user)
@@ -77,3 +85,38 @@ def test_site_takes_it_over(user: User, folder: Path) -> None:
 
 def test_what_is_ours_is_not_imported(user: User) -> None:
     assert "import_ours" in imported(user).failed().output
+
+
+def given_back(user: User, *arguments: str, **variables: object) -> Run:
+    return user.playbook("playbooks/remove.yml", *arguments, endpoint_hosts="all", endpoint_restore=True, **variables)
+
+
+def test_what_was_there_before_is_refused_where_its_copy_is_another(user: User) -> None:
+    """All that is wrong is said at once, and nothing is touched."""
+    copy = "/var/lib/kubeha/adopted/etc/haproxy/haproxy.cfg"
+    user.on("cp2", "sh", "-c", "cp -p %s /root/copy; echo '# more' >>%s" % (copy, copy))
+    user.on("cp3", "chown", "daemon", copy)
+    before = state(user)
+    run = given_back(user).failed()
+    for text in ("cp2: What haproxy was here before isn't what was kept any more", "its content has changed",
+                 "cp3: What haproxy", "its owner was 0:0 and is 1:0"):
+        assert text in run.output, run.output
+    run = user.playbook("playbooks/remove.yml", endpoint_hosts="cp1", endpoint_restore=True).failed()
+    assert "this one leaves out cp2, cp3" in run.output, run.output
+    assert state(user) == before
+    user.on("cp2", "mv", "/root/copy", copy)
+    user.on("cp3", "chown", "root", copy)
+
+
+def test_what_was_there_before_comes_back_and_runs(user: User, by_their_hand: dict[str, str]) -> None:
+    """./dev rollout measures that under a client."""
+    before = state(user)
+    checked = given_back(user, "--check").succeeded()
+    assert "/etc/keepalived/keepalived.conf (0644 root:root)" in checked.output, checked.output
+    assert "keepalived.service, running, enabled" in checked.output
+    assert state(user) == before
+    given_back(user).succeeded()
+    assert theirs(user) == by_their_hand and not ours(user)
+    assert user.holders() == ["cp1"]
+    assert not any(given_back(user).succeeded().changed.values())
+    imported(user).succeeded()

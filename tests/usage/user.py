@@ -136,9 +136,12 @@ class User:
 
     def killed_site_when(self, reached: Callable[[], bool], **variables: object) -> None:
         """Deploy, and be killed with every child at a point of the run."""
+        self.killed_when("playbooks/site.yml", reached, **variables)
+
+    def killed_when(self, playbook: str, reached: Callable[[], bool], **variables: object) -> None:
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
-                self.command("playbooks/site.yml", **variables), stdout=output, stderr=subprocess.STDOUT,
+                self.command(playbook, **variables), stdout=output, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
             while process.poll() is None and not reached():
                 time.sleep(0.05)

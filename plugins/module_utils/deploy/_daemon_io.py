@@ -114,7 +114,7 @@ def _service(role: str, found: Found) -> Tuple[Dict[str, bool], Optional[str]]:
 
 
 def systemd_unit(role: str) -> Dict[str, str]:
-    properties = "--property=ActiveState,UnitFileState,NeedDaemonReload,DropInPaths"
+    properties = "--property=ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,MainPID"
     output = _host_io.run(["systemctl", "show", properties, role + ".service"], SECONDS)
     pairs = (line.partition("=") for line in output.text.splitlines())
     return {name: value for name, equals, value in pairs if equals}

@@ -43,10 +43,15 @@ def planned(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> File:
 
 def kept(folder: str, path: str, kind: str) -> File:
     """What was put aside below a folder of ours, to come back to its path."""
-    status = os.lstat(folder + path)
+    return copied(folder + path, path, kind)
+
+
+def copied(copy: str, path: str, kind: str) -> File:
+    """A copy, wherever it is, that is to come back to its path."""
+    status = os.lstat(copy)
     return _beside(File(
         path=path, kind=kind, owner=user_name(status.st_uid), group=group_name(status.st_gid), uid=status.st_uid,
-        gid=status.st_gid, mode=stat.S_IMODE(status.st_mode), content=_host_io.read_file(folder + path) or b""))
+        gid=status.st_gid, mode=stat.S_IMODE(status.st_mode), content=_host_io.read_file(copy) or b""))
 
 
 def _beside(file: File) -> File:

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import os
-from typing import Collection, Dict, Iterable, List
+from types import MappingProxyType
+from typing import Collection, Dict, Iterable, List, Mapping
 
 from ..host import _host_io, _hostfacts
 from ..model import _paths
@@ -19,17 +20,23 @@ CONF = "/etc/sysctl.conf"
 KERNEL_DEFAULT = "0"
 
 
-def due(ours: Collection[str], files: List[File]) -> Dict[str, str]:
+def present(files: List[File]) -> Dict[str, str]:
+    """What the kernel has of all that is planned."""
+    return {name: _current(name) for name in _settings(text_of(file.content) for file in files if _is_ours(file.path))}
+
+
+def due(ours: Collection[str], files: List[File],
+        noted: Mapping[str, str] = MappingProxyType({})) -> Dict[str, str]:
     """What the kernel doesn't have yet of what is planned; and what our file of an earlier run made, isn't planned any
-    more, and nobody else wants."""
+    more, and nobody else wants. `noted` is what was there before us."""
     planned = _settings(text_of(file.content) for file in files if _is_ours(file.path))
     before = _settings(_host_io.read_text(path) for path in ours if _is_ours(path))
     gone = {name: value for name, value in before.items() if name not in planned}
     # What the files of others set at boot.
     theirs = _settings(_host_io.read_text(path) for path in [*_hostfacts.sysctl_files(_host_io.list_folder), CONF]
                        if path not in ours) if gone else {}
-    released = {name: KERNEL_DEFAULT for name, value in gone.items()
-                if _current(name) == value and theirs.get(name) != value}
+    released = {name: noted.get(name, KERNEL_DEFAULT) for name, value in gone.items()
+                if _current(name) == value and noted.get(name, theirs.get(name)) != value}
     return {**released, **{name: value for name, value in planned.items() if _current(name) != value}}
 
 

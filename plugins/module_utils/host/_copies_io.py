@@ -22,12 +22,22 @@ def place(path: str, content: bytes, original: bool) -> Optional[str]:
 
     An `original` was there before us, and comes back when we go: it has the path's own name, if none has it yet.
     """
-    kept, exact = FOLDER + path, "%s%s.%s" % (FOLDER, path, sha256(content).hexdigest()[:12])
+    kept, exact = FOLDER + path, _exact(path, content)
     if original and not os.path.lexists(kept):
         return kept
     if os.path.lexists(exact) or (original and owned.read(kept) == content):
         return None
     return exact
+
+
+def there(path: str, content: bytes) -> str:
+    """Where a copy is, once it has been kept."""
+    exact = _exact(path, content)
+    return exact if os.path.lexists(exact) else FOLDER + path
+
+
+def _exact(path: str, content: bytes) -> str:
+    return "%s%s.%s" % (FOLDER, path, sha256(content).hexdigest()[:12])
 
 
 def keep(path: str, content: bytes, found: os.stat_result, original: bool) -> None:

@@ -11,6 +11,7 @@ Python that Ansible uses on the host.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -112,6 +113,9 @@ def end() -> bool:
         _host_io.run(["systemctl", "disable", "--now", UNIT], _SECONDS)
     for path in found[:]:
         _owned_files_io.remove(path)
+    with contextlib.suppress(OSError):
+        # Where nothing else of ours is there any more.
+        os.rmdir(os.path.dirname(PROGRAM))
     if UNIT_FILE in found:
         _host_io.run(["systemctl", "daemon-reload"], _SECONDS)
         _host_io.run(["systemctl", "reset-failed", UNIT], _SECONDS)

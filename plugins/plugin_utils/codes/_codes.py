@@ -638,6 +638,11 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "vip_under_other_vrid": Code(
             ERROR, PREFLIGHT, "routers with another virtual router ID don't hear these: both would hold the address, "
             "and clients reach one or the other", "stop what holds {vips} on {router}, or choose another endpoint_vip"),
+        "takeover_changes_vrid": Code(
+            INFO, PREFLIGHT, "members before and after it don't hear each other, so one side at a time speaks: "
+            "keepalived stops on the backups, the holder changes with the VIP on its loopback interface meanwhile, the "
+            "backups follow", "set endpoint_virtual_router_id: {vrid} to keep what is there",
+            "only where endpoint_adopt is set"),
         "vip_in_use": Code(
             ERROR, PREFLIGHT, "two machines with one address: clients reach one or the other",
             "{repair}, or choose another endpoint_vip"),

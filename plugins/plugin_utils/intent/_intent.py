@@ -37,7 +37,7 @@ DEFAULT_APISERVER_GROUP = "kube_control_plane"
 # What the roles and playbooks read beside the intent; listed so that a misspelt variable can be told from them.
 OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
-    "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts",
+    "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts", "endpoint_restore",
     "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_import_file", "endpoint_verify_timeout",
     "endpoint_history_file", "endpoint_history_html",
     "endpoint_drill", "endpoint_drill_faults", "endpoint_drill_clients", "endpoint_drill_budget",

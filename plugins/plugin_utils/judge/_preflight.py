@@ -25,12 +25,13 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Union,
 )
 
 from ...module_utils.cluster import _certificate, _components
-from ...module_utils.model import _accessors
+from ...module_utils.model import _accessors, _paths
 from ...module_utils.model._planfile import NO_PLAN, deployed_of
 from ...module_utils.model._shapes import printable
 from ...module_utils.proof._finding import ERROR, INFO, SEVERITIES, WARNING, Finding
@@ -527,6 +528,18 @@ def _foreign(place: _Place) -> List[Tuple[str, str]]:
         return [(daemon, path) for daemon, paths in sorted(manifests.items()) for path in paths]
     owners = sorted(place.info["config_owner"].items())
     return [("haproxy" if "haproxy" in path else "keepalived", path) for path, whose in owners if whose == "foreign"]
+
+
+def taken_over(plan: Plan, observations: Mapping[str, Observation]) -> Set[str]:
+    """Hosts whose keepalived is a service of somebody else's that this run replaces while clients go on. They're those
+    of endpoints of which all members are there: one that is left out would go on speaking."""
+    services = {
+        host for host, info in observations.items()
+        if info["config_owner"].get(_paths.KEEPALIVED_CONFIG) == "foreign"
+        and info["services"]["keepalived"]["active"] == "active"}
+    return {host for endpoint in plan["endpoints"] if endpoint["adopt"] and endpoint["mode"] == "service"
+            and set(_accessors.members_of(endpoint)) <= set(observations)
+            for host in _accessors.members_of(endpoint) if host in services}
 
 
 def _ignored(place: _Place) -> Iterator[Finding]:

@@ -8,7 +8,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Collection,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from ...module_utils.proof._finding import SEVERITIES, Finding
 from ..codes._codes import finding_of
@@ -30,13 +43,15 @@ _SUGGESTIONS = 3
 _NAMED = 8
 
 
-def wire_findings(plan: Plan, results: Results, deployed: Optional[Mapping[str, Plan]] = None) -> List[Finding]:
+def wire_findings(plan: Plan, results: Results, deployed: Optional[Mapping[str, Plan]] = None,
+                  taken_over: Collection[str] = ()) -> List[Finding]:
     """Findings, the worst first.
 
     `results` are what `endpoint_wire` returned, by host: those of this run, members may be missing. `deployed` are the
     plans that members have stored, by host; without it, members that hold or advertise a VIP are believed to be right.
+    `taken_over` are members whose keepalived is somebody else's, and is replaced by this run.
     """
-    wire = _Wire(plan, results, deployed)
+    wire = _Wire(plan, results, deployed, taken_over)
     findings = [
         *_untested(wire),
         *_router_findings(wire),
@@ -51,8 +66,10 @@ def wire_findings(plan: Plan, results: Results, deployed: Optional[Mapping[str, 
 class _Wire:
     """The results, with what all rules need to know about who is who."""
 
-    def __init__(self, plan: Plan, results: Results, deployed: Optional[Mapping[str, Plan]]) -> None:
+    def __init__(self, plan: Plan, results: Results, deployed: Optional[Mapping[str, Plan]],
+                 taken_over: Collection[str]) -> None:
         self.plan = plan
+        self.taken_over = taken_over
         self.results = results
         self.deployed = deployed
         # Members by address, and by MAC address: of hosts of this run as they say, of others as ARP says.
@@ -187,6 +204,9 @@ def _judge_router(wire: _Wire, endpoint: Endpoint, instance: Instance, router: S
     if same_vrid:
         code = "vrid_in_use" if _is_heard(endpoint, router) or taken else "vrid_in_use_unheard"
         return _Group(code, name, text, words)
+    if who is not None and who in wire.taken_over:
+        words = (("vrid", str(router["virtual_router_id"])),)
+        return _Group("takeover_changes_vrid", name, "%s; it's to be %d" % (text, instance["virtual_router_id"]), words)
     words = (("vips", _listed(taken)), ("router", who or "that router"))
     return _Group("vip_under_other_vrid", name, text, words)
 

@@ -715,6 +715,22 @@ def test_a_vip_that_is_in_use_is_not_taken_over(change, found):
     assert [item["host"] for item in findings if item["code"] == "takeover_interrupts"] == ["cp2"] * found
 
 
+def test_whose_keepalived_is_taken_over():
+    """All members are there, and what runs is a service of somebody else's."""
+    the_plan = plan(endpoint())
+    hosts = observations(the_plan, running=True)
+    the_plan["endpoints"][0]["adopt"] = True
+    assert preflight.taken_over(the_plan, hosts) == set()
+    for host in ("cp1", "cp2"):
+        hosts[host]["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
+    assert preflight.taken_over(the_plan, hosts) == {"cp1", "cp2"}
+    hosts["cp1"]["services"]["keepalived"]["active"] = "inactive"
+    assert preflight.taken_over(the_plan, hosts) == {"cp2"}
+    assert preflight.taken_over(the_plan, {"cp1": hosts["cp1"], "cp2": hosts["cp2"]}) == set()
+    the_plan["endpoints"][0]["adopt"] = False
+    assert preflight.taken_over(the_plan, hosts) == set()
+
+
 def test_what_a_haproxy_loads_that_is_taken_over_or_that_pods_stand_beside():
     the_plan = plan(endpoint())
     hosts = observations(the_plan)

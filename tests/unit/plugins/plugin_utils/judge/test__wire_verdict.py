@@ -104,8 +104,8 @@ def change(results, host, peer, **changes):
     return results
 
 
-def found(plan, results, deployed=None):
-    findings = [_codes.told(finding) for finding in verdict.wire_findings(plan, results, deployed)]
+def found(plan, results, deployed=None, taken_over=()):
+    findings = [_codes.told(finding) for finding in verdict.wire_findings(plan, results, deployed, taken_over)]
     for finding in findings:
         assert set(finding) == {"code", "severity", "host", "endpoint", "seen", "why", "fix"}
         assert finding["severity"] == _codes.CODES[finding["code"]].severity
@@ -189,6 +189,17 @@ def test_our_vip_under_another_vrid():
     assert codes(found(a_plan(), results)) == [("vip_under_other_vrid", "cp1")]
     owner = hear(clean(transport="multicast"), router(virtual_router_id=7, addresses=[VIP], priorities=[255]))
     assert codes(found(a_plan("multicast"), owner)) == [("vip_under_other_vrid", "cp1")]
+
+
+def test_a_member_that_is_taken_over_may_have_another_vrid():
+    theirs = router(source=ADDRESSES["cp2"], mac=MACS["cp2"], virtual_router_id=7, addresses=[VIP])
+    results = hear(clean(), theirs)
+    told = found(a_plan(), results, {}, ["cp1", "cp2"])
+    assert codes(told) == [("takeover_changes_vrid", "cp1")]
+    assert "endpoint_virtual_router_id: 7 " in told[0]["fix"] + " " and "it's to be" in told[0]["seen"]
+    assert codes(found(a_plan(), results, {}, ["cp3"])) == [("vip_under_other_vrid", "cp1")]
+    stranger = hear(clean(), router(virtual_router_id=7, addresses=[VIP]))
+    assert codes(found(a_plan(), stranger, {}, ["cp1", "cp2", "cp3"])) == [("vip_under_other_vrid", "cp1")]
 
 
 def test_a_member_that_advertises_something_else():
