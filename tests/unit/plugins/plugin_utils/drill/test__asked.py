@@ -14,8 +14,8 @@ BALANCERS = ["cp1", "cp2", "cp3"]
 GROUPS = {"all": [*BALANCERS, "client", "other"], "clients": ["client", "other"]}
 
 
-def read(play=BALANCERS, **given_):
-    return _asked.read({"endpoint_drill": True, **given_}, GROUPS, BALANCERS, play)
+def read(play=(), **given_):
+    return _asked.read({"endpoint_drill": True, **given_}, GROUPS, BALANCERS, play or BALANCERS)
 
 
 def codes(problems):
