@@ -141,7 +141,7 @@ class Module:
     def __init__(self, role: str, files: list[dict], check_mode: bool) -> None:
         self.params = {
             "role": role, "files": files, "adopt": False, "sealed": "", "state": "present", "keep_stale": False,
-            "beside": None,
+            "beside": None, "units": None,
         }  # fmt: skip
         self.check_mode = check_mode
 
