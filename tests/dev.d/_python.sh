@@ -66,7 +66,7 @@ _ansible_test_home() {
     } >"$home/.config/pip/pip.conf"
     ls "$downloads"/pip-*.whl >/dev/null 2>&1 ||
         "$python" -m pip download -q --no-deps -d "$downloads" pip==25.2
-    for version in 24_2 25_2; do
+    for version in 23_1_2 24_2 25_2; do
         cat >"$downloads/get_pip_$version.py" <<'PYTHON'
 import pathlib, runpy, sys
 
