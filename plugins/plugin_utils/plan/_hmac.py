@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """Keys with which keepalived signs adverts, and what each has beside its secret: an ID that is on the wire. Pure."""
 
 from __future__ import annotations
