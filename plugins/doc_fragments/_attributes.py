@@ -22,7 +22,7 @@ attributes:
       - This assumes that the system controlled/queried by the module has not changed in a relevant way.
 """
 
-    # For modules that change a host. Use it together with the standard fragment.
+    # For modules that change a host. Use it together with the standard fragment; a module says what differs.
     OWNER = r"""
 options:
   owner:
@@ -30,6 +30,18 @@ options:
       - The run that changes the host, as M(kubeha.apiserver.endpoint_lock) notes it. Not for plays; the action plugin
         knows it. Where the host is another run's by now nothing is changed, and the failed result has C(lost).
     type: dict
+attributes:
+  action:
+    description: The action plugin runs on the controller.
+    support: partial
+    details:
+      - Which run it is, is known on the controller.
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
 """
 
     # For modules that only look. Use it together with the standard fragment.

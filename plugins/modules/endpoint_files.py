@@ -25,9 +25,6 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes.owner
 attributes:
   action:
-    description:
-      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: partial
     details:
       - Files are rendered on the controller, compared and written on the host.
   check_mode:
@@ -38,8 +35,6 @@ attributes:
     support: full
     details:
       - Secrets are masked, and a configuration that somebody else wrote isn't shown.
-  idempotent:
-    support: full
 options:
   role:
     description: Whose files.

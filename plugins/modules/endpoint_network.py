@@ -35,15 +35,9 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes.owner
 attributes:
   action:
-    description: The action plugin runs on the controller.
-    support: partial
     details:
       - The plan is cut down to what concerns the host on the controller.
-  check_mode:
-    support: full
   diff_mode:
-    support: full
-  idempotent:
     support: full
 options:
   plan:

@@ -27,19 +27,10 @@ extends_documentation_fragment:
   - kubeha.apiserver._attributes
   - kubeha.apiserver._attributes.owner
 attributes:
-  action:
-    description: The action plugin runs on the controller.
-    support: partial
-    details:
-      - Which run it is, is known on the controller.
   check_mode:
     support: full
     details:
       - Nothing is signalled and nothing is waited for. What it says is about the files that are in place.
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
 options:
   role:
     description: Which pod.

@@ -18,18 +18,6 @@ description:
 extends_documentation_fragment:
   - kubeha.apiserver._attributes
   - kubeha.apiserver._attributes.owner
-attributes:
-  action:
-    description: The action plugin runs on the controller.
-    support: partial
-    details:
-      - Which run it is, is known on the controller.
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
 options:
   plan:
     description: The plan, as M(kubeha.apiserver.endpoint_plan) returns it, or as it's stored on the host.
