@@ -358,7 +358,7 @@ def nearest(key: t.Any, known: Collection[str]) -> str | None:
 def closest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that a misspelt word was likely meant to be."""
     written = {choice.lower(): choice for choice in reversed(list(choices)[:1000])}
-    near = difflib.get_close_matches(word[:80].lower(), list(written), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word[:80].lower(), list(written), n=1, cutoff=0.65)
     return written[near[0]] if near else None
 
 
