@@ -23,7 +23,7 @@ from ansible_collections.kubeha.apiserver.tests.unit.plugins.modules.files_hosts
     holding,
 )
 
-CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.link", "shutil.", "subprocess.")
+CHANGES = ("os.chmod", "os.chown", "os.rename", "os.remove", "os.rmdir", "os.link", "shutil.", "subprocess.")
 
 
 def states_of_death(act, root):
