@@ -9,7 +9,6 @@ import pathlib
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..plugin_utils.drill import _asked, _judge, _page, _report, _schedule
@@ -30,44 +29,36 @@ from ..plugin_utils.intent._registered import (
 from ..plugin_utils.judge import _status
 from ..plugin_utils.judge._observed import members_of_all, read_observations
 from ..plugin_utils.task._controller_files import writable_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
 # From when a fault is armed until it's over, beside what it lasts.
 GRACE = 2.0
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Say what a drill is to do, whose turn it is, and what came of it: on the controller, no host contacted."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
+    OPTIONS: t.ClassVar = {
+        "do": {"type": "str", "required": True,
+               "choices": ["check", "schedule", "turn", "wait", "judge", "report"]},
+        "balancers": {"type": "list", "elements": "str", "default": []},
+        "step": {"type": "int", "default": 0},
+        "file": {"type": "path"},
+        "html": {"type": "path"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "do": {"type": "str", "required": True,
-                   "choices": ["check", "schedule", "turn", "wait", "judge", "report"]},
-            "balancers": {"type": "list", "elements": "str", "default": []},
-            "step": {"type": "int", "default": 0},
-            "file": {"type": "path"},
-            "html": {"type": "path"},
-        })
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         asked, problems = _asked.read(
             {name: plain(self._templar.template(task_vars[name])) for name in _asked.VARIABLES if name in task_vars},
             plain(task_vars.get("groups", {})), args["balancers"],
             [str(host) for host in task_vars["ansible_play_hosts_all"]])
         if problems:
-            result.update(failed=True, problems=[problem.to_dict() for problem in problems],
-                          msg=str(PlanError(problems, "The drill")))
-            return result
+            return {"failed": True, "problems": [problem.to_dict() for problem in problems],
+                    "msg": str(PlanError(problems, "The drill"))}
         if args["do"] == "check":
-            result.update(asked._asdict())
-            return result
+            return dict(asked._asdict())
         mine = str(task_vars["inventory_hostname"])
         # It was green then, and is judged by that until the end.
         plan = plain(registered(task_vars, mine, DRILL).get("plan")) or _status.stored_plan(
@@ -75,18 +66,17 @@ class ActionModule(ActionBase):
         found = _schedule.schedule(plan, asked)
         results = plain(registered(task_vars, mine, DRILLED).get("results") or [])
         if args["do"] == "schedule":
-            result.update(self._scheduled(plan, found, asked, task_vars))
-        elif args["do"] == "turn":
-            result.update(self._turn(found, args["step"], results))
-        elif args["do"] == "wait":
+            return self._scheduled(plan, found, asked, task_vars)
+        if args["do"] == "turn":
+            return self._turn(found, args["step"], results)
+        if args["do"] == "judge":
+            return self._judged(found, args["step"], results, task_vars)
+        if args["do"] == "wait":
             step = found.steps[args["step"]]
             if registered(task_vars, step.host, DRILL_FAULT).get("changed"):
                 time.sleep(step.seconds + GRACE)
-        elif args["do"] == "judge":
-            result.update(self._judged(found, args["step"], results, task_vars))
-        else:
-            result.update(self._reported(found, results, wanted))
-        return result
+            return {}
+        return self._reported(found, results, wanted)
 
     def _scheduled(self, plan: t.Any, found: _schedule.Schedule, asked: _asked.Asked,
                    task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

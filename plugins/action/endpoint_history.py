@@ -10,38 +10,32 @@ import typing as t
 from datetime import datetime
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..plugin_utils.files._render import history_page
 from ..plugin_utils.history import _chart, _incidents, _merge, _story, _when
 from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.task._controller_files import writable_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
 # Events before the first moment tell who held then; and reading takes its time.
 MARGIN = 900
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Put the records of all hosts together and say what happened: on the controller, no host contacted."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
+    OPTIONS: t.ClassVar = {
+        "records": {"type": "dict"},
+        "since": {"type": "str", "default": "24h"},
+        "end": {"type": "str", "default": "now"},
+        "file": {"type": "path"},
+        "html": {"type": "path"},
+        "show": {"type": "bool", "default": False},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "records": {"type": "dict"},
-            "since": {"type": "str", "default": "24h"},
-            "end": {"type": "str", "default": "now"},
-            "file": {"type": "path"},
-            "html": {"type": "path"},
-            "show": {"type": "bool", "default": False},
-        })
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         now = datetime.now().astimezone()
         moments, wrong = _when.window(args["since"], args["end"], now)
         wanted: dict[str, pathlib.Path | None] = {}
@@ -51,12 +45,11 @@ class ActionModule(ActionBase):
             except AnsibleActionFail as error:
                 wrong.append(error.message)
         if wrong:
-            result.update(failed=True, msg="\n".join(wrong))
-            return result
+            return {"failed": True, "msg": "\n".join(wrong)}
         since, until = (at.timestamp() for at in moments)
-        result["seconds"] = round(now.timestamp() - since + MARGIN)
+        seconds = round(now.timestamp() - since + MARGIN)
         if args["records"] is None:
-            return result
+            return {"seconds": seconds}
         merged = _merge.merge({str(host): answer for host, answer in plain(args["records"]).items()})
         told = _story.tell(_incidents.incidents(merged, since, until), merged)
         history = _story.values(told, merged, since, until, _local)
@@ -69,11 +62,9 @@ class ActionModule(ActionBase):
             write_whole(wanted["html"], history_page(_chart.view(told, merged, since, until, _local), ROLES))
         if all(host.why for host in merged.hosts.values()):
             # What a failed task returns is printed in full.
-            result.update(failed=True, msg="No host's record could be read%s" % (
-                ", as shown above." if args["show"] else ":\n\n" + text))
-            return result
-        result.update(history=history, text=text)
-        return result
+            return {"failed": True, "msg": "No host's record could be read%s" % (
+                ", as shown above." if args["show"] else ":\n\n" + text)}
+        return {"seconds": seconds, "history": history, "text": text}
 
 
 def _local(at: float) -> datetime:

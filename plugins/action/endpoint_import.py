@@ -7,7 +7,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..plugin_utils.existing import _outcome, _rows, _sameness, _written
@@ -15,35 +14,32 @@ from ..plugin_utils.intent._errors import PlanError
 from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.plan._plan import compute_plan
 from ..plugin_utils.task._controller_files import writable_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Turn what hosts have into variables that mean the same: on the controller, no host contacted."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
     _supports_diff = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "dict"},
-            "apiservers": {"type": "list", "elements": "str", "default": []},
-            "vip": {"type": "list", "elements": "str", "default": []},
-            "accept_findings": {"type": "list", "elements": "str", "default": []},
-            "file": {"type": "path"},
-            "show": {"type": "bool", "default": False},
-        })
+    OPTIONS: t.ClassVar = {
+        "hosts": {"type": "dict"},
+        "apiservers": {"type": "list", "elements": "str", "default": []},
+        "vip": {"type": "list", "elements": "str", "default": []},
+        "accept_findings": {"type": "list", "elements": "str", "default": []},
+        "file": {"type": "path"},
+        "show": {"type": "bool", "default": False},
+    }
+
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         file = writable_path("file", args["file"]) if args["file"] else None
         if file and file.exists():
             raise AnsibleActionFail("file: %s exists, and may have been edited; name another file, or move it" % file)
         if args["hosts"] is None:
-            return result
+            return {}
         answers = {host: _answer(answer) for host, answer in plain(args["hosts"]).items()}
         found = _outcome.outcome_of(answers, args["apiservers"], args["vip"], args["accept_findings"])
         plan: Plan | None = None
@@ -56,9 +52,9 @@ class ActionModule(ActionBase):
         same, outages = (_sameness.same(found, plan), _sameness.outages(found, plan)) if plan else ([], [])
         if args["show"]:
             Display().display(_written.report(found, rows, same, outages))
-        result.update(
-            report=[dict(row._asdict(), places=list(map(str, row.places))) for row in rows],
-            comparison=[pair._asdict() for pair in same], outages=[pair._asdict() for pair in outages])
+        result: dict[str, t.Any] = {
+            "report": [dict(row._asdict(), places=list(map(str, row.places))) for row in rows],
+            "comparison": [pair._asdict() for pair in same], "outages": [pair._asdict() for pair in outages]}
         if found.problems:
             result.update(failed=True, msg=str(PlanError(found.problems, "The import")),
                           problems=[item.to_dict() for item in found.problems])

@@ -8,7 +8,6 @@ import json
 import typing as t
 from collections.abc import Mapping
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.model._planfile import NO_PLAN, deployed_of, with_endpoints
@@ -17,41 +16,33 @@ from ..plugin_utils.intent._intent import asked_of, heard, plain
 from ..plugin_utils.intent._registered import OBSERVED, PREFLIGHT, results
 from ..plugin_utils.judge import _preflight, _wire_verdict
 from ..plugin_utils.task._controller_files import writable_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
     from ..module_utils.model._observation import Observation
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Judge what hosts and network said, all of them together: on the controller, no host contacted."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
+    OPTIONS: t.ClassVar = {
+        "plan": {"type": "dict", "required": True},
+        "observations": {"type": "dict"},
+        "fail": {"type": "bool", "default": True},
+        "show": {"type": "str", "choices": ["all", "warnings", "none"], "default": "none"},
+        "file": {"type": "path"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(
-            argument_spec={
-                "plan": {"type": "dict", "required": True},
-                "observations": {"type": "dict"},
-                "fail": {"type": "bool", "default": True},
-                "show": {"type": "str", "choices": ["all", "warnings", "none"], "default": "none"},
-                "file": {"type": "path"},
-            }
-        )
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         file = writable_path("file", args["file"]) if args["file"] else None
         plan = plain(args["plan"])
         if not isinstance(plan.get("endpoints"), list):
-            result.update(failed=True, msg="plan: it must be a plan, as endpoint_plan returns it")
-            return result
+            return {"failed": True, "msg": "plan: it must be a plan, as endpoint_plan returns it"}
         given = args["observations"]
-        said = given if given is not None else read_observations(task_vars or {})
+        said = given if given is not None else read_observations(task_vars)
         observations = {str(host): heard(info) for host, info in said.items()}
-        others = {host: heard(info) for host, info in asked_of(task_vars or {}).items()} if given is None else {}
+        others = {host: heard(info) for host, info in asked_of(task_vars).items()} if given is None else {}
         findings = _preflight.preflight_findings(plan, observations, wire_findings(plan, observations), others)
         table = _preflight.text(findings, len(observations))
         problems = [finding for finding in findings if finding["severity"] == ERROR]
@@ -64,10 +55,9 @@ class ActionModule(ActionBase):
         if problems and args["fail"]:
             # The message says it all once; what a failed task returns is printed in full.
             said = "Something is in the way of the endpoint, as shown above." if shown else table
-            result.update(failed=True, problems=problems, msg=said)
-            return result
-        result.update(ok=not problems, findings=findings, problems=problems, table=table, hosts=list(observations))
-        return result
+            return {"failed": True, "problems": problems, "msg": said}
+        return {"ok": not problems, "findings": findings, "problems": problems, "table": table,
+                "hosts": list(observations)}
 
 
 def read_observations(task_vars: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ..module_utils.model import _secrets
 from ..plugin_utils.files import _host_files, _render
 from ..plugin_utils.intent._intent import known_secrets, plain
 from ..plugin_utils.task._controller_files import controller_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
@@ -41,23 +41,19 @@ class Rendered:
         return self.host + self.path
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Render all hosts' files into a folder on the controller."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
     _supports_diff = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "plan": {"type": "dict", "required": True},
-            "dest": {"type": "path", "required": True},
-            "previous": {"type": "path"},
-            "secrets": {"type": "dict", "no_log": True},
-        })
+    OPTIONS: t.ClassVar = {
+        "plan": {"type": "dict", "required": True},
+        "dest": {"type": "path", "required": True},
+        "previous": {"type": "path"},
+        "secrets": {"type": "dict", "no_log": True},
+    }
+
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         dest = controller_path(args["dest"])
         try:
             files = self._files(plain(args["plan"]), plain(args["secrets"]), task_vars)
@@ -69,12 +65,13 @@ class ActionModule(ActionBase):
                 _write(dest, files, written, stale)
         except (OSError, _render.RenderError) as error:
             raise AnsibleActionFail("rendering into %s failed: %s" % (dest, error)) from error
-        result.update(
-            changed=bool(written or stale),
-            hosts=list(dict.fromkeys(file.host for file in files)),
-            files=len(files),
-            differences=[{"host": host, "path": path, "change": change} for host, path, change, dummy in differences],
-        )
+        result: dict[str, t.Any] = {
+            "changed": bool(written or stale),
+            "hosts": list(dict.fromkeys(file.host for file in files)),
+            "files": len(files),
+            "differences": [
+                {"host": host, "path": path, "change": change} for host, path, change, dummy in differences],
+        }
         if self._task.diff:
             result["diff"] = [diff for dummy, dummy, dummy, diff in differences]
         return result
