@@ -9,6 +9,7 @@
 #   left_out TEXT...                say loudly what was not tested, again at the end of the script
 #   sanity_whole VENV ARGUMENT...   all of ansible-test sanity; a test that is skipped is a failure
 #   ansible_test VENV ARGUMENT...   ansible-test of that environment, in the current collection
+#   in_memory                       have tests write into memory, where there's enough of it
 
 # pyenv's shims stand on the path for versions that aren't enabled, and fail: so each is tried.
 python_for() {
@@ -77,7 +78,7 @@ PYTHON
     done
 }
 
-# in_memory: tests write and sync thousands of small files, which memory is quicker at, where there's enough of it.
+# Tests write and sync thousands of small files, which memory is quicker at.
 in_memory() {
     local memory
     memory=$(mktemp -d /dev/shm/kubeha-units.XXXXXX 2>/dev/null) || return 0

@@ -43,11 +43,13 @@ def states_of_death(act, root):
                 copies = False
 
         sys.addaudithook(hook)
+        code = 1
         try:
             act()
+            code = 0
         finally:
-            os._exit(0)  # pytest's own clean-up is the parent's
-    os.waitpid(child, 0)
+            os._exit(code)  # pytest's own clean-up is the parent's
+    assert os.waitpid(child, 0)[1] == 0, "it broke off, so later states are missing"
     return sorted(states.iterdir())
 
 
@@ -72,13 +74,13 @@ def test_a_run_that_is_killed_leaves_a_secret_only_where_it_belongs(guarded, cha
     seen = set()
     for state in states_of_death(act, guarded.root)[::STRIDE]:
         guarded.restore(state)
+        left = holding(guarded.root, OLD, NEW)
+        assert set(left.values()) <= {0o600}, (state, left)
+        assert all(path in belongs + previous or scratch.fullmatch(path) for path in left), (state, left)
         as_before = guarded.fingerprint()
         if as_before in seen:
             continue
         seen.add(as_before)
-        left = holding(guarded.root, OLD, NEW)
-        assert set(left.values()) <= {0o600}, (state, left)
-        assert all(path in belongs + previous or scratch.fullmatch(path) for path in left), (state, left)
         # The next run sweeps, and so does removal.
         guarded.deploy(ELSE)
         left = holding(guarded.root, OLD, NEW)
