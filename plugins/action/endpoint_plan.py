@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..plugin_utils.intent import _names
@@ -16,6 +15,7 @@ from ..plugin_utils.intent._intent import Collected, collect, plain
 from ..plugin_utils.plan._plan import compute_plan
 from ..plugin_utils.plan._report import plan_text
 from ..plugin_utils.task._controller_files import writable_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Endpoint, Plan
@@ -25,44 +25,40 @@ ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interfa
                           "subnet_unknown"})
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Collect the intent from arguments or variables, and plan: on the controller, no host contacted."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
+    OPTIONS: t.ClassVar = {
+        "intent": {"type": "dict"},
+        "hosts": {"type": "dict"},
+        "deployed": {"type": "dict"},
+        "gather": {"type": "str", "choices": ["plan", "members", "named"], "default": "plan"},
+        "named": {"type": "str"},
+        "in_play": {"type": "bool", "default": False},
+        "file": {"type": "path"},
+        "show": {"type": "bool", "default": False},
+    }
+    REQUIRED_IF: t.ClassVar = [("gather", "named", ("named",))]
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "intent": {"type": "dict"},
-            "hosts": {"type": "dict"},
-            "deployed": {"type": "dict"},
-            "gather": {"type": "str", "choices": ["plan", "members", "named"], "default": "plan"},
-            "named": {"type": "str"},
-            "in_play": {"type": "bool", "default": False},
-            "file": {"type": "path"},
-            "show": {"type": "bool", "default": False},
-        }, required_if=[("gather", "named", ("named",))])
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         file = writable_path("file", args["file"]) if args["file"] else None
-        if args["gather"] != "plan" and not (task_vars or {}).get("groups", {}).get("all"):
+        if args["gather"] != "plan" and not task_vars.get("groups", {}).get("all"):
             return _refused(result, [problem_of("inventory_empty", "inventory")], "The run")
         strategy = str(self._task.get_play().strategy)
         if args["gather"] != "plan" and not _in_order(strategy):
             return _refused(result, [problem_of("strategy_unsupported", "strategy", strategy)], "The run")
         if args["gather"] == "named":
-            return self._name(result, args["named"], task_vars or {})
+            return self._name(result, args["named"], task_vars)
         if args["intent"] is not None:
             intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
             problems: list[Problem] = []
         else:
-            found = collect(task_vars or {}, self._templar, asked=args["gather"] == "plan", task=self._task)
+            found = collect(task_vars, self._templar, asked=args["gather"] == "plan", task=self._task)
             if args["gather"] == "members":
-                problems = _misnamed(found) + _in_play(found.lb_hosts, args, task_vars or {})
+                problems = _misnamed(found) + _in_play(found.lb_hosts, args, task_vars)
                 result["warnings"] = found.warnings
-                named, wrong = self._named(args["named"], found.lb_hosts, task_vars or {})
+                named, wrong = self._named(args["named"], found.lb_hosts, task_vars)
                 if problems or wrong or not found.lb_hosts:
                     return _refused(result, problems + wrong, "The run")
                 known = task_vars["hostvars"] if task_vars else {}

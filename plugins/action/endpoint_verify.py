@@ -11,7 +11,6 @@ import pathlib
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.model._planfile import NO_PLAN, deployed_of
@@ -22,6 +21,7 @@ from ..plugin_utils.intent._registered import OBSERVED
 from ..plugin_utils.judge import _page, _status
 from ..plugin_utils.judge._observed import Observed, members_of_all, plan_of_host, read_observations, scope_of
 from ..plugin_utils.task._controller_files import writable_path, write_whole
+from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
@@ -31,31 +31,25 @@ if t.TYPE_CHECKING:
 ROLES = str(pathlib.Path(__file__).resolve().parents[2] / "roles")
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Judge what the members do, all of them together: on the controller, no host contacted."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
+    OPTIONS: t.ClassVar = {
+        "plan": {"type": "dict"},
+        "observations": {"type": "dict"},
+        "variable": {"type": "str", "default": OBSERVED},
+        "others": {"type": "dict"},
+        "strict": {"type": "bool", "default": False},
+        "accept": {"type": "list", "elements": "str", "default": []},
+        "together": {"type": "float"},
+        "fail": {"type": "bool", "default": True},
+        "show": {"type": "bool", "default": False},
+        "file": {"type": "path"},
+        "html": {"type": "path"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "plan": {"type": "dict"},
-            "observations": {"type": "dict"},
-            "variable": {"type": "str", "default": OBSERVED},
-            "others": {"type": "dict"},
-            "strict": {"type": "bool", "default": False},
-            "accept": {"type": "list", "elements": "str", "default": []},
-            "together": {"type": "float"},
-            "fail": {"type": "bool", "default": True},
-            "show": {"type": "bool", "default": False},
-            "file": {"type": "path"},
-            "html": {"type": "path"},
-        })
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         wanted = {name: writable_path(name, args[name]) if args[name] else None for name in ("file", "html")}
         observed = self._observed(args, task_vars)
         plan: Plan = plain(args["plan"]) if args["plan"] else _status.stored_plan(observed.fresh)

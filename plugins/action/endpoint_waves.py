@@ -9,7 +9,6 @@ import time
 import typing as t
 from collections.abc import Mapping
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.model import _accessors
@@ -20,40 +19,35 @@ from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.judge import _status
 from ..plugin_utils.judge._observed import members_of_all, observations_of
 from ..plugin_utils.rollout import _giving_back, _waves
+from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Plan
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnController):
     """Order the hosts by what they said, and say who is next: on the controller, no host contacted, no fact read."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
+    OPTIONS: t.ClassVar = {
+        "plan": {"type": "dict"},
+        "hosts": {"type": "raw"},
+        "leave_one": {"type": "bool", "default": False},
+        "originals": {"type": "dict"},
+        "silence": {"type": "bool", "default": False},
+        "title": {"type": "str", "required": True},
+        "looks": {"type": "dict"},
+        "work": {"type": "dict"},
+        "deployed": {"type": "dict"},
+        "outcomes": {"type": "dict"},
+        "silent": {"type": "dict"},
+        "turned": {"type": "list", "elements": "str"},
+        "locked": {"type": "list", "elements": "dict"},
+        "rollout": {"type": "dict"},
+        "number": {"type": "int"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result["changed"] = False
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "plan": {"type": "dict"},
-            "hosts": {"type": "raw"},
-            "leave_one": {"type": "bool", "default": False},
-            "originals": {"type": "dict"},
-            "silence": {"type": "bool", "default": False},
-            "title": {"type": "str", "required": True},
-            "looks": {"type": "dict"},
-            "work": {"type": "dict"},
-            "deployed": {"type": "dict"},
-            "outcomes": {"type": "dict"},
-            "silent": {"type": "dict"},
-            "turned": {"type": "list", "elements": "str"},
-            "locked": {"type": "list", "elements": "dict"},
-            "rollout": {"type": "dict"},
-            "number": {"type": "int"},
-        })
+    def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         if args["hosts"] is not None and args["number"] is None:
             return self._start_named(result, args, task_vars)
         args = {name: plain(value) for name, value in args.items()}

@@ -16,6 +16,7 @@ class OnController(ActionBase):
     """`_answer` gets the arguments that fit `OPTIONS`, and returns what is to be said beside `changed: false`."""
 
     OPTIONS: t.ClassVar[dict[str, dict[str, t.Any]]]
+    REQUIRED_IF: t.ClassVar[list[tuple[str, t.Any, tuple[str, ...]]]] = []
 
     _requires_connection = False
     _supports_check_mode = True
@@ -24,7 +25,7 @@ class OnController(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        dummy, args = self.validate_argument_spec(argument_spec=self.OPTIONS)
+        dummy, args = self.validate_argument_spec(argument_spec=self.OPTIONS, required_if=self.REQUIRED_IF)
         result.update({"changed": False, **self._answer(args, task_vars or {})})
         return result
 
