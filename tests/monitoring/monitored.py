@@ -131,8 +131,14 @@ class Monitored(Changes):
         found = self.prometheus.fired(began)
         assert found == {alert, *beside}, found
 
+    def has_rested(self) -> bool:
+        """Whether the VIP hasn't moved for as long as a rule looks back."""
+        moves = self.prometheus.query('increase(kubeha_vrrp_transitions_total{state="master"}[%ds])' % WINDOW)
+        return all(float(item["value"][1]) < 0.5 for item in moves)
+
     def no_alert(self, act: Callable[[], object], but: Iterable[str] = ()) -> None:
-        """None fires meanwhile, but for those that may, and none is left."""
+        """None fires meanwhile, but for those that may, and none is left. What was done before isn't counted."""
+        self.until(self.has_rested, SLACK + WINDOW)
         began = time.time()
         act()
         self.until(self.is_quiet, SLACK + WINDOW)
