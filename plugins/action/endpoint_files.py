@@ -33,6 +33,18 @@ OF_USERS = frozenset({"metrics-unit", "hook-unit"})
 class ActionModule(Piped):
     """Render this host's files on the controller, and have the module put them into place."""
 
+    # What a play gives: the module gets files.
+    OPTIONS: t.ClassVar = {
+        "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
+        "plan": {"type": "dict"},
+        "state": {"type": "str", "choices": ["present", "kept", "previous", "original", "absent"],
+                  "default": "present"},
+        "adopt": {"type": "bool", "default": False},
+        "keep_stale": {"type": "bool", "default": False},
+        "both": {"type": "bool", "default": False},
+        "secrets": {"type": "dict", "no_log": True},
+    }
+
     _supports_check_mode = True
     _supports_async = False
     _supports_diff = True
@@ -40,16 +52,7 @@ class ActionModule(Piped):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
-        dummy, args = self.validate_argument_spec(argument_spec={
-            "role": {"type": "str", "choices": ["haproxy", "keepalived"], "required": True},
-            "plan": {"type": "dict"},
-            "state": {"type": "str", "choices": ["present", "kept", "previous", "original", "absent"],
-                      "default": "present"},
-            "adopt": {"type": "bool", "default": False},
-            "keep_stale": {"type": "bool", "default": False},
-            "both": {"type": "bool", "default": False},
-            "secrets": {"type": "dict", "no_log": True},
-        })
+        dummy, args = self.validate_argument_spec(argument_spec=self.OPTIONS)
         if args["plan"] is None and args["state"] == "present":
             raise AnsibleActionFail("plan: it's needed if state is present")
         plan: Plan = plain(args["plan"]) or NO_PLAN
