@@ -12,7 +12,7 @@ import ast
 import inspect
 import typing as t
 
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent import _spec, _values
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent import _roles, _spec, _values
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan import _timing
 
 Schema = dict[str, t.Any]
@@ -29,6 +29,7 @@ _TEXTS: dict[t.Any, str] = {
     _values.finding: _values._FINDING.pattern,
     _values.http_path: _values._HTTP_PATH.pattern,
     _values.file_path: _values._FILE_PATH.pattern,
+    _values.package: _values._PACKAGE.pattern,
     _values.textfile_dir: _values._FILE_PATH.pattern,
     _values.script: _values._FILE_PATH.pattern,
     _values.user: _values._USER.pattern,
@@ -49,7 +50,7 @@ _TEXTS: dict[t.Any, str] = {
 
 def variables(options: dict[str, Schema], words: t.Callable[[str], str]) -> Schema:
     """The schema of a file of variables; other variables than ours are none of its business."""
-    properties = {name: {**_described(spec, words), **_or_null(_of(name, spec))} for name, spec in options.items()}
+    properties = {name: {**_described(spec, words), **_or_null(_of(name))} for name, spec in options.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Variables of kubeha.apiserver",
@@ -102,17 +103,11 @@ def readers() -> dict[str, t.Any]:
     """{variable: what reads it}; endpoint_list has none."""
     fields = {**_spec._ENDPOINT_FIELDS, **_spec._GLOBAL_FIELDS}
     found = {_spec._variable(key): field.read for key, field in fields.items()}
-    return {**found, **{_spec._variable(key): read for key, read in _spec._HOST_FIELDS.items()}}
+    return {**found, **{_spec._variable(key): read for key, read in _spec._HOST_FIELDS.items()}, **_roles.READERS}
 
 
-def _of(name: str, spec: Schema) -> Schema:
-    if name == "endpoint_list":
-        return _listing(_entry(), None, empty=False)
-    if spec["type"] == "raw":
-        return _read_by(readers()[name])
-    if spec["type"] == "int":
-        return _integer(0, None)
-    return _choice(spec["choices"]) if "choices" in spec else _text(_ANY)
+def _of(name: str) -> Schema:
+    return _listing(_entry(), None, empty=False) if name == "endpoint_list" else _read_by(readers()[name])
 
 
 def _entry() -> Schema:

@@ -32,7 +32,7 @@ VALUES: list[t.Any] = [
     " 198.51.100.100 ", "127.0.0.1", "host", "198.51.100.25:514", "permissive",
     "10.96.0.0/12", "kube_lb", "lb-1.example.org", "-x", "eth0", "bond0.100", "a" * 70, "/readyz?verbose", "/etc/x/",
     "../x", "haproxy:3.0.11", "registry.example.org:5000/a/b:1@sha256:" + "0" * 64, "registry.example.org:5000/mirror",
-    "2.6.12", "vrid_taken", [], ["a"], [1], ["198.51.100.100", "2001:db8::100"], ["10.96.0.0/12"], [True], {},
+    "2.6.12", "latest", "vrid_taken", [], ["a"], [1], ["198.51.100.100", "2001:db8::100"], ["10.96.0.0/12"], [True], {},
     {"ipv4": 9}, {"ipv4": 0}, {"ipv5": 1}, {"profile": "safe", "advert_interval": 0.2}, {"profile": "quick"},
     {"advert_interval": 41}, {"fall": 2.5}, {"registry.example.org": {"username": "a", "password": "b"}},
     {"registry.example.org": {"username": "a"}}, {"registry.example.org": "a"},

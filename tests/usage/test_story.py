@@ -13,8 +13,9 @@ NOTHING = dict.fromkeys(MEMBERS, 0)
 
 
 def test_bad_intent_is_refused_before_a_host_is_touched(user: User) -> None:
-    run = user.site(endpoint_vip=user.lab.address("cp2"), endpoint_port=6443, endpoint_priority=300).failed()
-    for code in ("vip_is_host_address", "port_taken_by_apiserver", "number_range"):
+    run = user.site(endpoint_vip=user.lab.address("cp2"), endpoint_port=6443, endpoint_priority=300,
+                    keepalived_package_state="lastest").failed()
+    for code in ("vip_is_host_address", "port_taken_by_apiserver", "number_range", "choice_unknown"):
         assert code in run.output
     assert "Traceback" not in run.output
     assert user.touched() == []

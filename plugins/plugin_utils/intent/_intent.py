@@ -22,6 +22,7 @@ from ...module_utils.model._secrets import HIDDEN
 from ...module_utils.proof._host_status import NO_DAEMON
 from ..judge._observation import observation
 from ..plan._plan import INTENT_KEYS
+from . import _roles
 from ._errors import Problem, listed, problem_of, show
 from ._names import from_json, pieces
 from ._registered import ASKED, OBSERVED
@@ -38,12 +39,11 @@ DEFAULT_APISERVER_GROUP = "kube_control_plane"
 OTHER_VARIABLES = frozenset({
     "endpoint_interface", "endpoint_address", "endpoint_priority", "endpoint_plan_file", "endpoint_render_dir",
     "endpoint_status_file", "endpoint_status_html", "endpoint_preflight_file", "endpoint_hosts", "endpoint_restore",
-    "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_import_file", "endpoint_verify_timeout",
-    "endpoint_history_file", "endpoint_history_html",
+    "endpoint_kubeadm_file", "endpoint_kubeadm_api_version", "endpoint_import_file", "endpoint_history_file",
+    "endpoint_history_html",
     "endpoint_drill", "endpoint_drill_faults", "endpoint_drill_clients", "endpoint_drill_budget",
     "endpoint_drill_seconds", "endpoint_drill_apiserver_unit", "endpoint_drill_file", "endpoint_drill_html",
-    "haproxy_package", "haproxy_package_state", "keepalived_package", "keepalived_package_state",
-})
+}) | frozenset(_roles.READERS)
 
 
 # What says which endpoints and members there are.
@@ -79,6 +79,7 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, 
     members = list(dict.fromkeys(lb_hosts + apiserver_hosts))
     observed = reader.observations(members, asked)
     reader.problems.extend(machines_twice({name: info["identity"] for name, info in observed.items()}))
+    reader.problems.extend(_roles.problems(reader.of_roles(lb_hosts)))
     hosts = {name: reader.host(name, observed.get(name)) for name in members if reader.knows(name)}
     deployed = {name: deployed_of(info) for name, info in observed.items()
                 if deployed_of(info).plan or deployed_of(info).error}
@@ -251,6 +252,16 @@ class _Reader:
             self._put(entry, daemon + "_version", package["installed"] or package["candidate"] or None)
             self._put(entry, daemon + "_pod_version", info["pods"].get(daemon, NO_DAEMON).get("version") or None)
         return entry
+
+    def of_roles(self, lb_hosts: Sequence[str]) -> dict[str, dict[str, t.Any]]:
+        """By balancer, what it has of the variables that only roles read: its own, or the play's."""
+        own = self.raw(self.current)
+        plays = {name: self._template(self.task_vars[name], self.current, name, self.templar.template)
+                 for name in _roles.READERS if name in self.task_vars and name not in own}
+        found = {host: {**plays, **{name: self._of(host, name) for name in _roles.READERS if name in self.raw(host)}}
+                 for host in lb_hosts if self.knows(host)}
+        return {host: {name: value for name, value in values.items() if value is not _ABSENT}
+                for host, values in found.items()}
 
     def misspelt(self) -> list[str]:
         """Warn of variables that are nearly, but not quite, ours, wherever they're written."""

@@ -50,6 +50,7 @@ _IMAGE = re.compile(
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _FINDING = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PASSWORD = re.compile(r"(?:hex:)?[A-Za-z0-9_.+/=-]{1,128}")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+:~_=/*-]*")
 _USER = re.compile(r"[a-z_][a-z0-9_-]*")
 _MAX_NAME = 63       # a name becomes part of file names, of instance names and, later, of a pod's name
 _MAX_HOST_NAME = 253
@@ -161,6 +162,12 @@ def file_path(at: Where, value: t.Any, example: str = "/etc/kubernetes/manifests
     """An absolute path; a slash at its end is dropped."""
     path = _path(at, value, _FILE_PATH, "A-Z a-z 0-9 _ . - /", example)
     return path.rstrip("/") if path else None
+
+
+def package(at: Where, value: t.Any) -> str | None:
+    """The name of a package, perhaps with a version, as package managers take it."""
+    return _matching(at, value, _PACKAGE, 128, "a package's name",
+                     "a letter or digit, then A-Z a-z 0-9 . + : ~ _ = / * -, at most 128 in all")
 
 
 def textfile_dir(at: Where, value: t.Any) -> str | None:
