@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write what follows from other files: roles' defaults, tables and JSON Schema of variables from argument specs, tables
-of the plan's keys from its types, of codes from their table, and sanity's ignores from shebangs."""
+of the plan's keys from its types, of codes and of versions' features from their tables, and sanity's ignores from
+shebangs."""
 
 from __future__ import annotations
 
@@ -40,6 +41,8 @@ DEFAULTS = """---
 
 CODES_BEGIN = "<!-- codes of {by}: written by `./dev generate` from plugins/plugin_utils/codes/_codes.py -->"
 CODES_END = "<!-- end of codes -->"
+FEATURES_BEGIN = "<!-- features: written by `./dev generate` from plugins/plugin_utils/plan/_features.py -->"
+FEATURES_END = "<!-- end of features -->"
 DOCUMENTS = {"plan": "problems.md", "preflight": "preflight.md", "status": "status.md"}
 # In place of what is put together for each finding.
 WORDS = {"more": "", "fix": "*what is right*", "command": "*the command that the finding names*",
@@ -77,6 +80,8 @@ def current_files() -> dict[Path, str]:
     for by, name in DOCUMENTS.items():
         path = ROOT / "docs" / name
         files[path] = between(CODES_BEGIN.format(by=by), codes(by), CODES_END, path.read_text(encoding="utf-8"))
+    path = ROOT / "docs" / "versions.md"
+    files[path] = between(FEATURES_BEGIN, features(), FEATURES_END, path.read_text(encoding="utf-8"))
     every = {name: spec for role in ROLES for name, spec in options(role).items()}
     schema = _schema.variables(every, plain)
     files[ROOT / "docs" / "variables.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
@@ -121,7 +126,7 @@ def between(begin: str, lines: t.Iterable[str], end: str, text: str) -> str:
 
 def codes(by: str) -> t.Iterator[str]:
     """A Markdown table for each section of codes that the plan, preflight or status say."""
-    table_ = table_of_codes()
+    table_ = load("codes._codes")
     for section, entries in table_.SECTIONS.items():
         mine = {code: entry for code, entry in entries.items() if by in entry.by}
         if not mine:
@@ -140,11 +145,22 @@ def codes(by: str) -> t.Iterator[str]:
             yield "| {0} |".format(" | ".join(map(cell, cells)))
 
 
-def table_of_codes() -> t.Any:
-    """The module, without Ansible and without a collection's place around it."""
+def features() -> t.Iterator[str]:
+    """A Markdown table of what not every version has."""
+    yield "\n| daemon | since | what | before that | source |\n|---|---|---|---|---|"
+    names = {"haproxy": "HAProxy", "keepalived": "keepalived"}
+    for feature in sorted(load("plan._features").FEATURES, key=lambda feature: (feature.daemon, feature.since)):
+        since = ".".join(map(str, feature.since))
+        yield "| {0} | {1} | {2} | {3} | {4} |".format(
+            names[feature.daemon], since, feature.what, feature.without, feature.source)
+    yield ""
+
+
+def load(name: str) -> t.Any:
+    """A module of plugin_utils, without Ansible and without a collection's place around it."""
     package = sys.modules.setdefault("kubeha_plugins", types.ModuleType("kubeha_plugins"))
     package.__path__ = [str(ROOT / "plugins")]
-    return importlib.import_module("kubeha_plugins.plugin_utils.codes._codes")
+    return importlib.import_module("kubeha_plugins.plugin_utils." + name)
 
 
 def cell(template: str) -> str:

@@ -15,11 +15,11 @@ import hashlib
 import ipaddress
 import json
 import math
-import re
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ...module_utils.host import _sandbox
 from ...module_utils.model import _pod_paths
+from ..plan._features import KEEPALIVE_TIMES, NOT_READY, THREAD_LIMIT
 from . import _pod_manifests
 
 if TYPE_CHECKING:
@@ -77,8 +77,6 @@ _EXPORTER_MAXCONN = 10
 # In the folder that node_exporter reads.
 TEXTFILE = "kubeha.prom"
 _METRICS_SECONDS = 15
-
-_VERSION = re.compile(r"\d+")
 
 
 def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict[str, Any]]:
@@ -321,7 +319,7 @@ def _haproxy(endpoints: Sequence[Endpoint], host: str, layout: Layout) -> Dict[s
         "LimitNOFILE=%d" % nofile,
         "OOMScoreAdjust=-500",
     ] + _sandbox.haproxy(bind["port"] for endpoint in endpoints for bind in endpoint["haproxy"]["binds"])
-    limited = all(_at_least(endpoint["versions"]["haproxy"], (2, 8)) for endpoint in endpoints)
+    limited = all(THREAD_LIMIT.known_to(endpoint["versions"]["haproxy"]) for endpoint in endpoints)
     return {
         "socket": layout.socket,
         "log_format": layout.log_format,
@@ -349,8 +347,8 @@ def _balancer(number: int, endpoint: Endpoint, layout: Layout) -> Dict[str, Any]
         "name": endpoint["name"],
         "backends": endpoint["backends"],
         "nearly_full": nearly_full(maxconn),
-        "times_keepalive": _at_least(version, (2, 4)),
-        "keeps_not_ready": _at_least(version, (2, 6)),
+        "times_keepalive": KEEPALIVE_TIMES.known_to(version),
+        "keeps_not_ready": NOT_READY.known_to(version),
         "logs": _logs(endpoint, layout),
     }
 
@@ -605,7 +603,6 @@ def _instance(endpoint: Endpoint, instance: Instance, member: Member,
         "hmac": _hmac(endpoint, layout),
         # Without a peer keepalived takes no word of unicast.
         "transport": endpoint["transport"] if member["peers"] else "multicast",
-        "checks_ttl": _at_least(endpoint["versions"]["keepalived"], (2, 2)),
         "addresses": [_host_address(vip["address"]) for vip in instance["vips"]],
         "tracked": tracked,
     }
@@ -642,8 +639,3 @@ def _kernel_address(address: str) -> str:
 
 def _digest(lines: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _at_least(version: str, wanted: Tuple[int, ...]) -> bool:
-    found = tuple(int(part) for part in _VERSION.findall(version)[:len(wanted)])
-    return found + (0,) * (len(wanted) - len(found)) >= wanted

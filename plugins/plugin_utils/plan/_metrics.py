@@ -12,8 +12,9 @@ import typing as t
 
 from ..intent._errors import Problems, Where
 from ..intent._spec import OWN_ADDRESS, Metrics, Spec
+from ._features import EXPORTER
 from ._ports import Ports
-from ._versions import EXPORTER, Version, version_text
+from ._versions import Version, version_text
 
 if t.TYPE_CHECKING:
     from ...module_utils.model import _model as model
@@ -43,8 +44,8 @@ def check_metrics(findings: Problems, specs: list[Spec], metrics: Metrics, healt
 def plan_metrics(findings: Problems, metrics: Metrics, haproxy: Version, host: str, said: str) -> model.Metrics | None:
     """What is on, as far as the oldest HAProxy among the balancers can do it: ``host`` has that, ``said`` in words."""
     exporter: model.Exporter | None = None
-    if metrics.exporter and haproxy < EXPORTER:
-        findings.warn("metrics_need_version", needed=version_text(EXPORTER), host=host, found=said)
+    if metrics.exporter and not EXPORTER.known_to(haproxy):
+        findings.warn("metrics_need_version", needed=version_text(EXPORTER.since), host=host, found=said)
     elif metrics.exporter:
         own = metrics.address == OWN_ADDRESS
         exporter = {"address": None if own else metrics.address, "port": metrics.port,

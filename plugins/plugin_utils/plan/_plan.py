@@ -25,6 +25,7 @@ from ..intent._spec import INTENT_KEYS, Globals, Host, Spec, literal, read_hosts
 from ..intent._values import safe_host_name
 from . import _hmac
 from . import _vrid as vrid
+from ._features import AUTH_HMAC, FRACTIONAL_SCRIPT_INTERVAL
 from ._metrics import check_metrics, plan_metrics
 from ._placement import Instance, Topology, find_backends, place
 from ._ports import Ports, plan_ports
@@ -32,18 +33,7 @@ from ._priorities import Ranks, rank
 from ._stored import Stored, deployed_versions, elect, read_stored, served, stays, vote
 from ._timing import Timing, fit
 from ._union_find import Groups
-from ._versions import (
-    AUTH_HMAC,
-    FLOOR,
-    FRACTIONAL_SCRIPT_INTERVAL,
-    HAPROXY,
-    KEEPALIVED,
-    Version,
-    complete,
-    image_tag,
-    tag_version,
-    version_text,
-)
+from ._versions import FLOOR, HAPROXY, KEEPALIVED, Version, complete, image_tag, tag_version, version_text
 
 if t.TYPE_CHECKING:
     from ...module_utils.model import _model as model
@@ -502,9 +492,10 @@ def _pod_version(daemon: str, host: Host | None, common: Globals) -> Version | N
 
 def _fit_timing(findings: Problems, spec: Spec, versions: dict[str, _Oldest]) -> Timing | None:
     keepalived = versions[KEEPALIVED]
-    if spec.auth == "hmac" and keepalived.version < AUTH_HMAC:
+    if spec.auth == "hmac" and not AUTH_HMAC.known_to(keepalived.version):
         Where(findings, spec.origin("auth")).problem(
-            "auth_needs_version", spec.auth, needed=version_text(AUTH_HMAC), host=keepalived.host, found=keepalived)
+            "auth_needs_version", spec.auth, needed=version_text(AUTH_HMAC.since), host=keepalived.host,
+            found=keepalived)
     return fit(Where(findings, spec.origin("timing")), spec.timing, _vrrp_version(spec), keepalived.version,
                keepalived.host, str(keepalived))
 
@@ -630,7 +621,7 @@ def _checks(planned: _Planned) -> list[model.Check]:
     if planned.spec.mode == "static_pod":
         # Nothing else tells of a HAProxy that was killed: one refused connection is enough, and only hangs are tried
         # again.
-        quick = 0.5 if planned.versions[KEEPALIVED].version >= FRACTIONAL_SCRIPT_INTERVAL else 1
+        quick = 0.5 if FRACTIONAL_SCRIPT_INTERVAL.known_to(planned.versions[KEEPALIVED].version) else 1
         local.update({"interval": min(quick, timing.local_interval), "fall": 1, "hangs": timing.local_fall})
     return [
         local,

@@ -25,7 +25,8 @@ from dataclasses import dataclass, replace
 
 from ..intent import _values as values
 from ..intent._errors import Where
-from ._versions import DOWN_TIMER_ADVERTS, FRACTIONAL_SCRIPT_INTERVAL, Version, version_text
+from ._features import DOWN_TIMER_ADVERTS, FRACTIONAL_SCRIPT_INTERVAL, Feature
+from ._versions import Version, version_text
 
 DEFAULT_DOWN_TIMER_ADVERTS = 3
 
@@ -36,7 +37,7 @@ class Timing:
 
     profile: str
     advert_interval: float            # keepalived: advert_int
-    down_timer_adverts: t.Optional[int]   # keepalived >= 2.2.4; None is VRRP's 3
+    down_timer_adverts: t.Optional[int]   # keepalived >= 2.2.3; None is VRRP's 3
     check_interval: float             # keepalived's check of the API servers, as HAProxy sees them
     check_timeout: float
     check_fall: int
@@ -108,7 +109,7 @@ PROFILES: dict[str, Timing] = {
 }
 DEFAULT_PROFILE = "balanced"
 
-# Before keepalived 2.2.4 three lost adverts are a lost host, so the interval has to give the time.
+# Before keepalived 2.2.3 three lost adverts are a lost host, so the interval has to give the time.
 _BEFORE_DOWN_TIMER = {"balanced": 0.3, "safe": 1, "aggressive": 0.2, "kubeadm": 1}
 
 _MILLISECONDS = 0.001
@@ -183,12 +184,12 @@ def fit(at: Where, request: TimingRequest, vrrp_version: int, keepalived: Versio
     """The timing that VRRP's version and the oldest keepalived can do: ``found`` on ``host``, for problems."""
     timing = replace(request.base, **request.written)
     needs = functools.partial(_needs_version, host=host, found=found)
-    fits = keepalived >= FRACTIONAL_SCRIPT_INTERVAL or _script_times_fit(at, timing, needs)
+    fits = FRACTIONAL_SCRIPT_INTERVAL.known_to(keepalived) or _script_times_fit(at, timing, needs)
     if vrrp_version == 2:
         fits = _whole_seconds_fit(at, request) and fits
         timing = replace(timing, advert_interval=request.written.get("advert_interval", 1),
                          down_timer_adverts=request.written.get("down_timer_adverts"))
-    if keepalived < DOWN_TIMER_ADVERTS:
+    if not DOWN_TIMER_ADVERTS.known_to(keepalived):
         fits = _down_timer_fits(at, request, needs) and fits
         interval = _BEFORE_DOWN_TIMER[request.base.profile] if vrrp_version == 3 else timing.advert_interval
         timing = replace(timing, advert_interval=request.written.get("advert_interval", interval),
@@ -216,8 +217,8 @@ def _down_timer_fits(at: Where, request: TimingRequest, needs: t.Callable[..., N
     return bool(written == DEFAULT_DOWN_TIMER_ADVERTS)
 
 
-def _needs_version(at: Where, value: t.Any, needed: Version, fix: str, host: str, found: str) -> None:
-    at.problem("timing_needs_version", value, needed=version_text(needed), fix=fix, host=host, found=found)
+def _needs_version(at: Where, value: t.Any, needed: Feature, fix: str, host: str, found: str) -> None:
+    at.problem("timing_needs_version", value, needed=version_text(needed.since), fix=fix, host=host, found=found)
 
 
 def _whole_seconds_fit(at: Where, request: TimingRequest) -> bool:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Versions of keepalived and HAProxy, and since when they can do what the plan wants."""
+"""Versions of keepalived and HAProxy."""
 
 from __future__ import annotations
 
@@ -21,12 +21,6 @@ HAPROXY = "haproxy"
 
 # The oldest that is supported, and what is assumed where nothing is known.
 FLOOR: dict[str, Version] = {KEEPALIVED: (2, 1, 5), HAPROXY: (2, 2, 0)}
-
-# Features (release notes of both; keepalived.conf(5) of these versions).
-DOWN_TIMER_ADVERTS: Version = (2, 2, 4)
-FRACTIONAL_SCRIPT_INTERVAL: Version = (2, 3, 3)
-EXPORTER: Version = (2, 4, 0)  # HAProxy's; Debian 11's 2.2 is built without it
-AUTH_HMAC: Version = (2, 4, 2)  # 2.4.0 has it, but the wire format changed in 2.4.1 and 2.4.2
 
 # epoch, v, the upstream version, and what a distribution appends: 1:2.3.3-1, v2.2.7, 2.6.12-1+deb12u2, 2.2.8-3.el9
 _VERSION = re.compile(

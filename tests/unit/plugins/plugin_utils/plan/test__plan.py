@@ -191,7 +191,7 @@ def test_a_digest_is_what_was_planned_before() -> None:
 
 
 @pytest.mark.parametrize("image, timing, expected", [
-    ("keepalived:2.3.3", None, (0.5, 1, 2)), ("keepalived:2.2.7", None, (1, 1, 2)),
+    ("keepalived:2.3.2", None, (0.5, 1, 2)), ("keepalived:2.3.1", None, (1, 1, 2)),
     ("keepalived:2.3.3", "kubeadm", (0.5, 1, 10)), ("keepalived:2.3.3", {"local_interval": 0.2}, (0.2, 1, 2))])
 def test_a_pod_that_refuses_is_down_at_once(image: str, timing: t.Any, expected: tuple[float, int, int]) -> None:
     local = first(pods(keepalived_image=image, timing=timing))["checks"][0]
@@ -609,8 +609,8 @@ def test_a_host_that_cannot_be_asked_has_the_version_that_was_planned_for_it() -
 
 @pytest.mark.parametrize(("more", "version", "expected"), [
     ({}, "2.2.7", (3, 0.1, 10)),
-    ({}, "2.2.4", (3, 0.1, 10)),
-    ({}, "2.2.3", (3, 0.3, None)),
+    ({}, "2.2.3", (3, 0.1, 10)),
+    ({}, "2.2.2", (3, 0.3, None)),
     ({"timing": "safe"}, "2.2.7", (3, 0.1, 30)),
     ({"timing": "safe"}, "2.1.5", (3, 1, None)),
     ({"timing": "aggressive"}, "2.2.7", (3, 0.1, 5)),
@@ -641,7 +641,7 @@ def test_only_the_sub_second_profile_is_slowed_down_by_a_password() -> None:
 
 
 def test_fractions_of_seconds_for_scripts_need_a_new_keepalived() -> None:
-    known = {name: {**said, "keepalived_version": "2.3.3"} for name, said in hosts().items()}
+    known = {name: {**said, "keepalived_version": "2.3.2"} for name, said in hosts().items()}
     checks = first(intent(timing={"check_interval": 0.5, "check_fall": 12}), known)["checks"]
     assert (checks[1]["interval"], checks[1]["fall"]) == (0.5, 12)
 
