@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, Iterable, List, Mapping, Sequence, Set, Tuple
 
 from ...module_utils.model import _planfile
@@ -30,7 +29,7 @@ from ...module_utils.model._accessors import members_of
 from ...module_utils.model._planfile import SomebodyElses, Spoken, Unreadable
 from ..judge._table import table
 from ..plan._union_find import Groups
-from . import _voices
+from . import _report, _voices
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan
@@ -579,9 +578,14 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     silenced = [host for host in concerned
                 if host in progress.stopped and host not in progress.turned and host not in failures]
-    result = {"hosts": [], "stops": stops, "silenced": silenced,
-              "doubtful": _doubtful(plan, silenced, failures, progress)}
-    return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
+    result: Dict[str, Any] = {"hosts": [], "stops": stops, "silenced": silenced,
+                              "doubtful": _doubtful(plan, silenced, failures, progress)}
+    if stops:
+        untouched = {host: blocked[host] for host in turns if host in blocked and host not in progress.turned}
+        result["stopped"] = stopped = _report.stopped(plan, failures, untouched)
+        result["text"] = table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows) if _report.are_few(
+            plan["endpoints"]) else table(("ENDPOINT", "STOPPED BECAUSE OF"), list(stopped.items()))
+    return result
 
 
 def _doubtful(plan: Plan, silenced: Sequence[Host], failures: Mapping[Host, str],
@@ -622,24 +626,3 @@ def _blocked(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host
             for host in progress.not_running.intersection(members):
                 blocked.setdefault(host, endpoint["name"])
     return blocked
-
-
-def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
-         silenced: Mapping[Host, str] = MappingProxyType({}), handing_over: Sequence[Host] = ()) -> str:
-    """The order as people read it; nothing where there is none. `silenced` are hosts with the reason."""
-    if not order:
-        return ""
-    rows = [
-        (index + 1 if place == 0 else "", host, seen[host].force, ", ".join(sorted(seen[host].holds)))
-        for index, wave in enumerate(order)
-        for place, host in enumerate(wave)
-    ]
-    lines = [title + ":", table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows)]
-    for why in dict.fromkeys(silenced.values()):
-        hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
-        lines.append("keepalived is stopped until the holder has changed, because members would drop each other's "
-                     "adverts meanwhile (%s): %s"
-                     % (why, hosts))
-    if handing_over:
-        lines.append("Before that these hand their VIPs over: %s" % ", ".join(handing_over))
-    return "\n".join(lines)
