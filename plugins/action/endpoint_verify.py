@@ -20,6 +20,7 @@ from ..plugin_utils.intent._intent import heard, machines_twice, plain
 from ..plugin_utils.intent._registered import OBSERVED
 from ..plugin_utils.judge import _page, _status
 from ..plugin_utils.judge._observed import Observed, members_of_all, plan_of_host, read_observations, scope_of
+from ..plugin_utils.rollout import _report
 from ..plugin_utils.task._controller_files import writable_path, write_whole
 from ..plugin_utils.task._on_controller import OnController
 
@@ -44,6 +45,7 @@ class ActionModule(OnController):
         "together": {"type": "float"},
         "fail": {"type": "bool", "default": True},
         "show": {"type": "bool", "default": False},
+        "so_far": {"type": "dict"},
         "file": {"type": "path"},
         "html": {"type": "path"},
     }
@@ -84,8 +86,10 @@ class ActionModule(OnController):
         verdict = _status.judge(plan, seen, scope)
         table = _status.text(verdict)
         problems = [finding for finding in verdict["findings"] if finding["severity"] == ERROR]
-        if args["show"]:
-            Display().display(table + "\n")
+        summary = "" if args["so_far"] is None else _report.summary(
+            plan, verdict, plain(args["so_far"]), sorted(scope.applied))
+        if args["show"] or summary:
+            Display().display((table if args["show"] else summary) + "\n")
         if wanted["file"]:
             write_status(wanted["file"], verdict)
         if wanted["html"]:
@@ -93,7 +97,8 @@ class ActionModule(OnController):
             write_whole(wanted["html"], page(_page.view(plan, verdict, when), ROLES))
         if problems and args["fail"]:
             # The message says it all once; what a failed task returns is printed in full.
-            said = ", as shown above." if args["show"] else ":\n\n%s" % table
+            said = ":\n\n%s" % (_status.findings_text(_report.by_endpoint(problems)) if summary else table)
+            said = ", as shown above." if args["show"] else said
             result.update(failed=True, problems=problems, msg="What the hosts do isn't what was planned%s" % said)
             return result
         if not args["show"]:

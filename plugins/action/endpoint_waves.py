@@ -18,7 +18,7 @@ from ..plugin_utils.intent import _intent, _names
 from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.judge import _status
 from ..plugin_utils.judge._observed import members_of_all, observations_of
-from ..plugin_utils.rollout import _giving_back, _waves
+from ..plugin_utils.rollout import _giving_back, _report, _waves
 from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
@@ -42,6 +42,7 @@ class ActionModule(OnController):
         "silent": {"type": "dict"},
         "turned": {"type": "list", "elements": "str"},
         "locked": {"type": "list", "elements": "dict"},
+        "so_far": {"type": "dict"},
         "rollout": {"type": "dict"},
         "number": {"type": "int"},
     }
@@ -89,7 +90,7 @@ class ActionModule(OnController):
             quiet=[], yielding=[], divided=[], ahead={}, idle=[], leased=[], alone={},
             began=str(time.time()),
             text=(_giving_back.text(args["title"], stages, seen) if originals is not None
-                  else _waves.text(args["title"], waves, seen)),
+                  else _report.text(args["title"], waves, seen)),
             **_concerned(plan, waves, seen, set(play)))
         if result["text"]:
             Display().display("%s\n" % result["text"])
@@ -141,7 +142,8 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
         "held": _waves.holders(seen),
         "lost": lost,
         "began": str(time.time()),
-        "text": _waves.text(args["title"], waves, seen, stopping.reasons, stopping.handing_over),
+        "so_far": args.get("so_far") or {},
+        "text": _report.text(args["title"], waves, seen, stopping.reasons, stopping.handing_over),
         **_concerned(plan, waves, seen, play),
     }
 
@@ -180,8 +182,15 @@ def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.A
     silent = frozenset(host for host, began in (args["silent"] or {}).items() if str(began) == rollout["began"])
     progress = _waves.Progress(frozenset(turned), silent, frozenset(rollout["idle"]), frozenset(unsure),
                                frozenset(rollout["divided"]), rollout["ahead"])
-    result = _waves.step(plan, rollout["waves"], args["number"], failures, progress)
+    waves, number = rollout["waves"], args["number"]
+    result = _waves.step(plan, waves, number, failures, progress)
     result["turned"] = turned + result["hosts"]
+    # The order has just been printed when the first wave begins, and backups are chosen meanwhile.
+    if result["hosts"] and number > 0:
+        result["text"] = "%s, %s" % (args["title"], _report.wave(number, len(waves), result["hosts"]))
+    elif number == len(waves):
+        result["so_far"] = _report.so_far(rollout.get("so_far") or {}, args["title"], [
+            host for host in turned if host not in failures], result.pop("stopped", {}))
     if args["number"] == 0:
         stopped = _waves.neighbours(plan, failures)
         result["quiet"] = [host for host in rollout["quiet"] if host not in stopped]

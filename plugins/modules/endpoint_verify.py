@@ -65,6 +65,11 @@ options:
     description: Print the table.
     type: bool
     default: false
+  so_far:
+    description:
+      - RV(kubeha.apiserver.endpoint_waves#module:so_far) of the last rollout of this run. For more than three endpoints
+        one line for each of them is printed then, and a failure's message doesn't repeat each host.
+    type: dict
   file:
     description:
       - Write RV(ok), RV(findings), RV(rows), RV(endpoints) and RV(holders) to this file on the controller, as JSON.

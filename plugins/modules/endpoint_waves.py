@@ -92,6 +92,9 @@ options:
         somebody else changes stops its endpoints.
     type: list
     elements: dict
+  so_far:
+    description: RV(so_far) of the rollout before this one in the same run.
+    type: dict
   rollout:
     description: What this module returned before. Required with O(number).
     type: dict
@@ -246,4 +249,11 @@ stops:
   returned: with O(number)
   type: dict
   sample: {cp2: "not touched, because kube-apiserver was stopped at cp3"}
+so_far:
+  description:
+    - With O(number), after the last wave, what this run has changed, by host the titles of rollouts; and why endpoints
+      were stopped, by name. Otherwise O(so_far).
+  returned: always but for waves before the last
+  type: dict
+  sample: {changed: {cp1: [haproxy, keepalived]}, stopped: {}}
 """

@@ -59,6 +59,12 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "no_host": Code(
             ERROR, PLAN, "none of the endpoint's balancers is among this run's hosts, so nothing would be done; they "
             "are {few}", "leave --limit out, or name one of them"),
+        "job_sliced": Code(
+            ERROR, PLAN, "is a group, and this run is one slice of a job of AWX, which has a part of each group's "
+            "hosts: nothing shows which are missing",
+            "run the job without slices, and give each cluster an inventory where there are many; or write the names "
+            "of the hosts, and a slice that has all of them runs. A workflow of yours needs another name than the "
+            "job's template"),
         "hosts_unnamed": Code(
             ERROR, PLAN, "must name at least one host",
             "write -e {variable}=HOST,HOST with hosts or groups of the inventory"),

@@ -26,14 +26,12 @@ from . import _roles
 from ._errors import Problem, listed, problem_of, show
 from ._names import from_json, pieces
 from ._registered import ASKED, OBSERVED
+from ._slices import DEFAULT_GROUPS, cut_groups, default_group, is_slice
 from ._spec import image_logins
 from ._spelling import meant
 
 if t.TYPE_CHECKING:
     from ...module_utils.model._observation import Observation
-
-DEFAULT_LB_GROUPS = ("kube_lb", "kube_control_plane")
-DEFAULT_APISERVER_GROUP = "kube_control_plane"
 
 # What the roles and playbooks read beside the intent; listed so that a misspelt variable can be told from them.
 OTHER_VARIABLES = frozenset({
@@ -168,6 +166,8 @@ class _Reader:
         """The intent, its balancers and its API servers."""
         groups = self.task_vars.get("groups", {})
         intent = self.structure()
+        if is_slice(self.task_vars):
+            self.problems.extend(cut_groups(intent, groups))
         intent.update(self.details(*_members(copy.deepcopy(intent), groups)))
         return intent, *_members(intent, groups)
 
@@ -295,7 +295,7 @@ class _Reader:
     def _everybody(self) -> list[str]:
         """All hosts, those of the default groups first."""
         groups = self.task_vars.get("groups", {})
-        names = [name for group in (*DEFAULT_LB_GROUPS, "all") for name in groups.get(group, [])]
+        names = [name for group in (*DEFAULT_GROUPS["lb_hosts"], "all") for name in groups.get(group, [])]
         return [str(name) for name in dict.fromkeys(names) if self.knows(name)]
 
     def _audience(self, everybody: list[str]) -> list[str]:
@@ -382,8 +382,8 @@ def _variable(key: str) -> str:
 
 def _members(intent: dict[str, t.Any], groups: Mapping[str, t.Any]) -> tuple[list[str], list[str]]:
     """Turn group names into hosts, in place, and return all balancers and all API servers of all endpoints."""
-    default_lb: list[str] = next((list(groups[name]) for name in DEFAULT_LB_GROUPS if groups.get(name)), [])
-    default_api: list[str] = list(groups.get(DEFAULT_APISERVER_GROUP, []))
+    default_lb: list[str] = list(groups.get(default_group("lb_hosts", groups), []))
+    default_api: list[str] = list(groups.get(default_group("apiserver_hosts", groups), []))
     intent["lb_hosts"] = resolve(intent.get("lb_hosts"), groups, default_lb)
     intent["apiserver_hosts"] = resolve(intent.get("apiserver_hosts"), groups, default_api)
     scopes: list[dict[str, t.Any]] = [intent]

@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Container, Dict, FrozenSet, Iterable, List, Mapping, Sequence, Set, Tuple
 
 from ...module_utils.model import _planfile
 from ...module_utils.model._accessors import members_of
 from ...module_utils.model._planfile import SomebodyElses, Spoken, Unreadable
 from ..judge._table import table
-from . import _voices
+from ..plan._union_find import Groups
+from . import _report, _voices
 
 if TYPE_CHECKING:
     from ...module_utils.model._model import Endpoint, Plan
@@ -123,16 +123,16 @@ class StoppedBackups:
 
 
 def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[Host, Seen]) -> StoppedBackups:
-    choice = _Choice(plan, seen)
+    choice = _Choice(plan["endpoints"], seen)
     changes: Dict[str, str] = {}
     endpoints = []
+    # What it believes is a step behind its files, which nobody knows.
+    unloaded = {host for host in seen if seen[host].unloaded}
     for endpoint in plan["endpoints"]:
         members = choice.running(endpoint)
         # Who doesn't run may be all that still has what who runs has loaded.
         words = disagreements(
-            endpoint, deployed, {host: seen[host].rekeyed for host in members_of(endpoint) if host in seen},
-            # What it believes is a step behind its files, which nobody knows.
-            [host for host in seen if seen[host].unloaded])
+            endpoint, deployed, {host: seen[host].rekeyed for host in members_of(endpoint) if host in seen}, unloaded)
         if members and words:
             changes[endpoint["name"]] = ", ".join(words)
             # Who is about to take over wasn't seen to hold, so it doesn't count whether anybody was.
@@ -155,12 +155,23 @@ def backups_to_stop(plan: Plan, deployed: Mapping[Host, Spoken], seen: Mapping[H
 
 def _choose(plan: Plan, seen: Mapping[Host, Seen],
             endpoints: Sequence[Endpoint]) -> Tuple[_Choice, Dict[str, List[Host]]]:
-    """Who goes on running, and endpoints for which nobody could, with those who hold something. Such an endpoint
-    chooses first in another attempt."""
-    order = list(endpoints)
+    """Who goes on running, and endpoints for which nobody could, with those who hold something."""
+    choice = _Choice(plan["endpoints"], seen)
+    changing = {endpoint["name"] for endpoint in endpoints}
+    crossed: Dict[str, List[Host]] = {}
+    for together in choice.parts():
+        part, lost = _attempt(together, seen, [item for item in together if item["name"] in changing])
+        choice.stopped |= part.stopped
+        crossed.update(lost)
+    return choice, crossed
+
+
+def _attempt(together: Sequence[Endpoint], seen: Mapping[Host, Seen],
+             order: List[Endpoint]) -> Tuple[_Choice, Dict[str, List[Host]]]:
+    """The same for endpoints that share hosts. One for which nobody could chooses first in another attempt."""
     promoted: Set[str] = set()
     while True:
-        choice = _Choice(plan, seen)
+        choice = _Choice(together, seen)
         crossed = [endpoint for endpoint in order if not choice.stop_backups(endpoint)]
         endpoint = next((endpoint for endpoint in crossed if endpoint["name"] not in promoted), None)
         if endpoint is None:
@@ -174,13 +185,15 @@ def _choose(plan: Plan, seen: Mapping[Host, Seen],
 class _Choice:
     """Which member of each endpoint goes on running while members would drop each other's adverts."""
 
-    def __init__(self, plan: Plan, seen: Mapping[Host, Seen]) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], seen: Mapping[Host, Seen]) -> None:
         self.seen = seen
         self.stopped: Set[Host] = set()
+        self._endpoints = endpoints
+        # None of them is ever stopped.
         self._remaining: Set[Host] = set()
         self._endpoints_of: Dict[Host, List[Endpoint]] = {}
         self._running: Dict[str, List[Host]] = {}
-        for endpoint in plan["endpoints"]:
+        for endpoint in endpoints:
             members = [host for host in members_of(endpoint) if host in seen and seen[host].running]
             self._running[endpoint["name"]] = members
             for host in members:
@@ -189,6 +202,13 @@ class _Choice:
     def running(self, endpoint: Endpoint) -> List[Host]:
         """Those that were seen, by preference."""
         return self._running[endpoint["name"]]
+
+    def parts(self) -> List[List[Endpoint]]:
+        """Endpoints that share hosts, by themselves or by others: what is chosen for one part matters to no other."""
+        groups: Groups[Host] = Groups()
+        for index, endpoint in enumerate(self._endpoints):
+            groups.join(index, self.running(endpoint))
+        return [[self._endpoints[index] for index in part] for part in groups.members()]
 
     def stop_backups(self, endpoint: Endpoint) -> bool:
         """All but one of them, where each VIP that is held can stay with somebody who runs."""
@@ -204,10 +224,9 @@ class _Choice:
         return False
 
     def _may_stop(self, hosts: Set[Host]) -> bool:
-        gone = self.stopped | hosts
         affected = [endpoint for host in hosts for endpoint in self._endpoints_of[host]]
-        return not self._remaining & gone and all(
-            any(host not in gone for host in self.running(endpoint))
+        return self._remaining.isdisjoint(hosts) and all(
+            any(host not in self.stopped and host not in hosts for host in self.running(endpoint))
             for endpoint in affected if self._is_held(endpoint))
 
     def _is_held(self, endpoint: Endpoint) -> bool:
@@ -310,12 +329,13 @@ def disagreements(endpoint: Endpoint, deployed: Mapping[Host, Spoken], rekeyed: 
 
 
 def ahead(plan: Plan, deployed: Mapping[Host, Spoken], rekeyed: Mapping[Host, bool],
-          divided: Container[str]) -> Dict[str, List[Host]]:
+          divided: Iterable[str]) -> Dict[str, List[Host]]:
     """Of `divided` endpoints members whose files are as planned already, in what all have to agree on."""
+    names = set(divided)
     return {
         endpoint["name"]: [host for host in members_of(endpoint) if host in rekeyed and not disagreements(
             endpoint, deployed, {host: rekeyed[host]}, rekeyed)]
-        for endpoint in plan["endpoints"] if endpoint["name"] in divided}
+        for endpoint in plan["endpoints"] if endpoint["name"] in names}
 
 
 def _stored(endpoint: Endpoint, plan: Spoken) -> Endpoint:
@@ -558,9 +578,14 @@ def step(plan: Plan, order: Sequence[Sequence[Host]], number: int, failures: Map
         stops[host] = "%s was stopped at %s. %s: %s" % (name, ", ".join(culprits[name]), host, what)
     silenced = [host for host in concerned
                 if host in progress.stopped and host not in progress.turned and host not in failures]
-    result = {"hosts": [], "stops": stops, "silenced": silenced,
-              "doubtful": _doubtful(plan, silenced, failures, progress)}
-    return dict(result, text=table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows)) if stops else result
+    result: Dict[str, Any] = {"hosts": [], "stops": stops, "silenced": silenced,
+                              "doubtful": _doubtful(plan, silenced, failures, progress)}
+    if stops:
+        untouched = {host: blocked[host] for host in turns if host in blocked and host not in progress.turned}
+        result["stopped"] = stopped = _report.stopped(plan, failures, untouched)
+        result["text"] = table(("ENDPOINT", "HOST", "WAVE", "OUTCOME"), rows) if _report.are_few(
+            plan["endpoints"]) else table(("ENDPOINT", "STOPPED BECAUSE OF"), list(stopped.items()))
+    return result
 
 
 def _doubtful(plan: Plan, silenced: Sequence[Host], failures: Mapping[Host, str],
@@ -601,24 +626,3 @@ def _blocked(plan: Plan, order: Sequence[Sequence[Host]], failures: Mapping[Host
             for host in progress.not_running.intersection(members):
                 blocked.setdefault(host, endpoint["name"])
     return blocked
-
-
-def text(title: str, order: Sequence[Sequence[Host]], seen: Mapping[Host, Seen],
-         silenced: Mapping[Host, str] = MappingProxyType({}), handing_over: Sequence[Host] = ()) -> str:
-    """The order as people read it; nothing where there is none. `silenced` are hosts with the reason."""
-    if not order:
-        return ""
-    rows = [
-        (index + 1 if place == 0 else "", host, seen[host].force, ", ".join(sorted(seen[host].holds)))
-        for index, wave in enumerate(order)
-        for place, host in enumerate(wave)
-    ]
-    lines = [title + ":", table(("WAVE", "HOST", "CHANGE", "HOLDS"), rows)]
-    for why in dict.fromkeys(silenced.values()):
-        hosts = ", ".join(host for host, reason in silenced.items() if reason == why)
-        lines.append("keepalived is stopped until the holder has changed, because members would drop each other's "
-                     "adverts meanwhile (%s): %s"
-                     % (why, hosts))
-    if handing_over:
-        lines.append("Before that these hand their VIPs over: %s" % ", ".join(handing_over))
-    return "\n".join(lines)

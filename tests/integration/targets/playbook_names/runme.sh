@@ -61,6 +61,15 @@ refused host_unknown status "${on[@]}" -e '{"endpoint_lb_hosts": "[\"cp1\", \"cp
 refused intent_several plan -i two.yml
 refused intent_several site -i two.yml --limit beta
 
+# A slice of a job of AWX: a group may be cut without a sign of it; of hosts that are named all have to be there.
+slice=(-e awx_workflow_job_name=site -e awx_job_template_name=site)
+for playbook in site status; do
+    refused job_sliced "$playbook" "${on[@]}" "${slice[@]}"
+done
+names='{"endpoint_lb_hosts": ["cp1", "cp2"], "endpoint_apiserver_hosts": ["cp1", "cp2"]}'
+ansible-playbook kubeha.apiserver.plan "${on[@]}" "${slice[@]}" -e "$names"
+refused host_unknown plan "${on[@]}" "${slice[@]}" -e "${names//cp2/cp9}"
+
 # The same plan, whoever is left by --limit: the balancers' group alone says who balances, and on which port.
 for limit in all mine_2 mine_2,cp1; do
     ansible-playbook kubeha.apiserver.plan -i balancers.yml --limit "$limit" -e "endpoint_plan_file=$PWD/$limit.json"

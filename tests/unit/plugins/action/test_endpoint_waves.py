@@ -54,6 +54,16 @@ def test_a_turn_counts_from_when_its_wave_begins():
     assert turn(1, fine, turned=["cp1"], members=["cp1"])["turned"] == ["cp1", "cp2"]
 
 
+def test_a_wave_is_announced_and_the_last_one_sums_up_the_run():
+    fine = {"text": "of another rollout"}
+    assert turn(1, fine, members=["cp1"])["text"] == "keepalived, wave 2 of 3: cp2"
+    assert "text" not in turn(0, fine, members=["cp1"])
+    before = {"changed": {"cp1": ["haproxy"]}, "stopped": {}}
+    assert "so_far" not in turn(2, fine, members=["cp1"], so_far=before)
+    end = turn(3, {"text": "broken"}, turned=["cp1", "cp2"], so_far=before)
+    assert end["so_far"] == {"changed": {"cp1": ["haproxy", "keepalived"]}, "stopped": {"api": "cp2: broken"}}
+
+
 def test_somebody_elses_keepalived_is_taken_over_by_one_speaker_at_a_time():
     """Old and new members don't hear each other: backups are stopped, and the holder changes with its VIP."""
     vip = "198.51.100.100"

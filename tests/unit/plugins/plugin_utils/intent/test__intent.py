@@ -153,6 +153,44 @@ def test_whoever_reads_it_the_intent_is_the_same(current):
     assert (found.lb_hosts, found.intent["port"], found.problems) == (["lb1", "lb2"], 7443, [])
 
 
+SLICE = {"awx_job_template_name": "site", "awx_workflow_job_name": "site"}
+
+
+@pytest.mark.parametrize(("variables", "refused"), [
+    ({}, {"lb_hosts": "kube_control_plane", "apiserver_hosts": "kube_control_plane"}),
+    ({"endpoint_lb_hosts": "cp1, balancers"}, {"lb_hosts": "balancers", "apiserver_hosts": "kube_control_plane"}),
+    ({"endpoint_lb_hosts": ["cp1", "cp2"]}, {"apiserver_hosts": "kube_control_plane"}),
+    ({"endpoint_lb_hosts": ["cp1", "cp2"], "endpoint_apiserver_hosts": "cp1,cp2,cp3"}, {}),
+])
+def test_in_a_slice_of_a_job_a_group_does_not_tell_who_is_a_member(variables, refused):
+    hosts, groups = three(endpoint_vip="198.51.100.100", **variables), {"balancers": ["cp2"]}
+    problems = gather(hosts, groups, extra=SLICE).problems
+    assert {item.where: item.value for item in problems} == {"endpoint_" + key: name for key, name in refused.items()}
+    assert {item.code for item in problems} <= {"job_sliced"}
+    assert not gather(hosts, groups).problems
+
+
+def test_in_a_slice_of_a_job_each_endpoint_of_a_list_names_its_hosts():
+    entries = [{"vip": "198.51.100.1", "lb_hosts": ["cp1"], "apiserver_hosts": "cp1"}, "rubbish",
+               {"vip": "198.51.100.2", "lb_hosts": "left", "apiserver_hosts": ["cp3", "left"]}, {"vip": "198.51.100.3"}]
+    found = gather(three(endpoint_list=entries), {"left": ["cp3", "cp1"], "kube_lb": ["cp2"]}, extra=SLICE)
+    assert [(item.where, item.value) for item in found.problems] == [
+        ("endpoint_list[2].lb_hosts", "left"), ("endpoint_list[2].apiserver_hosts", "left"),
+        ("endpoint_lb_hosts", "kube_lb"), ("endpoint_apiserver_hosts", "kube_control_plane")]
+
+
+@pytest.mark.parametrize(("said", "sliced"), [
+    ({"tower_job_template_name": "site", "tower_workflow_job_name": "site"}, True),
+    ({"awx_job_template_name": "site", "awx_workflow_job_name": "all of it"}, False),
+    ({"awx_job_template_name": "site"}, False),
+    # Whoever launches it knows better.
+    ({**SLICE, "awx_job_slice_count": 1}, False), ({**SLICE, "tower_job_slice_count": "1"}, False),
+    ({"awx_job_slice_count": "3"}, True), ({"tower_job_slice_count": 2}, True),
+])
+def test_what_awx_tells_a_slice_of_a_job(said, sliced):
+    assert bool(gather(three(endpoint_vip="x"), extra=said).problems) == sliced
+
+
 @pytest.mark.parametrize("text", ['["cp3","cp1"]', "cp3,cp1", [" cp3", "cp1 "]])
 def test_a_list_in_a_text_is_that_list(text):
     found = gather(three(endpoint_vip='["198.51.100.100"]', endpoint_lb_hosts=text, endpoint_auth_password='["x"]'))

@@ -27,7 +27,7 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.judge import (
     _wire_verdict,
 )
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import compute_plan
-from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout import _waves
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout import _report, _waves
 from ansible_collections.kubeha.apiserver.tests.unit import configs, observing, planning
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.plugin_utils.judge import (
     test__wire_verdict,
@@ -164,7 +164,7 @@ def through_everything(said):
         stopping = _waves.backups_to_stop(with_vips, spoken, seen)
         waves = _waves.waves(with_vips, stopping.seen)
         _waves.refusals(plan, spoken, {"cp1": False})
-        texts += _waves.text("x", waves, stopping.seen, stopping.reasons, stopping.handing_over).split("\n")
+        texts += _report.text("x", waves, stopping.seen, stopping.reasons, stopping.handing_over).split("\n")
     return texts
 
 

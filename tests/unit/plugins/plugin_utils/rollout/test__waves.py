@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Sequence
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._planfile import Unreadable
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout._report import text
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout._waves import (
     Progress,
     Seen,
@@ -21,7 +22,6 @@ from ansible_collections.kubeha.apiserver.plugins.plugin_utils.rollout._waves im
     neighbours,
     refusals,
     step,
-    text,
     waves,
     with_deployed,
 )
@@ -133,15 +133,6 @@ def test_where_one_fails_its_endpoint_stops_and_others_go_on() -> None:
     assert "a was stopped at h2" in end["stops"]["h1"] and "not touched" in end["stops"]["h1"]
     assert "broken" in end["stops"]["h2"] and "changed and proven" in end["stops"]["h3"]
     assert end["text"].splitlines()[0].split() == ["ENDPOINT", "HOST", "WAVE", "OUTCOME"]
-
-
-def test_the_order_in_words() -> None:
-    said = text("HAProxy", [["h2"], ["h1"]], {"h1": runs("a"), "h2": runs(force="restart")}).splitlines()
-    assert said[0] == "HAProxy:"
-    assert [line.split() for line in said[2:]] == [["1", "h2", "restart"], ["2", "h1", "reload", "a"]]
-    assert text("HAProxy", [], {}) == ""
-    silenced = text("keepalived", [["h1"], ["h2"]], {"h1": runs("a"), "h2": runs()}, {"h2": "VIP"})
-    assert silenced.splitlines()[-1].endswith("(VIP): h2")
 
 
 # Who wouldn't hear the others any more
