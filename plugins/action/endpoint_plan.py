@@ -62,8 +62,12 @@ class ActionModule(OnController):
                 if problems or wrong or not found.lb_hosts:
                     return _refused(result, problems + wrong, "The run")
                 known = task_vars["hostvars"] if task_vars else {}
-                result.update(members=found.members, balancers=found.lb_hosts,
-                              unknown=_unknown(found), unlisted=_unlisted(found), named=named,
+                unknown, here = _unknown(found), set(_play(task_vars)).intersection(found.lb_hosts)
+                result.update(members=found.members, balancers=found.lb_hosts, named=named,
+                              first=next((host for host in found.lb_hosts if host in here), None),
+                              unknown=unknown, unknown_here=[host for host in unknown if host in here],
+                              unknown_elsewhere=[host for host in unknown if host not in here],
+                              unlisted=_unlisted(found),
                               left=[host for host in _left(found) if host in known])
                 return result
             intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems

@@ -173,8 +173,22 @@ left:
   returned: O(gather=members)
   type: list
   elements: str
+first:
+  description: The first of RV(balancers) that this play has, or null.
+  returned: O(gather=members)
+  type: str
 unknown:
   description: Members that have to be asked for their addresses, because nothing else tells them.
+  returned: O(gather=members)
+  type: list
+  elements: str
+unknown_here:
+  description: Those of RV(unknown) that balance and belong to this play.
+  returned: O(gather=members)
+  type: list
+  elements: str
+unknown_elsewhere:
+  description: The others of RV(unknown).
   returned: O(gather=members)
   type: list
   elements: str
