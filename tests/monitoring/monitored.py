@@ -51,11 +51,11 @@ class Monitored(Changes):
         self.folder = folder
         self.lines: list[tuple[str, str, str, str]] = []
         self.rules = shorter(RULES, FACTOR, LONGEST)
-        self.prometheus = self.reading(FACTOR, self.rules)
+        self.prometheus = self.reading("hurried", FACTOR, self.rules)
 
-    def reading(self, factor: int, rules: dict[str, Any]) -> Prometheus:
+    def reading(self, name: str, factor: int, rules: dict[str, Any]) -> Prometheus:
         """A Prometheus of the lab that isn't started yet."""
-        folder = self.folder / str(factor)
+        folder = self.folder / name
         folder.mkdir()
         targets = {job: {"%s:%d" % (host, port): "%s:%d" % (self.lab.address(host), port) for host in MEMBERS}
                    for job, port in (("node", 9100), ("haproxy", 8405))}
@@ -77,15 +77,27 @@ class Monitored(Changes):
     @contextlib.contextmanager
     def unhurried(self) -> Iterator[None]:
         """With another Prometheus, that has all durations as they are."""
-        hurried = self.prometheus
         self.hurry(1)
         try:
-            with self.reading(1, RULES).running() as self.prometheus:
+            with self._read_by("unhurried", 1, RULES):
+                yield
+        finally:
+            self.hurry(FACTOR)
+
+    def patient(self) -> contextlib.AbstractContextManager[None]:
+        """With another Prometheus, whose rules wait as long as they do in real life: a run isn't quicker than there.
+        They look back as short a time as the others, so that a change rests soon from the one before."""
+        return self._read_by("patient", FACTOR, shorter(RULES, FACTOR, None))
+
+    @contextlib.contextmanager
+    def _read_by(self, name: str, factor: int, rules: dict[str, Any]) -> Iterator[None]:
+        before = self.prometheus
+        try:
+            with self.reading(name, factor, rules).running() as self.prometheus:
                 self.until(self.prometheus.reads_all)
                 yield
         finally:
-            self.prometheus = hurried
-            self.hurry(FACTOR)
+            self.prometheus = before
 
     def recover(self) -> None:
         """From whatever was left of a fault."""

@@ -16,12 +16,13 @@ AGE = re.compile(r"(kubeha_textfile_timestamp_seconds\)? [<>]) (\d+)")
 WINDOW = re.compile(r"\[(\d+[smh])\]")
 
 
-def shorter(rules: dict[str, Any], factor: int, longest: float) -> dict[str, Any]:
-    """Each duration divided by the factor, and no rule waits longer than so many seconds then."""
+def shorter(rules: dict[str, Any], factor: int, longest: float | None) -> dict[str, Any]:
+    """Each duration divided by the factor, and no rule waits longer than so many seconds then. Without such a number
+    rules wait as long as they do in real life."""
     rules = copy.deepcopy(rules)
     for group in rules["groups"]:
         for rule in group["rules"]:
-            if "for" in rule:
+            if "for" in rule and longest is not None:
                 rule["for"] = duration(min(seconds(rule["for"]) / factor, longest))
             rule["expr"] = AGE.sub(lambda match: "%s %g" % (match[1], int(match[2]) / factor), rule["expr"])
             rule["expr"] = WINDOW.sub(lambda match: "[%s]" % duration(seconds(match[1]) / factor), rule["expr"])

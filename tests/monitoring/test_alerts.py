@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
-from catalogue import CHANGES, SERVICES, Change
+from catalogue import CHANGES, SERVICES, Change, Step
 from faults import PROVOKED, Provoked
 from monitored import Monitored
 from shorter import waits
@@ -52,20 +54,29 @@ def test_a_fault(monitored: Monitored, provoked: Provoked) -> None:
         stack.close()
 
 
+@pytest.fixture(name="patient", scope="module")
+def fixture_patient(story: Monitored) -> Iterator[None]:
+    with story.patient():
+        yield
+
+
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("change", PLANNED, ids=[change.name for change in PLANNED])
 def test_a_planned_change(monitored: Monitored, change: Change) -> None:
-    def act() -> None:
-        try:
-            for step in change.steps:
-                step.prepare(monitored, 1)
-                step.act(monitored, 1)
-                monitored.until(lambda holder=step.holder: monitored.holders() == [holder])
-                # It also takes clients along where the VIP or the port is another one now.
-                step.prove(monitored, 1)
-        finally:
-            change.home(monitored, 1)
+    """Each of its steps from rest; what prepares them and what leads back are changes as well."""
+    def acted(step: Step) -> None:
+        step.act(monitored, 1)
+        monitored.until(lambda: monitored.holders() == [step.holder])
+        # It also takes clients along where the VIP or the port is another one now.
+        step.prove(monitored, 1)
 
-    monitored.no_alert(act, BESIDE.get(change.name, ()))
+    may = BESIDE.get(change.name, ())
+    try:
+        for step in change.steps:
+            monitored.no_alert(functools.partial(step.prepare, monitored, 1), may)
+            monitored.no_alert(functools.partial(acted, step), may)
+    finally:
+        monitored.no_alert(lambda: change.home(monitored, 1), may)
 
 
 def test_a_run_that_changes_nothing(monitored: Monitored) -> None:
