@@ -20,14 +20,13 @@ FOLDER = "/var/lib/kubeha/adopted"
 def place(path: str, content: bytes, original: bool) -> Optional[str]:
     """Where a copy has to be made; None where there is one.
 
-    An `original` was there before us, and comes back when we go: it has the path's own name, if none has it yet.
+    An `original` was there before us, and comes back when we go: it has the path's own name, if none has it yet. Where
+    it has come back, and is replaced again, there is its copy.
     """
     kept, exact = FOLDER + path, _exact(path, content)
     if original and not os.path.lexists(kept):
         return kept
-    if os.path.lexists(exact) or (original and owned.read(kept) == content):
-        return None
-    return exact
+    return None if os.path.lexists(exact) or owned.read(kept) == content else exact
 
 
 def there(path: str, content: bytes) -> str:
