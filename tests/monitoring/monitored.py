@@ -144,9 +144,9 @@ class Monitored(Changes):
         assert found == {alert, *beside}, found
 
     def has_rested(self) -> bool:
-        """Whether the VIP hasn't moved for as long as a rule looks back."""
+        """Whether the VIP has hardly moved for as long as a rule looks back. No step moves it more than four times."""
         moves = self.prometheus.query('increase(kubeha_vrrp_transitions_total{state="master"}[%ds])' % WINDOW)
-        return all(float(item["value"][1]) < 0.5 for item in moves)
+        return all(float(item["value"][1]) < 2.5 for item in moves)
 
     def no_alert(self, act: Callable[[], object], but: Iterable[str] = ()) -> None:
         """None fires meanwhile, but for those that may, and none is left. What was done before isn't counted."""
