@@ -10,6 +10,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _owned_files_io as owned
@@ -62,6 +63,8 @@ def test_one_run_at_a_time(lock):
 
 def test_a_lock_ends_by_time_or_force(lock):
     lock(ONE, ttl=0)
+    # Times are noted in whole milliseconds.
+    time.sleep(0.001)
     assert lock(TWO) == {}
     assert lock(ONE, force=True) == {}
 
