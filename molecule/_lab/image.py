@@ -19,8 +19,10 @@ from collections.abc import Iterable
 from .podman import LABEL, LabError, any_container, podman, say
 
 HERE = pathlib.Path(__file__).parent
-# Debian releases that the collection is tested on: 11, 12, 13 and the next one.
-SUITES = ("bullseye", "bookworm", "trixie", "sid")
+# Debian releases that the collection is tested on: 11, 12, 13, the next one, and that with a newer HAProxy.
+SUITES = ("bullseye", "bookworm", "trixie", "sid", "experimental")
+# What lies upon another suite, and which packages are taken from it.
+UPON = {"experimental": ("sid", ("haproxy",))}
 PACKAGES = (
     "systemd-sysv", "dbus", "python3", "python3-apt", "iproute2", "iputils-ping", "openssh-server", "nftables",
     "procps",
@@ -55,25 +57,40 @@ def build(
     """A suite's root file system with these packages, changed by these scripts, as an image of podman."""
     with tempfile.TemporaryDirectory(prefix="kubeha-image-", dir=large_directory()) as scratch:
         tarball = os.path.join(scratch, "root.tar")
-        command = [
-            "mmdebstrap",
+        bootstrap(
+            suite,
+            tarball,
             "--variant=minbase",
             "--include=" + ",".join(packages),
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
-            # An older release's index has expired, and is as good as ever.
-            '--aptopt=Acquire::Check-Valid-Until "false"',
-            *(f'--aptopt={name} "{value}"' for name, value in proxies().items()),
             "--skip=cleanup/apt/lists",
             *(f'--customize-hook={hook} "$1"' for hook in hooks),
-            suite,
-            tarball,
-            mirror(),
-        ]
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if result.returncode != 0:
-            raise LabError(f"building the image for {suite} failed:\n{result.stdout[-3000:]}")
+        )
         podman("import", f"--change=LABEL={LABEL}=image", '--change=CMD ["/usr/local/sbin/lab-init"]', tarball, image)
+
+
+def bootstrap(suite: str, target: str, *options: str) -> None:
+    """A suite's packages in a folder or an archive, by mmdebstrap with these options."""
+    base, newer = UPON.get(suite, (suite, ()))
+    sources = [mirror()]
+    if newer:
+        sources.append(f"deb {mirror()} {suite} main")
+        pin = "\n".join(f"Package: {package}\nPin: release a={suite}\nPin-Priority: 990\n" for package in newer)
+        options = (f"--setup-hook=printf '{pin}' >\"$1/etc/apt/preferences.d/{suite}\"", *options)
+    command = [
+        "mmdebstrap",
+        # An older release's index has expired, and is as good as ever.
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        *(f'--aptopt={name} "{value}"' for name, value in proxies().items()),
+        *options,
+        base,
+        target,
+        *sources,
+    ]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        raise LabError(f"building the image for {suite} failed:\n{result.stdout[-3000:]}")
 
 
 def install(base: str, image: str) -> None:
