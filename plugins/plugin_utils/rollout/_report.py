@@ -128,4 +128,4 @@ def by_endpoint(findings: Sequence[FindingEntry]) -> List[Dict[str, Any]]:
 
 
 def _changes(titles: Sequence[str]) -> str:
-    return ", ".join("%s changed on %d" % (title, titles.count(title)) for title in dict.fromkeys(titles))
+    return "; ".join("%s changed on %d" % (title, titles.count(title)) for title in dict.fromkeys(titles))

@@ -67,7 +67,7 @@ def test_of_many_endpoints_each_has_a_line() -> None:
     found = summary(FIVE, verdict(("error", "c", "c1", "no server"), ("error", None, "c2", "it's frozen"),
                                   ("error", "c", None, "nobody holds c"), ("warning", "d", None, "slow")), done, HOSTS)
     assert lines(found) == [
-        ["a", "a", "a1", "haproxy changed on 2, keepalived changed on 1"],
+        ["a", "a", "a1", "haproxy changed on 2; keepalived changed on 1"],
         ["b", "b", "b1", "haproxy changed on 1; stopped: b2: the port is taken"],
         ["c", "c", "c1", "not as planned: nobody holds c; and 2 more"],
         ["d", "d", "d1", "no change"],
