@@ -92,6 +92,7 @@ class Prometheus:
         found = self.query('count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[%ds]))' % back)
         return {item["metric"]["alertname"] for item in found}
 
-    def reads_all(self) -> bool:
-        states = [item["value"][1] for item in self.query("up")]
+    def reads_all(self, jobs: str = ".+") -> bool:
+        """Whether all targets of the jobs, a regular expression, answer."""
+        states = [item["value"][1] for item in self.query('up{job=~"%s"}' % jobs)]
         return bool(states) and set(states) == {"1"} and bool(self.query("kubeha_endpoint_members"))

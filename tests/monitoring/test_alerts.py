@@ -77,6 +77,7 @@ def test_a_planned_change(monitored: Monitored, change: Change) -> None:
             monitored.no_alert(functools.partial(acted, step), may)
     finally:
         monitored.no_alert(lambda: change.home(monitored, 1), may)
+        monitored.until(monitored.prometheus.reads_all)
 
 
 def test_a_run_that_changes_nothing(monitored: Monitored) -> None:
