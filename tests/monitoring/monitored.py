@@ -145,7 +145,8 @@ class Monitored(Changes):
 
     def has_rested(self) -> bool:
         """Whether the VIP has hardly moved for as long as a rule looks back. No step moves it more than four times."""
-        moves = self.prometheus.query('increase(kubeha_vrrp_transitions_total{state="master"}[%ds])' % WINDOW)
+        moves = self.prometheus.query(
+            'sum by (vrrp_instance) (increase(kubeha_vrrp_transitions_total{state="master"}[%ds]))' % WINDOW)
         return all(float(item["value"][1]) < 2.5 for item in moves)
 
     def no_alert(self, act: Callable[[], object], but: Iterable[str] = ()) -> None:
