@@ -69,6 +69,8 @@ FAULTS = {
         systemctl("kill", "--signal=KILL", "--kill-who=main", "keepalived"),
         nothing,
     ),
+    # It is mended by its watchdog.
+    "keepalived-hang": Fault("keepalived SIGSTOP", systemctl("kill", "--signal=STOP", "keepalived"), nothing),
     "keepalived-reload": Fault("keepalived reloaded", systemctl("reload", "keepalived"), nothing),
     "haproxy-stop": Fault("HAProxy stopped", systemctl("stop", "haproxy"), systemctl("start", "haproxy")),
     "haproxy-kill": Fault(

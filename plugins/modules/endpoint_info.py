@@ -255,6 +255,11 @@ static_pod_kubelet:
   returned: always
   type: dict
   sample: {installed: true, running: true, pid: 700, static_pod_path: /etc/kubernetes/manifests}
+watchdog:
+  description: Whether C(kubeha-watchdog.service) runs. Nothing where systemd couldn't be asked.
+  returned: always
+  type: bool
+  sample: true
 running:
   description:
     - SHA-256 of the configuration that each daemon has loaded, where that's known. keepalived's is hidden where it may
@@ -486,6 +491,7 @@ HOLDER_FOLDER = "/run/kubeha/keepalived"
 HOLDER_PREFIX = "holder-"
 SELINUX_FOLDER = "/sys/fs/selinux"
 DAEMONS = ("haproxy", "keepalived")
+WATCHDOG = "kubeha-watchdog"
 CONFIG = {"haproxy": _paths.HAPROXY_CONFIG, "keepalived": _paths.KEEPALIVED_CONFIG}
 OUR_FILES = (
     *CONFIG.values(),
@@ -503,6 +509,8 @@ OUR_FILES = (
     _pod_paths.RELEASE,
     *_pod_paths.RELEASE_UNITS,
     _paths.TMPFILES,
+    _paths.WATCHDOG,
+    _paths.WATCHDOG_UNIT,
     _paths.METRICS,
     *_paths.METRICS_UNITS,
     _paths.RECORDER,
@@ -714,6 +722,7 @@ class Observer(_parts.Parts):
             "services": services,
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
+            "watchdog": self.units[WATCHDOG].get("ActiveState") == "active" if WATCHDOG in self.units else None,
             "running": {name: it.config if it.config is None or name == "haproxy"
                         or it.config in self.still["files"].values() else _secrets.HIDDEN
                         for name, it in running.items()},
@@ -963,7 +972,7 @@ def selinux_mode() -> str:
 
 def units_command() -> List[str]:
     properties = ",".join(_hostfacts.UNIT_PROPERTIES)
-    return ["systemctl", "show", "--property=" + properties] + [name + ".service" for name in DAEMONS]
+    return ["systemctl", "show", "--property=" + properties] + [name + ".service" for name in (*DAEMONS, WATCHDOG)]
 
 
 def describe_link(link: Any) -> Link:

@@ -97,7 +97,9 @@ HAPROXY_STOPPED = fault("haproxy-stop", "haproxy_stopped")
 HAPROXY_KILLED = fault("haproxy-kill", "haproxy_killed")
 HAPROXY_HUNG = fault("haproxy-hang", "haproxy_hung", seconds=4)
 KEEPALIVED_HUNG = shell("keepalived SIGSTOP", "keepalived_hung", "cp1", "systemctl kill --signal=STOP keepalived",
-                        "systemctl kill --signal=CONT keepalived", moves=False, seconds=4)
+                        seconds=4)
+KEEPALIVED_FROZEN = shell("keepalived frozen", "keepalived_hung", "cp1",
+                          "kill -STOP $(pgrep -P $(systemctl show -p MainPID --value keepalived))", seconds=4)
 API_DOWN = fault("apiserver-stop", "apiserver_down", "cp3", moves=False, seconds=6)
 API_HUNG = fault("apiserver-hang", "apiserver_down", "cp2", moves=False, seconds=8)
 LINK = shell("the link lost", "link_lost", "cp1", "ip link set eth0 down", "ip link set eth0 up")
@@ -114,9 +116,9 @@ BACKUPS_HAPROXY = fault("haproxy-kill", "haproxy_killed", "cp3", moves=False)
 MAIN = fault("keepalived-kill-main", "keepalived_killed", moves=False, seconds=4)
 
 QUICK = (KILLED, HAPROXY_KILLED, LINK)
-EVERY = (STOPPED, KILLED, MAIN, HAPROXY_STOPPED, HAPROXY_KILLED, CRASHED, HAPROXY_HUNG, KEEPALIVED_HUNG, API_DOWN,
-         API_HUNG, LINK, LINK_OF_A_BACKUP, FROZEN, FROZEN_BACKUP, STRANGERS, STOPPED_BACKUP, BACKUPS_HAPROXY, POWER,
-         REBOOT)
+EVERY = (STOPPED, KILLED, MAIN, HAPROXY_STOPPED, HAPROXY_KILLED, CRASHED, HAPROXY_HUNG, KEEPALIVED_HUNG,
+         KEEPALIVED_FROZEN, API_DOWN, API_HUNG, LINK, LINK_OF_A_BACKUP, FROZEN, FROZEN_BACKUP, STRANGERS, STOPPED_BACKUP,
+         BACKUPS_HAPROXY, POWER, REBOOT)
 
 
 def happen(user: Looker, happenings: Iterable[Happening], between: float = 0.0) -> list[Window]:

@@ -143,7 +143,7 @@ def test_a_drifted_file_a_reload_that_is_due_and_a_dead_backend(user: Looker, tm
     user.sh("cp1", "sed -i 's/server cp3 /server cp9 /' /etc/haproxy/haproxy.cfg; systemctl reload haproxy")
     user.sh("cp2", "printf '# mine\\n' >>/etc/haproxy/haproxy.cfg; rm /run/kubeha/unit/keepalived.running")
     user.lab.apiserver("cp3", "500")
-    user.sh("cp3", "systemctl stop keepalived; systemctl disable haproxy")
+    user.sh("cp3", "systemctl stop keepalived kubeha-watchdog; systemctl disable haproxy")
     for host in ("cp2", "cp3"):
         user.lab.run(host, "python3", "/opt/lab/haproxy_servers.py", "cp3=DOWN")
     Status(user, tmp_path).names(
@@ -154,12 +154,13 @@ def test_a_drifted_file_a_reload_that_is_due_and_a_dead_backend(user: Looker, tm
         ("running_unknown", "cp2"),
         ("service_down", "cp3"),
         ("service_disabled", "cp3"),
+        ("watchdog_stopped", "cp3"),
         *(("backend_down", host) for host in ("cp2", "cp3")),
     )
     user.lab.apiserver("cp3", "healthy")
     user.follow(
         user.file, "backend_missing", "backend_unplanned", "file_drifted", "reload_pending", "running_unknown",
-        "service_down", "service_disabled",
+        "service_down", "service_disabled", "watchdog_stopped",
     )  # fmt: skip
     Status(user, tmp_path).nothing()
 
@@ -190,7 +191,7 @@ def test_another_version_a_hung_daemon_and_the_wrong_holder(user: Looker, tmp_pa
 
 def test_two_holders_other_adverts_and_a_hung_keepalived(user: Looker, tmp_path: Path) -> None:
     user.sh("cp2", OTHER_VRRP)
-    user.sh("cp3", "systemctl kill --signal=STOP keepalived")
+    user.sh("cp3", "systemctl stop kubeha-watchdog; systemctl kill --signal=STOP keepalived")
     wait_for(lambda: user.holders() == ["cp1", "cp2"])
     user.preflight().succeeded()
     assert {"vip_two_holders", "vrrp_stranger"} <= {code for code, _host in user.found()}

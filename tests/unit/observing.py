@@ -67,6 +67,7 @@ def observe(plan: Dict[str, Any], host: str, holder: str = "cp1", running: bool 
         "services": {name: daemon("active" if running else "inactive") for name in both},
         "pods": {"haproxy": daemon(version="2.6.12"), "keepalived": daemon(version="2.2.7")} if running else {},
         "static_pod_kubelet": {"installed": True, "running": True},
+        "watchdog": running,
         "running": {"haproxy": "a" * 64, "keepalived": "b" * 64},
         "reload_pending": dict.fromkeys(both, False),
         "restart_pending": dict.fromkeys(both, False),

@@ -5,7 +5,7 @@
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Units of our own that go on by themselves, as systemd has them: on for as long as their files are there.
 
-One takes a killed pod's VIPs away, one writes metrics, one records what happens, one runs a user's script.
+Two take VIPs away that a keepalived has left, one writes metrics, one records what happens, one runs a user's script.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ HOOK = "kubeha-hook.path"
 FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
-    # Whose program stays in memory.
+    # Whose programs stay in memory.
+    "kubeha-watchdog.service": [_paths.WATCHDOG_UNIT, _paths.WATCHDOG],
     "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER, *_paths.RECORDER_PARTS],
     HOOK: _paths.HOOK_UNITS,
 }
@@ -81,7 +82,7 @@ def end(units: Iterable[str]) -> None:
 
 
 def _names(unit: str) -> List[str]:
-    return [os.path.basename(path) for path in FILES[unit] if path not in (_paths.RECORDER, *_paths.RECORDER_PARTS)]
+    return [os.path.basename(path) for path in FILES[unit] if not path.startswith("/etc/kubeha/")]
 
 
 def forget() -> None:

@@ -18,7 +18,7 @@ from ..model._shapes import printable
 
 # Kinds that are a state, which lasts until the next line about the same says otherwise.
 STATES = ("vip", "link", "advert", "stranger", "daemon", "mark", "lease", "manifest", "run", "holder", "check",
-          "server", "loaded", "plan")
+          "server", "loaded", "plan", "watchdog")
 HAPPENINGS = ("boot", "recorder", "gap", "clock", "exit", "trouble", "dropped")
 KINDS = frozenset(STATES + HAPPENINGS)
 # What is said beside the value.

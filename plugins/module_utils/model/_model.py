@@ -230,6 +230,7 @@ class Endpoint(TypedDict):
     image_auth: List[str]               # registries that want a password; never the password
     metrics: NotRequired[Metrics]       # where any are on
     recorder: NotRequired[bool]         # where each balancer records what happens
+    watchdog: NotRequired[bool]         # where a balancer lets go of the VIPs once its keepalived hangs
     notify: NotRequired[Notify]         # where there is a script
     hmac: NotRequired[Hmac]             # where auth is hmac
 

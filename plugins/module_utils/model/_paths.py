@@ -38,6 +38,8 @@ LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
 DRILL_UNIT = "/etc/systemd/system/kubeha-drill.service"
 METRICS = "/etc/kubeha/metrics"
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
+WATCHDOG = "/etc/kubeha/watchdog"
+WATCHDOG_UNIT = "/etc/systemd/system/kubeha-watchdog.service"
 RECORDER = "/etc/kubeha/recorder"
 # What it imports.
 RECORDER_PARTS = ["/etc/kubeha/recorder.d/recorder_%s.py" % name for name in ("base", "network", "daemons", "said")]

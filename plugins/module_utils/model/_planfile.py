@@ -219,7 +219,7 @@ _ENDPOINT = record({
     "instances": many(_family(_INSTANCE), 2, "family"),
     "backends": many(record({"name": word, "address": address, "port": _PORT}, {}, {}), unique="name"),
     "haproxy": _HAPROXY,
-}, {"metrics": _METRICS, "recorder": flag, "notify": _NOTIFY, "hmac": _HMAC}, {
+}, {"metrics": _METRICS, "recorder": flag, "watchdog": flag, "notify": _NOTIFY, "hmac": _HMAC}, {
     "former": (record({"vips": many(address, 1024), "ports": many(_PORT, 1024)}, {}, {}), {"vips": [], "ports": []}),
     "accept_findings": (many(word, 1024), []), "image_auth": (many(word, 1024), []),
     "manifest_dir": (maybe(word), None), "dns_name": (maybe(word), None), "images": (maybe(anything), None),

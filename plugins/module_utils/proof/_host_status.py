@@ -226,6 +226,8 @@ def daemon_findings(
         elif haproxy["error"]:
             findings.append(finding_of("haproxy_silent", "HAProxy's stats socket: %s" % haproxy["error"], host))
     keepalived = info["keepalived"]
+    if "keepalived" in names and mine[0].get("watchdog") and info["watchdog"] is False:
+        findings.append(finding_of("watchdog_stopped", "kubeha-watchdog doesn't run", host))
     if keepalived["hung"]:
         text = "keepalived doesn't answer: %s" % keepalived["error"]
         findings.append(finding_of("keepalived_hung", text, host, command=_repair("keepalived", pods, "kill")))

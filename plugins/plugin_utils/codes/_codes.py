@@ -770,6 +770,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "start the kubelet with `kubeadm init` or `join`; it starts the pods, and `status` proves them"),
         "service_disabled": Code(
             OWN, STATUS, "a host that boots would not take part", "run `site`; a host that boots would not take part"),
+        "watchdog_stopped": Code(
+            OWN, STATUS, "a keepalived that hangs would keep the VIP beside another host that has taken over",
+            "run `site`; it starts it"),
         "reload_pending": Code(
             OWN, STATUS, "what is in place isn't what runs",
             "run `site`; it reloads what runs something else than what is there"),

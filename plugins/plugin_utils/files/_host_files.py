@@ -52,6 +52,8 @@ from ...module_utils.model._paths import (
     SYSCTL_FILE,
     TMPFILES,
     UNIT_HOOK,
+    WATCHDOG,
+    WATCHDOG_UNIT,
     Layout,
     key_path,
 )
@@ -91,7 +93,8 @@ def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
     listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
-    beside = [*_metrics_files(endpoints, roles), *_recorder_files(endpoints, roles), *_hook_files(endpoints, roles)]
+    beside = [entry for files in (_watchdog_files, _metrics_files, _recorder_files, _hook_files)
+              for entry in files(endpoints, roles)]
     return beside + listing(endpoints, roles) + [
         _file(COMMON, PLAN_FILE, None, "plan",
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
@@ -112,6 +115,7 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "haproxy": _haproxy(endpoints, host, layout),
         "keepalived": _keepalived(endpoints, host, layout),
         "release": _release(endpoints) if mode == "static_pod" else {},
+        "watchdog": _watchdog(endpoints),
         "metrics": _metrics(endpoints),
         "recorder": _recorder(endpoints),
         "user_hook": _user_hook(endpoints, layout),
@@ -239,6 +243,16 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
         _file(role, _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", role), "haproxy/templates/pod.yaml.j2",
               "manifest", mode="0600")
         for role in ROLES if role in roles]
+
+
+def _watchdog_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
+    """Of the host itself, in both modes."""
+    if "keepalived" not in roles or not _is_watched(endpoints):
+        return []
+    return [
+        _file("keepalived", WATCHDOG, "keepalived/files/kubeha-watchdog", "watchdog-script"),
+        _file("keepalived", WATCHDOG_UNIT, "keepalived/templates/watchdog.service.j2", "watchdog-unit"),
+    ]
 
 
 def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
@@ -442,10 +456,33 @@ def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
     return {
         "script": _pod_paths.RELEASE,
         "manifest": _pod_paths.manifest_path(endpoints[0]["manifest_dir"] or "", "keepalived"),
-        "vips": list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
-                                   for instance in endpoint["instances"] for vip in instance["vips"])),
+        "vips": _vips(endpoints),
         "sandbox": _sandbox.helper(["CAP_NET_ADMIN"], ["AF_NETLINK", "AF_UNIX"]),
     }
+
+
+def _watchdog(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
+    """What takes VIPs away where keepalived hangs or is gone: later than another host has taken over, so that nobody is
+    without them, and later than a keepalived that is well waits for its next check."""
+    takeover_ms = max((_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"]), default=0)
+    check_ms = max((check["interval"] for endpoint in endpoints for check in endpoint["checks"]), default=0) * 1000
+    return {
+        "program": WATCHDOG,
+        "seconds": "%.1f" % (max(takeover_ms + 300, check_ms + 500) / 1000),
+        "vips": _vips(endpoints),
+        # It asks systemd, and changes addresses by ip.
+        "sandbox": _sandbox.helper(["CAP_NET_ADMIN", "CAP_KILL"], ["AF_NETLINK", "AF_UNIX"]),
+    } if _is_watched(endpoints) else {}
+
+
+def _is_watched(endpoints: Iterable[Endpoint]) -> bool:
+    return any(endpoint.get("watchdog") for endpoint in endpoints)
+
+
+def _vips(endpoints: Iterable[Endpoint]) -> List[str]:
+    """As keepalived adds them."""
+    return list(dict.fromkeys(_host_address(vip["address"]) for endpoint in endpoints
+                              for instance in endpoint["instances"] for vip in instance["vips"]))
 
 
 def _metrics(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:

@@ -63,6 +63,8 @@ _WHOLE = frozenset(("host_lost_power", "host_rebooted", "host_frozen"))
 _DAEMONS = ("haproxy", "keepalived")
 # Who ran for so long had been well again.
 _FOR_A_WHILE = 3.0
+# A watchdog has seen by then that a keepalived hangs, whatever the timing.
+_NOTICED = 10.0
 
 
 def causes(incident: Incident, merged: Merged) -> list[Cause]:
@@ -135,6 +137,9 @@ def _of_daemons(mine: list[Event], busy: list[tuple[float, float | None]], stood
             yield from _of_an_end(name, times, [event for event in mine if after < event.at < before], busy)
         frozen = _times(states, "frozen")
         for times in frozen:
+            if any(event.kind == "watchdog" and event.value and times[0].at <= event.at <= times[0].at + _NOTICED
+                   for event in mine if name == "keepalived"):
+                continue  # its end says so
             yield Cause("%s_hung" % name, times[0].host, times[0].at, "stopped by a signal",
                         _until(states, "daemon", name, times[0].at))
         if name == "haproxy" and not gone and not frozen and not stood:
@@ -175,6 +180,12 @@ def _of_an_end(name: str, gone: list[Event], around: list[Event],
     # keepalived lets go of the VIP before it ends.
     left = [event.at for event in around if event.kind == "vip" and not event.value and at - 3.0 <= event.at <= at]
     begun = min([at, *(marked if name == "haproxy" else left)])
+    dog = next((str(event.value) for event in around if name == "keepalived" and event.kind == "watchdog"
+                and event.value and abs(event.at - at) <= 2.0), None)
+    if dog is not None:
+        yield Cause("keepalived_hung", gone[0].host, begun, dog + "; its watchdog ended it",
+                    _until(around, "daemon", name, at))
+        return
     code, about = _ending([str(event.value) for event in around if event.kind == "exit" and event.about == name])
     # It's looked for once a second.
     if any(event.kind == "manifest" and event.about == name and not event.value and event.at <= gone[-1].at + 2.0

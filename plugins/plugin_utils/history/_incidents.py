@@ -27,7 +27,7 @@ _LONGEST = 30 * 86400.0
 # What may have changed while a recorder didn't run.
 _MISSED = frozenset(("vip", "mark", "link"))
 # These alone are no incident.
-_BESIDE = frozenset(("check", "holder", "plan", "loaded", "recorder", "dropped", "trouble", "advert"))
+_BESIDE = frozenset(("check", "holder", "plan", "loaded", "recorder", "dropped", "trouble", "advert", "watchdog"))
 # These begin another one as soon as all is as it was.
 _CAUSES = frozenset(("daemon", "link", "mark", "run", "off", "gap", "stranger", "server"))
 # Several hosts see the same.

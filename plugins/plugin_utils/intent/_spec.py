@@ -134,6 +134,7 @@ class Globals:
     image_auth: list[str]                                           # registries that want a password
     metrics: Metrics
     recorder: bool
+    watchdog: bool
     notify: Notify | None
     refused: frozenset[str]
     settings: HostSettings                                          # of all hosts
@@ -340,6 +341,7 @@ _GLOBAL_FIELDS: dict[str, _Field] = {
     "metrics_allow": _Field(_SUBNETS, []),
     "metrics_textfile_dir": _Field(values.textfile_dir, None),
     "recorder": _Field(values.boolean, False),
+    "watchdog": _Field(values.boolean, True),
     "notify_script": _Field(values.script, None),
     "notify_user": _Field(values.user, None),
 }
@@ -516,6 +518,7 @@ def _read_globals(findings: Problems, given: Mapping[str, t.Any]) -> Globals:
         metrics=Metrics(found["metrics"], found["metrics_address"], found["metrics_port"], found["metrics_allow"],
                         found["metrics_textfile_dir"]),
         recorder=found["recorder"],
+        watchdog=found["watchdog"],
         notify=Notify(found["notify_script"], found["notify_user"]) if found["notify_script"] else None,
         refused=frozenset(refused),
         settings=_read_settings(findings, "endpoint_", given))

@@ -140,6 +140,7 @@ _INFO = record({}, {
     "pods": (mapping(_DAEMON), {}),
     "static_pod_kubelet": (record(
         {}, {"running": flag, "installed": flag, "static_pod_path": maybe(text)}, {}), {}),
+    "watchdog": _MAYBE_FLAG,
     "running": _each(*_MAYBE_TEXT),
     "reload_pending": _each(*_FLAG),
     "restart_pending": _each(*_FLAG),

@@ -67,6 +67,7 @@ _STRICT = frozenset(
         "backend_silent",
         "file_drifted",
         "service_disabled",
+        "watchdog_stopped",
         "plan_outdated",
         "certificate_lacks_vip",
         "kubelet_absent",

@@ -565,6 +565,8 @@ def _endpoint(planned: _Planned) -> model.Endpoint:
         endpoint["metrics"] = planned.metrics
     if planned.common.recorder:
         endpoint["recorder"] = True
+    if planned.common.watchdog:
+        endpoint["watchdog"] = True
     if spec.auth == "hmac":
         endpoint["hmac"] = {
             "mode": spec.auth_mode, "keys": [_hmac.key_id(key) for key in spec.auth_password or ()],

@@ -43,6 +43,7 @@ class Marks:
         yield "loaded", "haproxy", RUN + "/haproxy/running"
         yield "loaded", "keepalived", RUN + "/unit/keepalived.running"
         yield "check", "haproxy", RUN + "/keepalived/since"
+        yield "watchdog", "keepalived", RUN + "/watchdog/acted"
         for name in plan.holders:
             yield "holder", name, RUN + "/keepalived/holder-" + name
             yield "check", name, RUN + "/keepalived/ready-" + name
@@ -71,6 +72,8 @@ class Marks:
             # Not the checksum: of a short password it tells as much as the password.
             return stamp[1] // 1000000 if stamp else None
         content = (read(path, 4096) or b"").decode("utf-8", "replace").strip()
+        if kind == "watchdog":
+            return content[:64] or None
         if kind == "run":
             return self._runner(decoded(content.encode()))
         if kind == "check":

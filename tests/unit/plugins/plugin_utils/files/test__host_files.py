@@ -18,7 +18,9 @@ HAPROXY_FILES = [
     "/etc/haproxy/haproxy.cfg",
     "/etc/kubeha/plan.json",
 ]
+WATCHDOG_FILES = ["/etc/kubeha/watchdog", "/etc/systemd/system/kubeha-watchdog.service"]
 KEEPALIVED_FILES = [
+    *WATCHDOG_FILES,
     "/usr/libexec/kubeha/unit-hook",
     "/usr/libexec/keepalived/kubeha-check",
     "/usr/libexec/keepalived/kubeha-notify",
@@ -53,7 +55,7 @@ def test_a_host_that_balances_nothing_gets_nothing():
 def test_static_pods_come_last_but_for_the_plan():
     the_plan = plan(pods())
     assert paths(the_plan, "cp1") == [
-        "/etc/tmpfiles.d/kubeha.conf",
+        *WATCHDOG_FILES, "/etc/tmpfiles.d/kubeha.conf",
         "/etc/kubeha/haproxy/run", "/etc/kubeha/haproxy/haproxy.cfg",
         "/etc/kubeha/keepalived/run", "/etc/kubeha/keepalived/start", "/etc/kubeha/keepalived/check",
         "/etc/kubeha/keepalived/notify", "/etc/kubeha/keepalived/keepalived.conf", "/etc/kubeha/keepalived/release",
@@ -354,6 +356,18 @@ def test_metrics_that_are_off_are_nowhere():
     view = hostview.host_view(off, "cp1")
     assert view["haproxy"]["exporters"] == [] and view["metrics"] == {}
     assert not [path for path in paths(off, "cp1") if "metrics" in path]
+
+
+def test_the_watchdog_is_the_hosts_in_both_modes_unless_it_is_switched_off():
+    for made in (endpoint(families=BOTH), pods(endpoint(families=BOTH))):
+        assert paths(plan(made), "cp1")[:2] == WATCHDOG_FILES
+        view = hostview.host_view(plan(made), "cp1")["watchdog"]
+        assert view["vips"] == ["198.51.100.100/32", "2001:db8:1::100/128"] and view["seconds"] == "1.5"
+        assert "CapabilityBoundingSet=CAP_NET_ADMIN CAP_KILL" in view["sandbox"]
+        off = plan(dict(made, watchdog=False))
+        assert not [path for path in paths(off, "cp1") if "watchdog" in path]
+        assert hostview.host_view(off, "cp1")["watchdog"] == {}
+    assert not [path for path in paths(plan(endpoint()), "cp1", roles=("haproxy",)) if "watchdog" in path]
 
 
 def test_the_recorder_is_the_hosts_in_both_modes_and_nowhere_when_off():

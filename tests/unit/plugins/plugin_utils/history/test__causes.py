@@ -35,6 +35,22 @@ def killed(records):
     daemon(records, "keepalived", "signal KILL")
 
 
+@case(("keepalived_hung", "cp1"))
+def ended_by_its_watchdog(records):
+    records.add(98.6, "cp1", "daemon", "keepalived", "frozen")
+    records.moves(100.0, "cp1", "cp2")
+    records.add(100.0, "cp1", "watchdog", "keepalived", "hangs for 1.5 s (stopped by a signal)")
+    daemon(records, "keepalived", "signal KILL")
+
+
+@case(("keepalived_hung", "cp1"), ("keepalived_killed", "cp1"))
+def ended_by_its_watchdog_and_killed_later(records):
+    records.moves(100.0, "cp1", "cp2")
+    records.add(100.0, "cp1", "watchdog", "keepalived", "hangs for 1.5 s (it waits)")
+    daemon(records, "keepalived", "signal KILL")
+    daemon(records, "keepalived", "signal KILL", at=107.0)
+
+
 @case(("haproxy_failed", "cp1"))
 def failed(records):
     daemon(records, "haproxy", "exit 1")
