@@ -70,8 +70,7 @@ def preferred_without_haproxy(lab: Monitored) -> Iterator[None]:
 
 @contextlib.contextmanager
 def hung_and_robbed(lab: Monitored) -> Iterator[None]:
-    """keepalived hangs and nothing watches it, and somebody takes its VIP away; one that doesn't hang would put it back at
-    once."""
+    """keepalived hangs unwatched, and somebody takes its VIP away; one that doesn't hang would put it back at once."""
     lab.lab.run("cp1", "systemctl", "stop", "kubeha-watchdog")
     lab.lab.run("cp1", "systemctl", "kill", "--signal=STOP", "keepalived")
     lab.lab.run("cp1", "ip", "address", "delete", "%s/32" % lab.vip, "dev", "eth0")

@@ -353,8 +353,8 @@ def without(host: str) -> Act:
 
 def clean(host: str) -> Act:
     def prove(changes: Changes, number: int) -> None:
-        # Logs of pods that have ended are the kubelet's to remove, in its own time. What has a unit of ours hurry is the
-        # test's own.
+        # Logs of pods that have ended are the kubelet's to remove, in its own time. What has a unit of ours hurry is a
+        # test's.
         left = changes.on(host, "find", "/etc", "/run", "/usr", "/var/lib", "-xdev", "-name", "*kubeha*",
                           "!", "-path", "*/kubeha-metrics.*.d")
         assert left == "", left

@@ -19,9 +19,9 @@ OWN: Dict[str, str] = {
         "keepalived_hung", "keepalived_silent", "keepalived_fault", "backend_missing", "backend_unplanned",
         "backend_down", "vip_silent", "vip_wrong_answer"), ERROR),
     **dict.fromkeys((
-        "service_disabled", "watchdog_stopped", "running_unknown", "restart_pending", "drained", "left_moving", "stopped_for_change",
-        "started_by_itself", "version_older", "file_drifted", "haproxy_files_ignored", "haproxy_nearly_full",
-        "haproxy_source_refused", "backend_silent", "backend_disabled", "anonymous_denied"), WARNING),
+        "service_disabled", "watchdog_stopped", "running_unknown", "restart_pending", "drained", "left_moving",
+        "stopped_for_change", "started_by_itself", "version_older", "file_drifted", "haproxy_files_ignored",
+        "haproxy_nearly_full", "haproxy_source_refused", "backend_silent", "backend_disabled", "anonymous_denied"), WARNING),
     **dict.fromkeys(("kubelet_absent", "no_apiserver"), INFO),
 }
 

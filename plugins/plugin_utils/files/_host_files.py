@@ -464,8 +464,8 @@ def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
 def _watchdog(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
     """What takes VIPs away where keepalived hangs or is gone: later than another host has taken over, so that nobody is
     without them, and later than a keepalived that is well waits for its next check."""
-    takeover_ms = max((_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"]), default=0)
-    check_ms = max((check["interval"] for endpoint in endpoints for check in endpoint["checks"]), default=0) * 1000
+    takeover_ms = max([0, *(_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"])])
+    check_ms = max([0, *(check["interval"] for endpoint in endpoints for check in endpoint["checks"])]) * 1000
     return {
         "program": WATCHDOG,
         "seconds": "%.1f" % (max(takeover_ms + 300, check_ms + 500) / 1000),
