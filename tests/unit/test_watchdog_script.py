@@ -37,6 +37,10 @@ class Machine:
         self.asked = 0
         monkeypatch.setattr(watchdog, "run", self.run)
         monkeypatch.setattr(os, "kill", self.kill)
+        # Who else has the VIP, when it's asked for.
+        self.rival, self.questions = True, []
+        monkeypatch.setattr(watchdog, "answers_arp", self.answer)
+        monkeypatch.setattr(watchdog, "has_neighbour", self.answer)
         (root / watchdog.NOTE.lstrip("/")).parent.mkdir(parents=True)
         self.begin()
         self.watchdog = watchdog.Watchdog(seconds, [VIP, OTHER], watchdog.Host(str(root)), lambda: self.at,
@@ -51,6 +55,10 @@ class Machine:
                            for address, name in sorted(self.addresses))
         self.addresses.discard((command[3], command[5]))
         return "0"
+
+    def answer(self, *asked: str) -> bool:
+        self.questions.append(asked)
+        return self.rival
 
     def kill(self, process: int, signal: int) -> None:
         assert signal == 9
@@ -106,7 +114,7 @@ def fixture_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 def test_one_that_is_well_is_left_alone(machine: Machine) -> None:
     asked = machine.asked
     machine.look(3600)
-    assert machine.holds and not machine.ended and not machine.said
+    assert machine.holds and not machine.ended and not machine.said and not machine.questions
     assert machine.asked == asked, "all is well, and no process is started for that"
 
 
@@ -120,6 +128,27 @@ def test_one_that_hangs_is_ended_and_loses_its_vips_and_nothing_else(machine: Ma
     assert machine.ended == [20, 21], "the main process first, which would start the other one anew"
     assert machine.said == ["<4>keepalived hangs for 1.5 s (%s): took %s from eth0, and ended it" % (why, VIP)]
     assert machine.noted == "hangs for 1.5 s (%s)\n" % why
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_vip_that_nobody_else_has_stays_until_somebody_has_it(machine: Machine, hangs: bool) -> None:
+    machine.rival = False
+    if not hangs:
+        machine.gone(20), machine.gone(21)
+    machine.look(60, "T", waits=False)
+    assert machine.holds and not machine.ended and not machine.said
+    assert machine.questions[0] == ("eth0", VIP.partition("/")[0], "198.51.100.11")
+    assert len(machine.questions) <= 60, "it's asked once a second"
+    machine.rival = True
+    machine.look(1, "T", waits=False)
+    assert not machine.holds and machine.ended == ([20, 21] if hangs else [])
+
+
+def test_ipv6_is_asked_for_too(machine: Machine) -> None:
+    machine.addresses = {(OTHER, "eth0"), ("2001:db8::11/64", "eth0"), ("198.51.100.11/24", "eth0")}
+    machine.look(2, "T", waits=False)
+    assert machine.questions == [("eth0", "2001:db8::100")]
+    assert (OTHER, "eth0") not in machine.addresses
 
 
 def test_a_backup_that_hangs_is_ended_too(machine: Machine) -> None:

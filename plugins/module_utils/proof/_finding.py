@@ -21,7 +21,8 @@ OWN: Dict[str, str] = {
     **dict.fromkeys((
         "service_disabled", "watchdog_stopped", "running_unknown", "restart_pending", "drained", "left_moving",
         "stopped_for_change", "started_by_itself", "version_older", "file_drifted", "haproxy_files_ignored",
-        "haproxy_nearly_full", "haproxy_source_refused", "backend_silent", "backend_disabled", "anonymous_denied"), WARNING),
+        "haproxy_nearly_full", "haproxy_source_refused", "backend_silent", "backend_disabled",
+        "anonymous_denied"), WARNING),
     **dict.fromkeys(("kubelet_absent", "no_apiserver"), INFO),
 }
 

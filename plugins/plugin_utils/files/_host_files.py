@@ -470,8 +470,9 @@ def _watchdog(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
         "program": WATCHDOG,
         "seconds": "%.1f" % (max(takeover_ms + 300, check_ms + 500) / 1000),
         "vips": _vips(endpoints),
-        # It asks systemd, and changes addresses by ip.
-        "sandbox": _sandbox.helper(["CAP_NET_ADMIN", "CAP_KILL"], ["AF_NETLINK", "AF_UNIX"]),
+        # It asks systemd and the network, and changes addresses by ip.
+        "sandbox": _sandbox.helper(["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_KILL"],
+                                   ["AF_NETLINK", "AF_UNIX", "AF_PACKET", "AF_INET6"]),
     } if _is_watched(endpoints) else {}
 
 

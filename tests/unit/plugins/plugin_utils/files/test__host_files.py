@@ -363,7 +363,7 @@ def test_the_watchdog_is_the_hosts_in_both_modes_unless_it_is_switched_off():
         assert paths(plan(made), "cp1")[:2] == WATCHDOG_FILES
         view = hostview.host_view(plan(made), "cp1")["watchdog"]
         assert view["vips"] == ["198.51.100.100/32", "2001:db8:1::100/128"] and view["seconds"] == "1.5"
-        assert "CapabilityBoundingSet=CAP_NET_ADMIN CAP_KILL" in view["sandbox"]
+        assert "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_KILL" in view["sandbox"]
         off = plan(dict(made, watchdog=False))
         assert not [path for path in paths(off, "cp1") if "watchdog" in path]
         assert hostview.host_view(off, "cp1")["watchdog"] == {}
