@@ -103,6 +103,7 @@ FAULTS = {
         "keepalived's manifest removed", manifest("take", "keepalived"), manifest("put", "keepalived")
     ),
     "pod-keepalived-kill": Fault("keepalived's container SIGKILL", kill("KILL", KEEPALIVED), nothing, seconds=8),
+    "pod-keepalived-hang": Fault("keepalived in its pod SIGSTOP", kill("STOP", KEEPALIVED), nothing, seconds=8),
     "pod-keepalived-restart": Fault("keepalived's pod replaced", manifest("change", "keepalived"), nothing, seconds=8),
     "pod-keepalived-reload": Fault("keepalived in its pod reloaded", kill("HUP", KEEPALIVED), nothing),
     "pod-haproxy-stop": Fault("HAProxy's manifest removed", manifest("take", "haproxy"), manifest("put", "haproxy")),

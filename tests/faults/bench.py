@@ -42,13 +42,13 @@ from _lab.podman import LabError, say
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The order: what is asked for most first.
 DEFAULT = [
-    "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-reload", "haproxy-stop", "haproxy-kill",
-    "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill", "apiserver-hang", "apiservers-stop",
+    "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-hang", "keepalived-reload",
+    "haproxy-stop", "haproxy-kill", "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill", "apiserver-hang", "apiservers-stop",
     "host-freeze", "host-kill",
 ]  # fmt: skip
 PODS = [
-    "pod-keepalived-stop", "pod-keepalived-kill", "pod-keepalived-restart", "pod-keepalived-reload", "pod-haproxy-stop",
-    "pod-haproxy-kill", "pod-haproxy-kill-process", "pod-haproxy-hang", "pod-haproxy-restart", "pod-haproxy-reload",
+    "pod-keepalived-stop", "pod-keepalived-kill", "pod-keepalived-hang", "pod-keepalived-restart",
+    "pod-keepalived-reload", "pod-haproxy-stop", "pod-haproxy-kill", "pod-haproxy-kill-process", "pod-haproxy-hang", "pod-haproxy-restart", "pod-haproxy-reload",
     "apiserver-kill", "host-freeze", "host-kill",
 ]  # fmt: skip
 CONNECTIONS = 1000
