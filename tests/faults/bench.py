@@ -43,13 +43,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The order: what is asked for most first.
 DEFAULT = [
     "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-hang", "keepalived-reload",
-    "haproxy-stop", "haproxy-kill", "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill", "apiserver-hang", "apiservers-stop",
-    "host-freeze", "host-kill",
+    "haproxy-stop", "haproxy-kill", "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill",
+    "apiserver-hang", "apiservers-stop", "host-freeze", "host-kill",
 ]  # fmt: skip
 PODS = [
     "pod-keepalived-stop", "pod-keepalived-kill", "pod-keepalived-hang", "pod-keepalived-restart",
-    "pod-keepalived-reload", "pod-haproxy-stop", "pod-haproxy-kill", "pod-haproxy-kill-process", "pod-haproxy-hang", "pod-haproxy-restart", "pod-haproxy-reload",
-    "apiserver-kill", "host-freeze", "host-kill",
+    "pod-keepalived-reload", "pod-haproxy-stop", "pod-haproxy-kill", "pod-haproxy-kill-process", "pod-haproxy-hang",
+    "pod-haproxy-restart", "pod-haproxy-reload", "apiserver-kill", "host-freeze", "host-kill",
 ]  # fmt: skip
 CONNECTIONS = 1000
 # Too short for the failback delay of 30 s to matter, which would make a run take an hour.
