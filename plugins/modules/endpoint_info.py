@@ -260,6 +260,11 @@ watchdog:
   returned: always
   type: bool
   sample: true
+gives_way:
+  description: The member to which this host's watchdog has given way, because it doesn't hear this host's adverts.
+  returned: always
+  type: str
+  sample: 198.51.100.12
 running:
   description:
     - SHA-256 of the configuration that each daemon has loaded, where that's known. keepalived's is hidden where it may
@@ -510,6 +515,7 @@ OUR_FILES = (
     *_pod_paths.RELEASE_UNITS,
     _paths.TMPFILES,
     _paths.WATCHDOG,
+    *_paths.WATCHDOG_PARTS,
     _paths.WATCHDOG_UNIT,
     _paths.METRICS,
     *_paths.METRICS_UNITS,
@@ -723,6 +729,7 @@ class Observer(_parts.Parts):
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
             "watchdog": self.units[WATCHDOG].get("ActiveState") == "active" if WATCHDOG in self.units else None,
+            "gives_way": _host_io.first_word(_paths.GIVES_WAY) or None,
             "running": {name: it.config if it.config is None or name == "haproxy"
                         or it.config in self.still["files"].values() else _secrets.HIDDEN
                         for name, it in running.items()},

@@ -388,7 +388,9 @@ def services_run(changes: Changes, dummy_number: int) -> None:
         assert active(changes, host) == ["active", "active"]
         assert manifests(changes, host) == []
         left = changes.on(host, "find", "/etc/kubeha", "/etc/tmpfiles.d", "-type", "f")
-        assert sorted(left.split()) == ["/etc/kubeha/plan.json", "/etc/kubeha/watchdog"]
+        assert sorted(left.split()) == [
+            "/etc/kubeha/plan.json", "/etc/kubeha/watchdog",
+            *("/etc/kubeha/watchdog.d/watchdog_%s.py" % name for name in ("host", "wire"))]
         assert changes.on(host, "find", "/etc/systemd/system", "-name", "kubeha-release.*") == ""
 
 

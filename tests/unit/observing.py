@@ -68,6 +68,7 @@ def observe(plan: Dict[str, Any], host: str, holder: str = "cp1", running: bool 
         "pods": {"haproxy": daemon(version="2.6.12"), "keepalived": daemon(version="2.2.7")} if running else {},
         "static_pod_kubelet": {"installed": True, "running": True},
         "watchdog": running,
+        "gives_way": None,
         "running": {"haproxy": "a" * 64, "keepalived": "b" * 64},
         "reload_pending": dict.fromkeys(both, False),
         "restart_pending": dict.fromkeys(both, False),

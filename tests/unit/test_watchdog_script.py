@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+import sys
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _vrrp
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._timing import PROFILES
 from ansible_collections.kubeha.apiserver.tests.unit.planning import intent, plan
 from ansible_collections.kubeha.apiserver.tests.unit.scripts import load
+from hypothesis import given
+from hypothesis import strategies as st
 
 SCRIPT = Path(__file__).resolve().parents[2] / "roles/keepalived/files/kubeha-watchdog"
 VIP = "198.51.100.100/32"
@@ -23,6 +29,9 @@ OTHER = "2001:db8::100/128"
 ID = "4f0e" * 16
 
 watchdog = load(SCRIPT)
+# Which the script finds beside itself.
+host_of, wire = sys.modules["watchdog_host"], sys.modules["watchdog_wire"]
+ROUTER = "eth0,100,150,198.51.100.12,198.51.100.13"
 
 
 class Machine:
@@ -35,16 +44,16 @@ class Machine:
         self.ended: list[int] = []
         self.service = self.parent = 20
         self.asked = 0
-        monkeypatch.setattr(watchdog, "run", self.run)
+        monkeypatch.setattr(host_of, "run", self.run)
         monkeypatch.setattr(os, "kill", self.kill)
         # Who else has the VIP, when it's asked for.
         self.rival, self.questions = True, []
-        monkeypatch.setattr(watchdog, "answers_arp", self.answer)
-        monkeypatch.setattr(watchdog, "has_neighbour", self.answer)
+        monkeypatch.setattr(host_of, "answers_arp", self.answer)
+        monkeypatch.setattr(host_of, "has_neighbour", self.answer)
         (root / watchdog.NOTE.lstrip("/")).parent.mkdir(parents=True)
         self.begin()
-        self.watchdog = watchdog.Watchdog(seconds, [VIP, OTHER], watchdog.Host(str(root)), lambda: self.at,
-                                          self.said.append)
+        self.host = watchdog.Host(str(root))
+        self.watchdog = watchdog.Watchdog(seconds, [VIP, OTHER], self.host, lambda: self.at, self.said.append)
 
     def run(self, *command: str, wanted: str = "output") -> str:
         if command[0] == "systemctl":
@@ -102,6 +111,53 @@ class Machine:
     @property
     def holds(self) -> bool:
         return (VIP, "eth0") in self.addresses
+
+
+class Listener(Machine):
+    """The same, which hears others' adverts."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(root, monkeypatch)
+        self.adverts: list[tuple[str, int, int]] = []
+        self.told: list[tuple[str, str, bytes]] = []
+        self.files = {name: root / path.lstrip("/") for name, path in (
+            ("moving", host_of.MOVING), ("holder", host_of.HOLDERS.replace("*", "a")), ("way", watchdog.GIVES_WAY))}
+        for name in ("moving", "holder"):
+            self.files[name].parent.mkdir(parents=True, exist_ok=True)
+        self.files["moving"].write_text("0\n")
+        self.files["holder"].write_text("1\n")
+        monkeypatch.setattr(self.host, "packets", self.packets)
+        monkeypatch.setattr(self.host, "announce", lambda *told: self.told.append(told))
+        monkeypatch.setattr(watchdog.time, "sleep", self.sleep)
+        self.mute = watchdog.Mute(
+            1.5, [VIP], [watchdog.Router.of(ROUTER)], self.host, lambda: self.at, self.said.append)
+
+    def packets(self, router: t.Any) -> t.Iterator[tuple[bytes, bytes]]:
+        for source, vrid, priority in self.adverts:
+            payload = _vrrp.build_advert(source, "198.51.100.11", 3, vrid, priority, 0.1, ["198.51.100.100"])
+            header = bytes((0x45, 0, 0, 20 + len(payload), 0, 0, 0, 0, 255, 112, 0, 0))
+            yield header + socket.inet_aton(source) + socket.inet_aton("198.51.100.11") + payload, b"\2\0\0\0\0\2"
+
+    def sleep(self, seconds: float) -> None:
+        """keepalived gives way as soon as it sees the file."""
+        self.at += seconds
+        if self.moving:
+            self.addresses.discard((VIP, "eth0"))
+
+    def hear(self, seconds: float, *adverts: tuple[str, int, int]) -> None:
+        for _step in range(round(seconds / 0.25)):
+            self.at += 0.25
+            self.adverts = list(adverts)
+            self.mute.look()
+
+    @property
+    def moving(self) -> bool:
+        return self.files["moving"].read_text().strip() == "1"
+
+
+@pytest.fixture(name="listener")
+def fixture_listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Listener:
+    return Listener(tmp_path, monkeypatch)
 
 
 @pytest.fixture(name="machine")
@@ -268,6 +324,91 @@ def test_its_patience_is_longer_than_a_takeover_and_than_keepaliveds_own_pauses(
         assert seconds < timing.down_time + max(timing.check_interval, 1) + 1
 
 
+# Nobody hears this host
+
+
+RIVAL = ("198.51.100.12", 100, 149)
+
+
+def test_who_is_not_heard_gives_way_and_tells_who_has_the_vip(listener: Listener) -> None:
+    listener.hear(1.5, RIVAL)
+    assert not listener.moving
+    listener.hear(0.5, RIVAL)
+    assert listener.moving and listener.files["way"].read_text() == "198.51.100.12\n"
+    assert listener.told == [("198.51.100.100", "eth0", b"\2\0\0\0\0\2")]
+    assert listener.said == ["<4>198.51.100.12 doesn't hear this host's adverts, and has %s as well: this host gives "
+                             "way for 60 s" % VIP]
+
+
+@pytest.mark.parametrize("advert", [
+    ("198.51.100.12", 100, 151), ("198.51.100.12", 101, 149), ("198.51.100.99", 100, 149), ("198.51.100.12", 100, 0)],
+    ids=["ranks higher", "another router", "a stranger", "resigns"])
+def test_others_are_no_reason_to_give_way(listener: Listener, advert: tuple[str, int, int]) -> None:
+    listener.hear(60, advert)
+    assert not listener.moving and not listener.questions
+
+
+def test_a_backup_asks_nobody(listener: Listener) -> None:
+    listener.files["holder"].write_text("0\n")
+    listener.hear(600, RIVAL)
+    assert not listener.moving and not listener.questions
+
+
+def test_it_gives_way_to_nobody_who_does_not_answer_for_the_vip(listener: Listener) -> None:
+    listener.rival = False
+    listener.hear(60, RIVAL)
+    assert not listener.moving and 30 < len(listener.questions) <= 60
+
+
+def test_adverts_with_pauses_are_of_one_who_hears(listener: Listener) -> None:
+    for _time in range(20):
+        listener.hear(1, RIVAL)
+        listener.hear(2)
+    assert not listener.moving
+
+
+def test_it_tries_again_later_and_later(listener: Listener) -> None:
+    pauses = []
+    for _time in range(8):
+        listener.hear(3, RIVAL)
+        assert listener.moving
+        begun = listener.at
+        while listener.moving:
+            listener.hear(1, RIVAL)
+        pauses.append(round(listener.at - begun, -1))
+        assert not listener.files["way"].exists()
+        listener.addresses.add((VIP, "eth0"))
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    listener.hear(700)
+    listener.hear(3, RIVAL)
+    assert "gives way for 60 s" in listener.said[-1]
+
+
+def test_a_run_may_end_it_and_begins_nothing_while_it_moves_the_host(listener: Listener) -> None:
+    listener.files["moving"].write_text("1\n")
+    listener.hear(5, RIVAL)
+    assert not listener.said and not listener.files["way"].exists()
+    listener.files["moving"].write_text("0\n")
+    listener.hear(5, RIVAL)
+    assert listener.moving
+    listener.files["moving"].write_text("0\n")
+    listener.addresses.add((VIP, "eth0"))
+    listener.hear(0.25)
+    assert not listener.files["way"].exists() and not listener.moving
+
+
+def test_what_keepalived_does_not_watch_is_not_written(listener: Listener) -> None:
+    listener.files["moving"].unlink()
+    listener.hear(60, RIVAL)
+    assert not listener.files["moving"].exists() and not listener.said
+
+
+@given(st.binary(max_size=80))
+def test_no_packet_is_a_traceback(data: bytes) -> None:
+    found = wire.advert(data)
+    assert found is None or (0 <= found[1] <= 255 and 0 <= found[2] <= 255)
+
+
 def test_a_real_process(tmp_path: Path) -> None:
     """What is read of /proc is what this kernel writes."""
     program = tmp_path / "keepalived"
@@ -277,18 +418,18 @@ def test_a_real_process(tmp_path: Path) -> None:
                                stdin=subprocess.DEVNULL)
     try:
         host = watchdog.Host()
-        deadline = watchdog.time.monotonic() + 10
+        deadline = time.monotonic() + 10
         while not (children := host._children(process.pid)):
-            assert watchdog.time.monotonic() < deadline
+            assert time.monotonic() < deadline
         host._open(children[0])
         first = host._looks()
         assert set(first) == set(children)
         while host._looks() == first:
-            assert watchdog.time.monotonic() < deadline
+            assert time.monotonic() < deadline
         host.end(children)
         process.wait(10)
         while host._looks():
-            assert watchdog.time.monotonic() < deadline
+            assert time.monotonic() < deadline
     finally:
         process.kill()
         process.wait()

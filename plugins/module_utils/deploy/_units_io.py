@@ -26,7 +26,7 @@ FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
     # Whose programs stay in memory.
-    "kubeha-watchdog.service": [_paths.WATCHDOG_UNIT, _paths.WATCHDOG],
+    "kubeha-watchdog.service": [_paths.WATCHDOG_UNIT, _paths.WATCHDOG, *_paths.WATCHDOG_PARTS],
     "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER, *_paths.RECORDER_PARTS],
     HOOK: _paths.HOOK_UNITS,
 }

@@ -377,6 +377,7 @@ class Seen(TypedDict):
     pods: Dict[str, Daemon]             # as static pods, by daemon; empty where nobody planned any
     static_pod_kubelet: StaticPodKubelet  # that starts them
     watchdog: Optional[bool]            # whether kubeha-watchdog runs; nothing where systemd couldn't be asked
+    gives_way: Optional[str]            # the member that doesn't hear this host, which ranks below it for that
     running: Dict[str, Optional[str]]   # SHA-256 of the configuration that each daemon has loaded
     reload_pending: Dict[str, bool]     # whether an active daemon has loaded another one than the one that is there
     restart_pending: Dict[str, bool]    # whether it was started before its program, drop-in or manifest was replaced

@@ -39,6 +39,10 @@ DRILL_UNIT = "/etc/systemd/system/kubeha-drill.service"
 METRICS = "/etc/kubeha/metrics"
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
 WATCHDOG = "/etc/kubeha/watchdog"
+# What it imports.
+WATCHDOG_PARTS = ["/etc/kubeha/watchdog.d/watchdog_%s.py" % name for name in ("wire", "host")]
+# Whom the host gives way to, while it does.
+GIVES_WAY = RUN + "/watchdog/gives-way"
 WATCHDOG_UNIT = "/etc/systemd/system/kubeha-watchdog.service"
 RECORDER = "/etc/kubeha/recorder"
 # What it imports.

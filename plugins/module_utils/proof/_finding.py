@@ -17,7 +17,7 @@ OWN: Dict[str, str] = {
     **dict.fromkeys((
         "stale_vip", "service_down", "pod_down", "manifest_missing", "reload_pending", "haproxy_hung", "haproxy_silent",
         "keepalived_hung", "keepalived_silent", "keepalived_fault", "backend_missing", "backend_unplanned",
-        "backend_down", "vip_silent", "vip_wrong_answer"), ERROR),
+        "gives_way", "backend_down", "vip_silent", "vip_wrong_answer"), ERROR),
     **dict.fromkeys((
         "service_disabled", "watchdog_stopped", "running_unknown", "restart_pending", "drained", "left_moving",
         "stopped_for_change", "started_by_itself", "version_older", "file_drifted", "haproxy_files_ignored",

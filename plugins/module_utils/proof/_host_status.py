@@ -169,7 +169,10 @@ def host_findings(plan: Plan, host: str, info: Observation) -> List[Finding]:
         findings.extend(daemon_findings(mine, host, info))
     if info["drain"]["drained"]:
         findings.append(finding_of("drained", "it's drained, and ranks below all others", host))
-    if info["drain"]["moving"]:
+    if info["gives_way"]:
+        text = "it has given way to %s, which doesn't hear its adverts" % info["gives_way"]
+        findings.append(finding_of("gives_way", text, host))
+    elif info["drain"]["moving"]:
         findings.append(finding_of("left_moving", "a run that restarted something has left it below all others", host))
     ignored = info["haproxy_ignored"]
     if ignored and mine[0]["mode"] == "service":

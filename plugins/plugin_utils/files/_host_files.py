@@ -53,6 +53,7 @@ from ...module_utils.model._paths import (
     TMPFILES,
     UNIT_HOOK,
     WATCHDOG,
+    WATCHDOG_PARTS,
     WATCHDOG_UNIT,
     Layout,
     key_path,
@@ -115,7 +116,7 @@ def host_view(plan: Plan, host: str) -> Dict[str, Any]:
         "haproxy": _haproxy(endpoints, host, layout),
         "keepalived": _keepalived(endpoints, host, layout),
         "release": _release(endpoints) if mode == "static_pod" else {},
-        "watchdog": _watchdog(endpoints),
+        "watchdog": _watchdog(endpoints, host),
         "metrics": _metrics(endpoints),
         "recorder": _recorder(endpoints),
         "user_hook": _user_hook(endpoints, layout),
@@ -250,6 +251,7 @@ def _watchdog_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List
     if "keepalived" not in roles or not _is_watched(endpoints):
         return []
     return [
+        *_parts(WATCHDOG_PARTS, "watchdog"),
         _file("keepalived", WATCHDOG, "keepalived/files/kubeha-watchdog", "watchdog-script"),
         _file("keepalived", WATCHDOG_UNIT, "keepalived/templates/watchdog.service.j2", "watchdog-unit"),
     ]
@@ -269,11 +271,16 @@ def _recorder_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List
     if "keepalived" not in roles or not _records(endpoints):
         return []
     return [
-        *(_file("keepalived", path, "keepalived/files/recorder.d/" + path.rpartition("/")[2], "recorder-script")
-          for path in RECORDER_PARTS),
+        *_parts(RECORDER_PARTS, "recorder"),
         _file("keepalived", RECORDER, "keepalived/files/kubeha-recorder", "recorder-script"),
         _file("keepalived", RECORDER_UNIT, "keepalived/templates/recorder.service.j2", "recorder-unit"),
     ]
+
+
+def _parts(paths: Sequence[str], name: str) -> List[Dict[str, Any]]:
+    """What a program imports, before it."""
+    return [_file("keepalived", path, "keepalived/files/%s.d/%s" % (name, path.rpartition("/")[2]), name + "-script")
+            for path in paths]
 
 
 def _hook_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
@@ -461,7 +468,7 @@ def _release(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
     }
 
 
-def _watchdog(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
+def _watchdog(endpoints: Sequence[Endpoint], host: str) -> Dict[str, Any]:
     """What takes VIPs away where keepalived hangs or is gone: later than another host has taken over, so that nobody is
     without them, and later than a keepalived that is well waits for its next check."""
     takeover_ms = max([0, *(_takeover_ms(instance) for endpoint in endpoints for instance in endpoint["instances"])])
@@ -470,6 +477,7 @@ def _watchdog(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
         "program": WATCHDOG,
         "seconds": "%.1f" % (max(takeover_ms + 300, check_ms + 500) / 1000),
         "vips": _vips(endpoints),
+        "routers": [] if any("hmac" in endpoint for endpoint in endpoints) else _routers(endpoints, host),
         # It asks systemd and the network, and changes addresses by ip.
         "sandbox": _sandbox.helper(["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_KILL"],
                                    ["AF_NETLINK", "AF_UNIX", "AF_PACKET", "AF_INET6"]),
@@ -478,6 +486,15 @@ def _watchdog(endpoints: Sequence[Endpoint]) -> Dict[str, Any]:
 
 def _is_watched(endpoints: Iterable[Endpoint]) -> bool:
     return any(endpoint.get("watchdog") for endpoint in endpoints)
+
+
+def _routers(endpoints: Iterable[Endpoint], host: str) -> List[str]:
+    """Interface, virtual router ID, the priority of this host as the holder, and the others' addresses. Not with hmac:
+    who has no key could send what the watchdog hears and keepalived doesn't believe."""
+    return [",".join([member["interface"], str(instance["virtual_router_id"]),
+                      str(member["priority"] + endpoint["holder_bonus"]), *member["peers"]])
+            for endpoint in endpoints for instance in endpoint["instances"] for member in instance["members"]
+            if member["host"] == host and member["peers"]]
 
 
 def _vips(endpoints: Iterable[Endpoint]) -> List[str]:

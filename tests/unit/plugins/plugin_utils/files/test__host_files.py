@@ -18,7 +18,10 @@ HAPROXY_FILES = [
     "/etc/haproxy/haproxy.cfg",
     "/etc/kubeha/plan.json",
 ]
-WATCHDOG_FILES = ["/etc/kubeha/watchdog", "/etc/systemd/system/kubeha-watchdog.service"]
+WATCHDOG_FILES = [
+    "/etc/kubeha/watchdog.d/watchdog_wire.py", "/etc/kubeha/watchdog.d/watchdog_host.py", "/etc/kubeha/watchdog",
+    "/etc/systemd/system/kubeha-watchdog.service",
+]
 KEEPALIVED_FILES = [
     *WATCHDOG_FILES,
     "/usr/libexec/kubeha/unit-hook",
@@ -360,7 +363,7 @@ def test_metrics_that_are_off_are_nowhere():
 
 def test_the_watchdog_is_the_hosts_in_both_modes_unless_it_is_switched_off():
     for made in (endpoint(families=BOTH), pods(endpoint(families=BOTH))):
-        assert paths(plan(made), "cp1")[:2] == WATCHDOG_FILES
+        assert paths(plan(made), "cp1")[:4] == WATCHDOG_FILES
         view = hostview.host_view(plan(made), "cp1")["watchdog"]
         assert view["vips"] == ["198.51.100.100/32", "2001:db8:1::100/128"] and view["seconds"] == "1.5"
         assert "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_KILL" in view["sandbox"]

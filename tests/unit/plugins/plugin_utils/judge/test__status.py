@@ -189,6 +189,7 @@ FINDING_DATA = [
     ("version_older", "warning", "cp2", put("cp2", "pods", "keepalived", "version", "2.1.5"), PODS, None),
     ("restart_pending", "warning", "cp2", put("cp2", "restart_pending", "keepalived", True), PODS, None),
     ("service_disabled", "warning", "cp2", put("cp2", "services", "haproxy", "enabled", False), None, None),
+    ("gives_way", "error", "cp2", put("cp2", "gives_way", "198.51.100.11"), None, None),
     ("watchdog_stopped", "warning", "cp2", put("cp2", "watchdog", False), None, None),
     ("reload_pending", "error", "cp2", put("cp2", "reload_pending", "haproxy", True), None, None),
     (
