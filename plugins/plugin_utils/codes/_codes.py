@@ -789,8 +789,8 @@ SECTIONS: dict[str, dict[str, Code]] = {
             OWN, STATUS, "it takes the VIP over only where nobody else can", "run `site` again; it takes that back"),
         "gives_way": Code(
             OWN, STATUS, "two hosts would have the VIP; this one tries again after a minute, and later and later",
-            "find what loses its packets of protocol 112 on their way: `nft list ruleset` on both, the switch between "
-            "them"),
+            "find what loses its packets of IP protocol 112 on their way: a packet filter of either host, the switch "
+            "between them"),
         "stopped_for_change": Code(
             OWN, STATUS, "it can't take the VIP over meanwhile",
             "wait until that run is ready; where it's gone, run `site` again, which ends what it began"),

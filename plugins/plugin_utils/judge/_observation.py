@@ -141,7 +141,7 @@ _INFO = record({}, {
     "static_pod_kubelet": (record(
         {}, {"running": flag, "installed": flag, "static_pod_path": maybe(text)}, {}), {}),
     "watchdog": _MAYBE_FLAG,
-    "gives_way": _NAME,
+    "gives_way": _MAYBE_TEXT,
     "running": _each(*_MAYBE_TEXT),
     "reload_pending": _each(*_FLAG),
     "restart_pending": _each(*_FLAG),
