@@ -45,11 +45,13 @@ def nobody_runs_keepalived(lab: Monitored) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_hears_nobody(lab: Monitored) -> Iterator[None]:
-    """A packet filter of somebody else's drops VRRP."""
+    """A packet filter of somebody else's drops VRRP, and no watchdog has the others give way."""
+    lab.everywhere("systemctl", "stop", "kubeha-watchdog")
     lab.lab.run("cp3", "sh", "-ec", "nft add table inet deaf; nft 'add chain inet deaf input { type filter hook input "
                 "priority -300; }'; nft add rule inet deaf input meta l4proto 112 drop")
     yield
     lab.lab.run("cp3", "nft", "delete", "table", "inet", "deaf")
+    lab.everywhere("systemctl", "start", "kubeha-watchdog")
 
 
 @contextlib.contextmanager

@@ -354,6 +354,15 @@ def test_a_backup_asks_nobody(listener: Listener) -> None:
     assert not listener.moving and not listener.questions
 
 
+def test_who_takes_the_vip_back_gives_the_former_holder_its_time(listener: Listener) -> None:
+    listener.files["holder"].write_text("0\n")
+    listener.hear(60, RIVAL)
+    listener.files["holder"].write_text("1\n")
+    listener.hear(1.5, RIVAL)
+    listener.hear(60)
+    assert not listener.moving and not listener.questions
+
+
 def test_it_gives_way_to_nobody_who_does_not_answer_for_the_vip(listener: Listener) -> None:
     listener.rival = False
     listener.hear(60, RIVAL)
@@ -365,6 +374,13 @@ def test_adverts_with_pauses_are_of_one_who_hears(listener: Listener) -> None:
         listener.hear(1, RIVAL)
         listener.hear(2)
     assert not listener.moving
+
+
+def test_one_who_speaks_once_a_second_speaks_on(listener: Listener) -> None:
+    for _time in range(3):
+        listener.hear(0.25, RIVAL)
+        listener.hear(0.75)
+    assert listener.moving
 
 
 def test_it_tries_again_later_and_later(listener: Listener) -> None:
