@@ -28,6 +28,10 @@ def systemctl(*arguments: str) -> Callable[[Lab, str], object]:
     return lambda lab, host: lab.run(host, "systemctl", *arguments)
 
 
+def nft(rules: str, then: str = "true") -> Callable[[Lab, str], object]:
+    return lambda lab, host: lab.run(host, "sh", "-ec", f"nft '{rules}'; {then}")
+
+
 def kill(signal: str, pattern: str) -> Callable[[Lab, str], object]:
     """Processes by their command line, from the host: a pod's are among the host's own."""
     return lambda lab, host: lab.run(host, "pkill", f"--signal={signal}", "--full", pattern)
@@ -71,6 +75,13 @@ FAULTS = {
     ),
     # It is mended by its watchdog.
     "keepalived-hang": Fault("keepalived SIGSTOP", systemctl("kill", "--signal=STOP", "keepalived"), nothing),
+    # Nobody hears it, and it hears the others. Its watchdog has it give way, for a minute or until it's started anew.
+    "keepalived-mute": Fault(
+        "keepalived's adverts lost on their way out",
+        nft("add table inet mute; add chain inet mute out { type filter hook output priority 0; };"
+            " add rule inet mute out meta l4proto 112 drop"),
+        nft("delete table inet mute", "systemctl restart kubeha-watchdog"), seconds=6,
+    ),
     "keepalived-reload": Fault("keepalived reloaded", systemctl("reload", "keepalived"), nothing),
     "haproxy-stop": Fault("HAProxy stopped", systemctl("stop", "haproxy"), systemctl("start", "haproxy")),
     "haproxy-kill": Fault(

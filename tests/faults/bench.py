@@ -42,9 +42,9 @@ from _lab.podman import LabError, say
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The order: what is asked for most first.
 DEFAULT = [
-    "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-hang", "keepalived-reload",
-    "haproxy-stop", "haproxy-kill", "haproxy-hang", "haproxy-reload", "apiserver-stop", "apiserver-kill",
-    "apiserver-hang", "apiservers-stop", "host-freeze", "host-kill",
+    "keepalived-stop", "keepalived-kill", "keepalived-kill-main", "keepalived-hang", "keepalived-mute",
+    "keepalived-reload", "haproxy-stop", "haproxy-kill", "haproxy-hang", "haproxy-reload", "apiserver-stop",
+    "apiserver-kill", "apiserver-hang", "apiservers-stop", "host-freeze", "host-kill",
 ]  # fmt: skip
 PODS = [
     "pod-keepalived-stop", "pod-keepalived-kill", "pod-keepalived-hang", "pod-keepalived-restart",

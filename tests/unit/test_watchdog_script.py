@@ -31,6 +31,7 @@ ID = "4f0e" * 16
 watchdog = load(SCRIPT)
 # Which the script finds beside itself.
 host_of, wire = sys.modules["watchdog_host"], sys.modules["watchdog_wire"]
+OTHER_ROUTER = "eth0,77,149,198.51.100.13"
 ROUTER = "eth0,100,150,198.51.100.12,198.51.100.13"
 
 
@@ -129,14 +130,19 @@ class Listener(Machine):
         monkeypatch.setattr(self.host, "packets", self.packets)
         monkeypatch.setattr(self.host, "announce", lambda *told: self.told.append(told))
         monkeypatch.setattr(watchdog.time, "sleep", self.sleep)
-        self.mute = watchdog.Mute(
-            1.5, [VIP], [watchdog.Router.of(ROUTER)], self.host, lambda: self.at, self.said.append)
+        self.begin_to_listen()
 
-    def packets(self, router: t.Any) -> t.Iterator[tuple[bytes, bytes]]:
+    def begin_to_listen(self) -> None:
+        routers = [watchdog.Router.of(text) for text in (OTHER_ROUTER, ROUTER)]
+        self.mute = watchdog.Mute(1.5, [VIP], routers, self.host, lambda: self.at, self.said.append)
+
+    def packets(self, routers: t.Any) -> t.Iterator[tuple[str, bytes, bytes]]:
+        assert [(router.interface, router.family) for router in routers] == [("eth0", 4), ("eth0", 4)]
         for source, vrid, priority in self.adverts:
             payload = _vrrp.build_advert(source, "198.51.100.11", 3, vrid, priority, 0.1, ["198.51.100.100"])
             header = bytes((0x45, 0, 0, 20 + len(payload), 0, 0, 0, 0, 255, 112, 0, 0))
-            yield header + socket.inet_aton(source) + socket.inet_aton("198.51.100.11") + payload, b"\2\0\0\0\0\2"
+            addresses = socket.inet_aton(source) + socket.inet_aton("198.51.100.11")
+            yield "eth0", header + addresses + payload, b"\2\0\0\0\0\2"
 
     def sleep(self, seconds: float) -> None:
         """keepalived gives way as soon as it sees the file."""
@@ -411,6 +417,25 @@ def test_a_run_may_end_it_and_begins_nothing_while_it_moves_the_host(listener: L
     listener.addresses.add((VIP, "eth0"))
     listener.hear(0.25)
     assert not listener.files["way"].exists() and not listener.moving
+
+
+def test_whoever_ends_the_watchdog_ends_that_too(listener: Listener) -> None:
+    listener.hear(5, RIVAL)
+    assert listener.moving
+    listener.mute.leave()
+    assert not listener.moving and not listener.files["way"].exists()
+    listener.files["moving"].write_text("1\n")
+    listener.mute.leave()
+    assert listener.moving, "that is a run's"
+
+
+def test_a_killed_watchdog_goes_on(listener: Listener) -> None:
+    listener.hear(5, RIVAL)
+    listener.begin_to_listen()
+    listener.hear(50, RIVAL)
+    assert listener.moving
+    listener.hear(10, RIVAL)
+    assert not listener.moving and not listener.files["way"].exists()
 
 
 def test_what_keepalived_does_not_watch_is_not_written(listener: Listener) -> None:

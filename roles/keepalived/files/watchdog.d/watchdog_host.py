@@ -114,10 +114,9 @@ class Host:
         except OSError as error:
             print("<3>who has %s can't be told on %s: %s" % (address, interface, error))
 
-    def packets(self, router: Router) -> Iterator[Tuple[bytes, bytes]]:
-        """What has come of VRRP since the last time, before any packet filter, and from which MAC."""
-        families = {6 if ":" in member else 4 for member in router.members}
-        for key in ((router.interface, family) for family in families):
+    def packets(self, routers: Iterable[Router]) -> Iterator[Tuple[str, bytes, bytes]]:
+        """What has come of VRRP since the last time, before any packet filter: where, and from which MAC."""
+        for key in sorted({(router.interface, router.family) for router in routers}):
             if key not in self.sockets:
                 try:
                     self.sockets[key] = listen(*key)
@@ -134,7 +133,7 @@ class Host:
                     break
                 # Not what this host itself sends, nor what is for another one's card.
                 if address[2] <= 2:
-                    yield data, address[4]
+                    yield key[0], data, address[4]
 
     def believes_to_hold(self) -> bool:
         return any(read(path).strip() == "1" for path in glob.glob(self.root + HOLDERS))
@@ -156,6 +155,9 @@ class Host:
             return False
         finally:
             os.close(handle)
+
+    def read(self, path: str) -> str:
+        return read(self.root + path)
 
     def note(self, path: str, text: Optional[str]) -> None:
         """By rename, so that nobody reads half of it; or nothing is there any more."""

@@ -23,6 +23,10 @@ class Router(NamedTuple):
     priority: int
     members: FrozenSet[str]
 
+    @property
+    def family(self) -> int:
+        return 6 if any(":" in member for member in self.members) else 4
+
     @classmethod
     def of(cls, text: str) -> "Router":
         interface, vrid, priority, *members = text.split(",")
