@@ -65,6 +65,8 @@ _DAEMONS = ("haproxy", "keepalived")
 _FOR_A_WHILE = 3.0
 # A watchdog has seen by then that a keepalived hangs, whatever the timing.
 _NOTICED = 10.0
+# No watchdog has a host give way that soon.
+_GIVES_WAY = 1.0
 
 
 def causes(incident: Incident, merged: Merged) -> list[Cause]:
@@ -290,7 +292,9 @@ def _silence(incident: Incident, merged: Merged, found: list[Cause], runs: list[
                 deaf.setdefault(sender, []).append(event)
     for sender, events in deaf.items():
         host = merged.hosts.get(sender)
-        lost = any(event.kind == "vip" and event.host == sender and not event.value for event in incident.events)
+        # Later its watchdog has it give way.
+        lost = any(event.kind == "vip" and event.host == sender and not event.value
+                   and event.at < events[0].at + _GIVES_WAY for event in incident.events)
         if host is None or host.why or not host.events:
             yield Cause("host_silent", sender, events[0].at)
         elif not lost:

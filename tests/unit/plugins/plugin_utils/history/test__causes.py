@@ -189,6 +189,15 @@ def partition(records):
     records.moves(100.4, None, "cp2")
 
 
+@case(("not_heard", "cp1"))
+def nobody_hears_the_holder_which_gives_way(records):
+    for host in ("cp2", "cp3"):
+        records.add(100.0, host, "advert", records.router("cp1"), None)
+    records.moves(101.0, None, "cp2")
+    records.add(102.7, "cp1", "mark", "moving", True)
+    records.add(102.7, "cp1", "vip", VIP, False)
+
+
 @case(("keepalived_reloaded", "cp2"))
 def somebody_changed_its_configuration(records):
     records.add(99.8, "cp2", "loaded", "keepalived", 4711)
