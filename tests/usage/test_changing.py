@@ -75,6 +75,16 @@ def test_a_deployed_port_stays_until_another_is_written(user: User) -> None:
     user.site(endpoint_port=8443).succeeded()
 
 
+def test_a_masked_service_is_refused_before_a_host_changes(user: User, tmp_path) -> None:
+    user.on("cp2", "systemctl", "mask", "--now", "keepalived")
+    file = tmp_path / "preflight.json"
+    run = user.site(endpoint_health_path="/healthz").failed()
+    assert "keepalived.service is masked" in run.output and members(run.changed) == NOTHING, run.output
+    user.playbook("playbooks/preflight.yml", endpoint_preflight_file=str(file)).failed()
+    user.follow(file, "service_masked")
+    user.site().succeeded()
+
+
 def test_somebody_elses_configuration_is_kept_unless_told_otherwise(user: User) -> None:
     user.on("cp2", "sh", "-c", "printf 'global\\n    maxconn 7\\n' >/etc/haproxy/haproxy.cfg")
     run = user.site().failed()
