@@ -43,6 +43,16 @@ def test_plan_with_diff_shows_what_would_change(user: User) -> None:
     assert "/healthz" not in user.on("cp1", "cat", "/etc/haproxy/haproxy.cfg")
 
 
+def test_check_mode_by_name_says_what_would_change(user: User) -> None:
+    user.site().succeeded()
+    for playbook, changes in (("drain", True), ("undrain", False), ("remove", True)):
+        run = user.playbook("playbooks/%s.yml" % playbook, "--check", endpoint_hosts="cp3").succeeded()
+        assert {host: count > 0 for host, count in members(run.changed).items() if count} == (
+            {"cp3": True} if changes else {}), run.output
+    user.playbook("playbooks/status.yml").succeeded()
+    assert members(user.site().succeeded().changed) == NOTHING
+
+
 def test_a_host_of_ones_own_choice_is_preferred(user: User, tmp_path) -> None:
     document = json.loads(user.inventory.read_text())
     document["all"]["hosts"]["cp3"]["endpoint_priority"] = 200
