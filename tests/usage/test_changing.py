@@ -53,6 +53,20 @@ def test_check_mode_by_name_says_what_would_change(user: User) -> None:
     assert members(user.site().succeeded().changed) == NOTHING
 
 
+@pytest.mark.parametrize("damage", ["rm -rf /var/lib/kubeha", "cd /var/lib/kubeha; truncate -s 9 files-*.json plan-*"])
+def test_notes_that_are_lost(user: User, damage: str) -> None:
+    user.on("cp3", "sh", "-c", damage)
+    assert [host for host, count in user.site("--check").succeeded().changed.items() if count] == ["cp3"]
+    user.site().succeeded()
+    assert members(user.site().succeeded().changed) == NOTHING
+    user.playbook("playbooks/drain.yml", "--check", endpoint_hosts="cp3").succeeded()
+    user.on("cp3", "sh", "-c", damage)
+    user.playbook("playbooks/remove.yml", endpoint_hosts="cp3").succeeded()
+    left = "find /etc /usr/libexec /run/kubeha /var/lib -name '*kubeha*'; grep -rl 'Managed by kubeha' /etc /usr"
+    assert user.on("cp3", "sh", "-c", left) == ""
+    user.site().succeeded()
+
+
 def test_a_host_of_ones_own_choice_is_preferred(user: User, tmp_path) -> None:
     document = json.loads(user.inventory.read_text())
     document["all"]["hosts"]["cp3"]["endpoint_priority"] = 200
