@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ..module_utils.model import _secrets
 from ..plugin_utils.files import _host_files, _render
 from ..plugin_utils.intent._intent import known_secrets, plain
-from ..plugin_utils.task._controller_files import controller_path, write_whole
+from ..plugin_utils.task._controller_files import controller_path, writable_folder, write_whole
 from ..plugin_utils.task._on_controller import OnController
 
 if t.TYPE_CHECKING:
@@ -57,6 +57,7 @@ class ActionModule(OnController):
         dest = controller_path(args["dest"])
         try:
             files = self._files(plain(args["plan"]), plain(args["secrets"]), task_vars)
+            writable_folder("dest", args["dest"], any(file.secret for file in files) and not _is_own(dest))
             stale = _listed(dest) - {file.relative for file in files}
             before = controller_path(args["previous"]) if args["previous"] else dest
             differences = _differences(before, files)
@@ -158,6 +159,11 @@ def _write(dest: Path, files: list[Rendered], written: list[Rendered], stale: se
         _remove_empty(path.parent, dest)
     if listed != planned:
         _write_manifest(dest, planned)
+
+
+def _is_own(dest: Path) -> bool:
+    """A folder that an earlier run has made, or that nobody has put anything into."""
+    return (dest / MANIFEST).exists() or not (dest.is_dir() and any(dest.iterdir()))
 
 
 def _write_manifest(dest: Path, paths: set[str]) -> None:

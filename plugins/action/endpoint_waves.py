@@ -17,7 +17,7 @@ from ..module_utils.model._shapes import printable
 from ..plugin_utils.intent import _intent, _names
 from ..plugin_utils.intent._intent import plain
 from ..plugin_utils.judge import _status
-from ..plugin_utils.judge._observed import members_of_all, observations_of
+from ..plugin_utils.judge._observed import members_of_all, observations_of, why_not
 from ..plugin_utils.rollout import _giving_back, _report, _waves
 from ..plugin_utils.task._on_controller import OnController
 
@@ -104,7 +104,7 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
              if look and isinstance(look, Mapping) and not look.get("skipped") and not look.get("unreachable")}
     for host, look in looks.items():
         if look.get("failed"):
-            lost[host] = printable(str(look.get("msg")).strip().split("\n", 1)[0])
+            lost[host] = why_not(look)
             continue
         force = str(look.get("force"))
         if args["work"] is not None:

@@ -137,11 +137,11 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     endpoints = _accessors.endpoints_of(params["plan"] or deployed.keepalived or NO_PLAN, params["host"])
     held = held_vips(endpoints)
     result: Dict[str, Any] = {"changed": there != wanted, "held": held, "left": [], "claims": {}, "waited": 0.0}
-    if module.check_mode:
-        return result
     if params["state"] == "present" and endpoints and not is_watched(path, endpoints[0]["mode"]):
         module.fail_json(msg="keepalived doesn't watch %s here: what is deployed is older than draining. Run site "
                              "first." % path)
+    if module.check_mode:
+        return result
     if there != wanted:
         write(path, wanted)
     if params["state"] == "present" and held:

@@ -273,6 +273,12 @@ kept_files:
   type: list
   elements: str
   sample: [/var/lib/kubeha/adopted/etc/haproxy/haproxy.cfg]
+notes_changed:
+  description: Notes of what is ours that were lost or can't be read, and were or would be made anew.
+  returned: when O(state=present)
+  type: list
+  elements: str
+  sample: []
 kept:
   description: Copies of what others wrote that stay on the host.
   returned: when O(state=absent)
@@ -443,7 +449,7 @@ class Deployment:
         return result
 
     def _read_notes(self) -> None:
-        self.listed = list(_records_io.sums(self.role))
+        self.listed = _records_io.ours(self.role)
         self.others = _records_io.of_others(self.role)
 
     # Look
@@ -485,10 +491,11 @@ class Deployment:
         found.folders = _folders_io.missing(files)
         found.modes = _folders_io.wrong_modes(files)
         copies = [*(_records_io.copy_of(file.path, file.path not in self.listed) for file in found.rewritten),
-                  *map(_records_io.copy_of, stale)]
+                  *map(_records_io.copy_of_ours, stale)]
         found.kept = [copy for copy in copies if copy]
         found.units = _units_io.due([file.path for file in found.changed_files], planned)
         found.left = _leftovers_io.find(self.role, [*self.listed, *planned])
+        found.lost = _records_io.lost(self.role, files)
         if found.manifest:
             found.foreign_manifests = _process_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
         # What serves goes on doing so until the host's turn comes.
@@ -498,9 +505,11 @@ class Deployment:
     # Refuse
 
     def _refuse_folders(self, files: List[File]) -> None:
-        for file in files:
-            if file.is_folder:
-                raise Refused("%s is a folder. Move it away: a file has to be there." % file.path)
+        paths = [file.path for file in files if file.is_folder]
+        paths += [path for path in (_records_io.place(self.role), _paths.ROLE_PLAN % self.role)
+                  if os.path.isdir(path) and not os.path.islink(path)]
+        if paths:
+            raise Refused("%s is a folder. Move it away: a file has to be there." % " and ".join(paths))
 
     def _refuse_other_mode(self, found: Found) -> None:
         """Two of our own daemons would fight for the same port and VIP."""
@@ -599,14 +608,14 @@ class Deployment:
     def _keep_originals(self, found: Found) -> None:
         """What a package shipped, once. What somebody wrote, each time that it's replaced."""
         for file in found.rewritten:
-            self._keep_copy(file.path, file.path not in self.listed)
+            original = file.path not in self.listed
+            self._keep_copy(file.path, _records_io.copy_of(file.path, original), original)
         for file in found.changed_files:
             shipped = file.ownership == _ownership.PACKAGE_DEFAULT and _copies_io.original(file.path) is None
             if shipped and file.present is not None:
                 _copies_io.keep(file.path, file.present, os.lstat(file.path), original=True)
 
-    def _keep_copy(self, path: str, original: bool = False) -> None:
-        copy = _records_io.copy_of(path, original)
+    def _keep_copy(self, path: str, copy: Optional[str], original: bool = False) -> None:
         if copy is not None:
             _copies_io.keep(path, _host_io.read_file(path) or b"", os.stat(path), original)
             self.module.warn("Somebody else has written %s. What it said is kept as %s." % (path, copy))
@@ -621,7 +630,7 @@ class Deployment:
             if file.path == METRICS_SERVICE:
                 _units_io.drop_textfile(file.present, file.content)
         path = _paths.ROLE_PLAN % self.role
-        if found.plan is not None and _host_io.read_file(path) != found.plan:
+        if found.plan is not None and (path in found.lost or _host_io.read_file(path) != found.plan):
             batch.add(path, found.plan, 0o644)
 
     def _label(self, path: str) -> Optional[Callable[[str], Any]]:
@@ -640,7 +649,7 @@ class Deployment:
         if _paths.RECORDER_UNIT in paths:
             _units_io.drop_record()
         for path in paths:
-            self._keep_copy(path)
+            self._keep_copy(path, _records_io.copy_of_ours(path))
             if path in originals:
                 owned.move(originals[path], path)
             else:
@@ -700,7 +709,7 @@ class Deployment:
         if not self.module.check_mode:
             _leftovers_io.sweep(self.role, _leftovers_io.find(self.role, [*self.listed, *kept]))
             for path in changed:
-                self._keep_copy(path)
+                self._keep_copy(path, _records_io.copy_of(path))
             _records_io.note(self.role, ours, keep=[*self.listed, *(kept if ours else [])])
             _folders_io.make(found.files)
             with owned.Batch() as batch:
@@ -766,7 +775,7 @@ class Deployment:
         originals = {path: kept for path, kept in _records_io.originals(mine).items() if path not in foreign}
         removed = [path for path in mine
                    if path not in foreign and path not in originals and os.path.lexists(path)]
-        copies = [copy for copy in map(_records_io.copy_of, [*removed, *originals]) if copy]
+        copies = [copy for copy in map(_records_io.copy_of_ours, [*removed, *originals]) if copy]
         left = _leftovers_io.find(
             self.role, [*mine, *(layout.config[self.role] for layout in _paths.LAYOUTS.values())])
         given_back = _before_io.given_back(self.role)
@@ -801,7 +810,7 @@ class Deployment:
         changed = [file.path for file in found.changed_files]
         result: Dict[str, Any] = {
             "changed": bool(changed or found.stale or found.left or found.foreign_manifests or found.folders
-                            or found.modes or found.units or found.sysctls),
+                            or found.modes or found.units or found.sysctls or found.lost),
             "changed_files": changed,
             "removed_files": found.stale + found.left,
             "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
@@ -809,6 +818,7 @@ class Deployment:
             "not_validated": found.not_validated,
             "folders_changed": found.folders + [folder for folder, _mode in found.modes],
             "kept_files": found.kept,
+            "notes_changed": found.lost,
             "foreign_files": found.foreign,
             "units_changed": found.units,
             "sysctls_changed": sorted(found.sysctls),

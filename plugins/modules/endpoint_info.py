@@ -222,6 +222,7 @@ services:
       active: active
       sub: running
       enabled: true
+      masked: false
       main_pid: 512
       restarts: 0
       active_for: 3600.25

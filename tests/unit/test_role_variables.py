@@ -12,6 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._intent import OTHER_VARIABLES
@@ -203,3 +204,19 @@ def load_script(name: str) -> t.Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("result, said", [
+    ({"msg": "no space"}, "Stop: no space"),
+    ({}, "Stop: it failed"),
+    ({"msg": "E: no", "stderr": "more\n"}, "Stop: E: no: more"),
+    ({"msg": "One or more items failed", "results": [{"failed": False, "msg": "well"}, {"failed": True, "msg": "a"},
+                                                     {"failed": True, "msg": "a"}, {"failed": True, "msg": "b"}]},
+     "Stop: a; b"),
+    ({"msg": "One or more items failed", "results": [{"failed": True}, {"skipped": True}]}, "Stop: it failed"),
+    ({"msg": "by its own words", "results": []}, "Stop: by its own words"),
+])
+def test_what_failed_is_said_in_words_of_its_own(result: dict[str, t.Any], said: str) -> None:
+    text = load(ROOT / "roles/endpoint/vars/main.yml")["__endpoint_failed_text"]
+    assert jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(
+        ansible_failed_task={"name": "Stop"}, ansible_failed_result=result) == said

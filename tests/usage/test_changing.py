@@ -43,6 +43,30 @@ def test_plan_with_diff_shows_what_would_change(user: User) -> None:
     assert "/healthz" not in user.on("cp1", "cat", "/etc/haproxy/haproxy.cfg")
 
 
+def test_check_mode_by_name_says_what_would_change(user: User) -> None:
+    user.site().succeeded()
+    for playbook, changes in (("drain", True), ("undrain", False), ("remove", True)):
+        run = user.playbook("playbooks/%s.yml" % playbook, "--check", endpoint_hosts="cp3").succeeded()
+        assert {host: count > 0 for host, count in members(run.changed).items() if count} == (
+            {"cp3": True} if changes else {}), run.output
+    user.playbook("playbooks/status.yml").succeeded()
+    assert members(user.site().succeeded().changed) == NOTHING
+
+
+@pytest.mark.parametrize("damage", ["rm -rf /var/lib/kubeha", "cd /var/lib/kubeha; truncate -s 9 files-*.json plan-*"])
+def test_notes_that_are_lost(user: User, damage: str) -> None:
+    user.on("cp3", "sh", "-c", damage)
+    assert [host for host, count in user.site("--check").succeeded().changed.items() if count] == ["cp3"]
+    user.site().succeeded()
+    assert members(user.site().succeeded().changed) == NOTHING
+    user.playbook("playbooks/drain.yml", "--check", endpoint_hosts="cp3").succeeded()
+    user.on("cp3", "sh", "-c", damage)
+    user.playbook("playbooks/remove.yml", endpoint_hosts="cp3").succeeded()
+    left = "find /etc /usr/libexec /run/kubeha /var/lib -name '*kubeha*'; grep -rl 'Managed by kubeha' /etc /usr"
+    assert user.on("cp3", "sh", "-c", left) == ""
+    user.site().succeeded()
+
+
 def test_a_host_of_ones_own_choice_is_preferred(user: User, tmp_path) -> None:
     document = json.loads(user.inventory.read_text())
     document["all"]["hosts"]["cp3"]["endpoint_priority"] = 200
@@ -73,6 +97,16 @@ def test_a_deployed_port_stays_until_another_is_written(user: User) -> None:
     assert "port_would_change" in run.output and "9443" in run.output
     assert user.plan_on("cp1")["port"] == 9443
     user.site(endpoint_port=8443).succeeded()
+
+
+def test_a_masked_service_is_refused_before_a_host_changes(user: User, tmp_path) -> None:
+    user.on("cp2", "systemctl", "mask", "--now", "keepalived")
+    file = tmp_path / "preflight.json"
+    run = user.site(endpoint_health_path="/healthz").failed()
+    assert "keepalived.service is masked" in run.output and members(run.changed) == NOTHING, run.output
+    user.playbook("playbooks/preflight.yml", endpoint_preflight_file=str(file)).failed()
+    user.follow(file, "service_masked")
+    user.site().succeeded()
 
 
 def test_somebody_elses_configuration_is_kept_unless_told_otherwise(user: User) -> None:

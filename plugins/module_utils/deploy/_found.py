@@ -70,6 +70,7 @@ class Found:
     foreign_manifests: List[str] = field(default_factory=list)
     kept: List[str] = field(default_factory=list)
     foreign: List[str] = field(default_factory=list)
+    lost: List[str] = field(default_factory=list)
     modes: List[Tuple[str, int]] = field(default_factory=list)
     other_mode: List[str] = field(default_factory=list)
     invalid: List[Dict[str, Any]] = field(default_factory=list)

@@ -14,7 +14,7 @@ from typing import Dict, Iterable, List, Optional, Set
 
 from ..host import _copies_io, _host_io, _ownership
 from ..host import _owned_files_io as owned
-from ..model import _paths
+from ..model import _paths, _planfile
 from ._found import File
 
 # Somebody else may have them, with or without this collection.
@@ -29,13 +29,46 @@ def sums(role: str) -> Dict[str, List[str]]:
     """Files of ours, with the checksums of what we wrote."""
     try:
         return _ownership.noted_sums(json.loads(_host_io.read_file(place(role)) or b"[]"))
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return {}
+
+
+def ours(role: str) -> List[str]:
+    """What is noted; and what is ours by its name or its marker, should the note be lost."""
+    noted = sums(role)
+    elsewhere = {path for other in _paths.ROLES if other != role for path in sums(other)}
+    return [*noted, *(path for path in _named(role) if path not in noted and path not in elsewhere)]
 
 
 def of_others(role: str) -> Set[str]:
     """What the other role has."""
-    return {path for other in _paths.ROLES if other != role for path in sums(other)}
+    return {path for other in _paths.ROLES if other != role for path in ours(other)}
+
+
+def _named(role: str) -> List[str]:
+    paths = [path for path in _paths.named(role) if os.path.isfile(path)]
+    if role == "keepalived":
+        paths += [os.path.join(folder, name) for folder in sorted({os.path.dirname(layout.config[role])
+                  for layout in _paths.LAYOUTS.values()}) for name in _host_io.list_folder(folder)
+                  if _paths.is_key(name)]
+    return [path for path in paths
+            if path not in GUARDED or _ownership.has_marker(_host_io.read_file(path) or b"")]
+
+
+def lost(role: str, files: List[File]) -> List[str]:
+    """Notes that don't say what they should of files that are in place, so they're made anew."""
+    noted = sums(role)
+    known = all(sha256(file.content).hexdigest() in noted.get(file.path, []) for file in files if file.same_content)
+    planned = any(file.path == _paths.PLAN_FILE for file in files)
+    return [*[place(role)] * (not known), *[_paths.ROLE_PLAN % role] * (planned and not _is_plan(role))]
+
+
+def _is_plan(role: str) -> bool:
+    try:
+        _planfile.read_plan(_planfile.parse_plan(_host_io.read_file(_paths.ROLE_PLAN % role)))
+    except (OSError, _planfile.Unreadable):
+        return False
+    return True
 
 
 def note(role: str, files: List[File], keep: Iterable[str] = (), batch: Optional[owned.Batch] = None) -> None:
@@ -58,6 +91,11 @@ def copy_of(path: str, original: bool = False) -> Optional[str]:
     if content is None or not _ownership.is_edited(path, content, _written(path)):
         return None
     return _copies_io.place(path, content, original)
+
+
+def copy_of_ours(path: str) -> Optional[str]:
+    """As `copy_of`, of a file that goes: without a note nobody has edited it, as it's known by its name alone."""
+    return copy_of(path) if any(path in sums(role) for role in _paths.ROLES) else None
 
 
 def is_foreign(path: str) -> bool:

@@ -65,9 +65,10 @@ def read_file(path: str, limit: int = 1 << 24) -> Optional[bytes]:
     try:
         # A link is followed, as /etc/os-release is one.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "this is no plain file; move it away", path)
         with os.fdopen(descriptor, "rb") as handle:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "this is no file", path)
             chunks: List[bytes] = []
             # The kernel gives a setting below /proc/sys to nobody who asks for megabytes.
             while sum(map(len, chunks)) < limit:

@@ -124,6 +124,7 @@ def describe_unit(properties: Mapping[str, str], now: float) -> Dict[str, Any]:
         "active": properties.get("ActiveState", ""),
         "sub": properties.get("SubState", ""),
         "enabled": properties.get("UnitFileState", "") in ("enabled", "enabled-runtime"),
+        "masked": properties.get("UnitFileState", "").startswith("masked") or properties.get("LoadState") == "masked",
         "main_pid": _number(properties.get("MainPID")) or None,
         "restarts": _number(properties.get("NRestarts")),
         "active_for": _seconds_ago(properties.get("ActiveEnterTimestampMonotonic"), now),

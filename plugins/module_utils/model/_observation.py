@@ -70,6 +70,7 @@ class Daemon(TypedDict):
     active: str                         # systemd's word, or active and inactive
     sub: str                            # systemd's word, or running and dead
     enabled: bool                       # whether it's started at boot
+    masked: NotRequired[bool]           # of a service: whether systemd refuses to start it
     main_pid: Optional[int]             # as the host counts
     restarts: int                       # by systemd
     active_for: Optional[float]         # null where it isn't active

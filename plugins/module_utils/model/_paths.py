@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from . import _pod_paths
 
@@ -68,6 +68,10 @@ def key_path(config: str, endpoint: str, key_id: int) -> str:
     return "%s/kubeha-%s-%d.key" % (config.rpartition("/")[0], endpoint, key_id)
 
 
+def is_key(name: str) -> bool:
+    return name.startswith("kubeha-") and name.endswith(".key")
+
+
 class Layout(NamedTuple):
     """What differs between HAProxy and keepalived as services and as static pods."""
 
@@ -94,6 +98,20 @@ LAYOUTS = {
         # One for each of a large machine's processors would cost memory for nothing.
         haproxy_threads=4),
 }
+
+
+
+def named(role: str) -> List[str]:
+    """Files that a role may have on a host, in either mode and whatever is planned, but for keys, whose names an
+    endpoint has, and for manifests below another folder than kubeadm's. What both roles have is HAProxy's here."""
+    pods = [layout.config[role] for layout in LAYOUTS.values()] + [
+        DROP_INS[role], _pod_paths.RUN[role], _pod_paths.manifest_path("/etc/kubernetes/manifests", role)]
+    if role == "haproxy":
+        return [*pods, SYSCTL_FILE, UNIT_HOOK, TMPFILES, IMAGE_AUTH, PLAN_FILE]
+    return [*pods, CHECK, NOTIFY, _pod_paths.START, _pod_paths.CHECK, _pod_paths.NOTIFY, _pod_paths.RELEASE,
+            *_pod_paths.RELEASE_UNITS, METRICS, *METRICS_UNITS, *RECORDER_PARTS, RECORDER, RECORDER_UNIT, HOOK,
+            HOOK_TMPFILES, *HOOK_UNITS]
+
 
 # The marker by which a deployed file is known as ours; the same words as in _ownership.
 HEADER = "Managed by kubeha.apiserver: changes here are overwritten by the next run."

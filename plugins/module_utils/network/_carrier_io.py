@@ -101,7 +101,9 @@ class Carrier:
         files = dict(drop_ins, **self._filter_files())
         stale_rules = [rule for rule in self.done["rules"] if rule not in rules]
         wrong_files = [path for path, content in files.items() if _host_io.read_file(path) != content.encode()]
-        gone_files = [path for path in self.done["files"] if path not in files and os.path.lexists(path)]
+        # The filter's are ours by their names, should the note of them be lost.
+        ours = dict.fromkeys([*self.done["files"], _filter.FILE, _filter.UNIT_FILE])
+        gone_files = [path for path in ours if path not in files and os.path.lexists(path)]
         existing = self._existing(rules + stale_rules)
         return Due(
             files=files,
@@ -290,7 +292,7 @@ def spoken_peers(host: str) -> Dict[str, List[str]]:
     try:
         plan = json.loads(_host_io.read_file(_paths.ROLE_PLAN % "keepalived") or b"{}")
         return _filter.noted(_filter.peers(plan.get("endpoints") or [], host))
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return {}
 
 
@@ -356,7 +358,7 @@ def read_state() -> Dict[str, Any]:
         )
         sums = _ownership.noted_sums(state.get("files", []))
         return {"files": sums, "rules": rules, "peers": opened, "heard": heard, "loaded": str(state.get("loaded", ""))}
-    except (ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {"files": {}, "rules": [], "peers": {}, "heard": {}, "loaded": ""}
 
 

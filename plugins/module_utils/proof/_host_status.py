@@ -259,7 +259,8 @@ def daemon_of(endpoint: Endpoint, info: Observation, name: str) -> Daemon:
 def _down(name: str, pods: bool, daemon: Daemon, host: str) -> Finding:
     if pods:
         return finding_of("pod_down", "the pod of %s isn't running" % name, host)
-    return finding_of("service_down", "%s is %s" % (name, daemon["active"] or "not known to systemd"), host)
+    state = (daemon["active"] or "not known to systemd") + (" and masked" if daemon.get("masked") else "")
+    return finding_of("service_down", "%s is %s" % (name, state), host)
 
 
 def _loaded(name: str, host: str, info: Observation) -> List[Finding]:

@@ -502,6 +502,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "health_port_taken": Code(
             ERROR, PREFLIGHT, "keepalived asks HAProxy for its health on this port",
             "set haproxy_health_port to a free port, or stop {program} there"),
+        "service_masked": Code(
+            ERROR, PREFLIGHT, "systemd starts no unit that somebody has masked, so the run would fail half way",
+            "run `systemctl unmask {daemon}` there, or leave this host out of the balancers"),
         "port_ephemeral": Code(
             WARNING, PREFLIGHT, "the kernel gives ports of this range to outgoing connections; one of them can keep "
             "HAProxy from starting",
@@ -757,7 +760,8 @@ SECTIONS: dict[str, dict[str, Code]] = {
     "Daemons": {
         "service_down": Code(
             OWN, STATUS, "without both daemons the host can't take the VIP over",
-            "run `site`, which starts it; where it ends again, `journalctl -u haproxy -u keepalived` there says why"),
+            "unmask it where it's masked, and run `site`, which starts it; where it ends again, `journalctl -u haproxy "
+            "-u keepalived` there says why"),
         "pod_down": Code(
             OWN, STATUS, "without both pods the host can't take the VIP over",
             "see /var/log/pods/*kubeha-* and `journalctl -u kubelet` there: perhaps its image can't be had, or it "

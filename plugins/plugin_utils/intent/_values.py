@@ -365,7 +365,10 @@ def nearest(key: t.Any, known: Collection[str]) -> str | None:
 def closest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that a misspelt word was likely meant to be."""
     written = {choice.lower(): choice for choice in reversed(list(choices)[:1000])}
-    near = difflib.get_close_matches(word[:80].lower(), list(written), n=1, cutoff=0.65)
+    near = difflib.get_close_matches(word[:80].lower(), list(written), n=2, cutoff=0.65)
+    # cp9 may be any of cp1, cp2 and cp3.
+    if len(near) == 2 and len({difflib.SequenceMatcher(None, name, word[:80].lower()).ratio() for name in near}) == 1:
+        return None
     return written[near[0]] if near else None
 
 

@@ -103,8 +103,8 @@ def _part(known: Mapping[str, Any], **shapes: Shape) -> Shape:
 
 
 _DAEMON = _part(
-    NO_DAEMON, exists=maybe(flag), active=text, enabled=flag, main_pid=maybe(integer()), active_for=maybe(number),
-    changed_for=maybe(number), version=maybe(text))
+    NO_DAEMON, exists=maybe(flag), active=text, enabled=flag, masked=flag, main_pid=maybe(integer()),
+    active_for=maybe(number), changed_for=maybe(number), version=maybe(text))
 _SERVER = record({"name": text, "status": text}, {}, {
     "address": _NAME, "check_status": _MAYBE_TEXT, "check_code": _MAYBE_INTEGER, "last_chk": _MAYBE_TEXT,
     "sessions": _MAYBE_INTEGER, "changed_for": _MAYBE_INTEGER})

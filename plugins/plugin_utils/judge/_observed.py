@@ -48,7 +48,7 @@ def read_observations(
         if _is_observation(info):
             (fresh if host in batch else earlier)[str(host)] = heard(info)
         elif host in batch and (info.get("unreachable") or info.get("failed")):
-            unreachable[str(host)] = _first_line(info.get("msg"))
+            unreachable[str(host)] = why_not(info)
         # What an earlier batch saw of a member still tells whether it has the endpoint, until it reports itself.
         for result in before:
             seen_before.update(_looped(result))
@@ -61,7 +61,7 @@ def observations_of(registered: Mapping[str, t.Any]) -> Observed:
     """What hosts registered at this point of the run, by host."""
     return Observed(
         {str(host): heard(info) for host, info in registered.items() if _is_observation(info)}, {},
-        {str(host): _first_line(info.get("msg")) for host, info in registered.items()
+        {str(host): why_not(info) for host, info in registered.items()
          if isinstance(info, Mapping) and (info.get("unreachable") or info.get("failed"))})
 
 
@@ -134,5 +134,8 @@ def _names(value: t.Any) -> list[str]:
     return [str(name) for name in value or ()]
 
 
-def _first_line(value: t.Any) -> str:
-    return printable(str(value or "no reason was given").strip().split("\n", 1)[0], 300)
+def why_not(result: Mapping[str, t.Any]) -> str:
+    """In a line. Where no module could be run, Ansible says that it read no result; what the shell said says why."""
+    said = str(result.get("msg") or "no reason was given").strip().split("\n", 1)[0]
+    shell = str(result.get("module_stderr") or "").strip().split("\n")[-1].strip()
+    return printable("%s: %s" % (said, shell) if shell and shell not in said else said, 300)

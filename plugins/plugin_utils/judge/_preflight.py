@@ -340,6 +340,9 @@ class _Judge:
             yield finding_of(code, text_, place.host, None, INFO if adopted else None)
         if place.endpoint["mode"] == "service":
             yield from _ignored(place)
+            for daemon, service in sorted(place.info["services"].items()):
+                if service.get("masked"):
+                    yield finding_of("service_masked", "%s.service is masked" % daemon, place.host, daemon=daemon)
         for program in place.seen["programs"]:
             if program["name"] == "kube-vip":
                 yield finding_of("kube_vip_running", "kube-vip runs here (process %d)" % program["pid"], place.host)

@@ -8,14 +8,39 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
+
+from ...module_utils.model import _shapes
 
 
 def controller_path(given: str) -> Path:
     """From the folder that Ansible was started in: the playbook may lie in an installed collection."""
     return Path(given).absolute()
+
+
+def refuse_no_path(option: str, given: t.Any) -> None:
+    """Ansible would take the text of a list or a boolean for a name, and an empty one for the current folder."""
+    if given is not None and not (isinstance(given, (str, os.PathLike)) and str(given).strip()):
+        raise AnsibleActionFail("%s is %s, and has to be a path; write one as text, or leave the variable out"
+                                % (option, _shapes.printable(repr(given), 80)))
+
+
+def writable_folder(option: str, given: str, private: bool) -> Path:
+    """A folder that is made, or is there already. What is made `private` is a run's own, as others may use it, too."""
+    path = controller_path(given)
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not there.is_dir():
+        raise AnsibleActionFail("%s: %s is no folder; name another one" % (option, there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise AnsibleActionFail("%s: nothing can be written into the folder %s; name another one" % (option, there))
+    if private and path.is_dir() and path.stat().st_mode & 0o077:
+        raise AnsibleActionFail(
+            "%s: others can read %s and may have files there, and a password is to be written; name a new folder, or "
+            "`chmod 700` this one" % (option, path))
+    return path
 
 
 def writable_path(option: str, given: str) -> Path:

@@ -11,6 +11,8 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ._controller_files import refuse_no_path
+
 
 class OnController(ActionBase):
     """`_answer` gets the arguments that fit `OPTIONS`, and returns what is to be said beside `changed: false`."""
@@ -25,6 +27,9 @@ class OnController(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        for name, option in self.OPTIONS.items():
+            if option.get("type") == "path":
+                refuse_no_path(name, self._task.args.get(name))
         dummy, args = self.validate_argument_spec(argument_spec=self.OPTIONS, required_if=self.REQUIRED_IF)
         result.update({"changed": False, **self._answer(args, task_vars or {})})
         return result

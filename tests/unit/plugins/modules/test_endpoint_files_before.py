@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
+    _records_io,
     _sysctls_io,
 )
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths
@@ -52,6 +53,7 @@ def test_what_was_there_before_comes_back_with_what_its_unit_was(host):
 def test_ours_comes_back_where_what_was_there_before_does_not_work(host, monkeypatch):
     monkeypatch.setattr(_paths, "LAYOUTS", {"service": _paths.LAYOUTS["service"]._replace(
         config={"haproxy": host.haproxy, "keepalived": ""})})
+    monkeypatch.setattr(_records_io, "GUARDED", (host.haproxy,))
     planned = taken_over(host)
     host.write(str(host.running), sha256((OURS + "one\n").encode()).hexdigest())
     host.run([], state="kept")

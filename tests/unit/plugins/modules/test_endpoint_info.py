@@ -130,9 +130,9 @@ def test_what_was_looked_at_before_a_change_is_what_the_type_says(quiet):
 
 def test_parts_that_others_read_are_what_the_types_say(quiet):
     """Where mypy only has their word."""
-    pod = {"version", "image"}
-    assert set(_hostfacts.describe_unit({}, 1.0)) == observing.keys("Daemon") - pod == observing.keys("Daemon", True)
-    assert set(endpoint_info.describe_pod("haproxy", "/nonexistent")) == observing.keys("Daemon")
+    service, pod, both = {"masked"}, {"version", "image"}, observing.keys("Daemon", True)
+    assert set(_hostfacts.describe_unit({}, 1.0)) == observing.keys("Daemon") - pod == both | service
+    assert set(endpoint_info.describe_pod("haproxy", "/nonexistent")) == both | pod
     assert set(_process_io.find_kubelet()) == observing.keys("StaticPodKubelet")
     header = "# pxname,svname,status\na,FRONTEND,OPEN\na,b,UP\n"
     said = _haproxy.parse_state("Version: 3.0.11\n\n" + header)

@@ -162,6 +162,18 @@ def test_what_somebody_did_to_the_filter_is_seen_and_mended(host, kernel, damage
     assert not host.run(plan=plan_of("198.51.100.12"))["changed"]
 
 
+@pytest.mark.parametrize("damage", [
+    os.unlink, lambda path: os.truncate(path, 9), lambda path: (os.unlink(path), os.mkfifo(path))])
+def test_the_filter_is_known_by_its_name_where_the_note_of_it_is_lost(host, kernel, damage):
+    host.run(plan=plan_of("198.51.100.12"))
+    damage(host.state)
+    assert host.run(plan=plan_of("198.51.100.12"), check_mode=True)["changed"]
+    assert "nft inet kubeha" in host.run("absent", check_mode=True)["removed"]
+    assert host.run("absent")["changed"]
+    assert kernel.rules is None and "active" not in kernel.unit
+    assert not host.run("absent")["changed"]
+
+
 def test_former_members_are_let_in_for_good(host, kernel):
     host.run(plan=plan_of("198.51.100.12"))
     assert host.run(plan=plan_of("198.51.100.21"))["changed"]

@@ -108,6 +108,7 @@ def test_units():
         "active": "active",
         "sub": "running",
         "enabled": True,
+        "masked": False,
         "main_pid": 34,
         "restarts": 2,
         "active_for": 10.0,
@@ -116,6 +117,13 @@ def test_units():
     missing = hostfacts.describe_unit(units["keepalived"], 100.0)
     assert (missing["exists"], missing["main_pid"], missing["active_for"]) == (False, None, None)
     assert hostfacts.describe_unit({}, 100.0)["exists"] is False
+
+
+@pytest.mark.parametrize("said", [{"LoadState": "masked"}, {"LoadState": "loaded", "UnitFileState": "masked"},
+                                  {"LoadState": "masked", "UnitFileState": "masked-runtime"}])
+def test_what_somebody_has_masked(said):
+    """A unit that is masked while it runs goes on, and isn't started again."""
+    assert hostfacts.describe_unit(said, 1.0)["masked"]
 
 
 @pytest.mark.skipif(sys.byteorder != "little", reason="the sample was taken on a little-endian machine")

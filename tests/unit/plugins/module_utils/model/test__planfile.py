@@ -100,8 +100,9 @@ class Module:
         raise Done(msg)
 
 
-def drained(monkeypatch, stored, role, **params):
+def drained(monkeypatch, stored, role, watches=True, **params):
     endpoint_drain = pytest.importorskip(MODULES + "endpoint_drain", reason="modules need Ansible")
+    monkeypatch.setattr(endpoint_drain, "is_watched", lambda path, mode: watches)
     files = {"/etc/kubeha/plan.json": stored, "/var/lib/kubeha/plan-keepalived.json": role}
     monkeypatch.setattr(deployed_io._host_io, "read_file", lambda path, limit=0: (
         json.dumps(files[path]).encode() if path in files and files[path] is not None else None))
@@ -117,3 +118,5 @@ def test_a_host_hands_over_what_keepalived_has_and_not_what_is_planned(monkeypat
     with pytest.raises(Done, match="isn't known what keepalived has"):
         drained(monkeypatch, NEW, {"schema": 1, "endpoints": 5})
     assert drained(monkeypatch, NEW, {"schema": 1, "endpoints": 5}, state="absent")["held"] == []
+    with pytest.raises(Done, match="older than draining"):
+        drained(monkeypatch, NEW, OLD, watches=False)

@@ -47,6 +47,15 @@ def test_members_outside_of_the_batch_that_were_looked_at_are_fresh():
     assert seen.fresh["cp1"]["deployed"]["plan"] == PLAN
 
 
+def test_what_the_shell_said_where_no_module_ran():
+    said = {"failed": True, "msg": "No start of json char found\nSee stderr"}
+    assert observed.why_not(dict(said, module_stderr="")) == "No start of json char found"
+    assert observed.why_not(dict(said, module_stderr="Hello!\n/bin/sh: 1: sudo: not found\n")) == (
+        "No start of json char found: /bin/sh: 1: sudo: not found")
+    assert observed.why_not(dict(said, module_stderr="\x1b[31m red")) == "No start of json char found: \\x1b[31m red"
+    assert observed.why_not({"msg": None, "module_stderr": None}) == "no reason was given"
+
+
 @pytest.mark.parametrize("info", [{"unreachable": True, "msg": "no route\nmore"}, {"failed": True, "msg": "no route"}])
 def test_hosts_that_could_not_be_asked(info):
     seen = read_of(variables(HOSTS, {"cp1": HAS, "cp2": info}))

@@ -215,6 +215,11 @@ def keepalived_foreign(seen):
     seen["config_owner"]["/etc/keepalived/keepalived.conf"] = "foreign"
 
 
+@wrong("service_masked", seen="keepalived.service is masked")
+def service_masked(seen):
+    seen["services"]["keepalived"].update(active="inactive", enabled=False, masked=True)
+
+
 @wrong("keepalived_other", "warning", seen="a keepalived of a pod runs here (process 9)")
 def keepalived_other(seen):
     program(seen, "keepalived")

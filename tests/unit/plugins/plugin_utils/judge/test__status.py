@@ -181,6 +181,8 @@ FINDING_DATA = [
     ("plan_outdated", "warning", "cp2", stored("cp2", "port", 6443), None, verdict.Scope(partial=True)),
     ("service_down", "error", "cp2", put("cp2", "services", "keepalived", "active", "failed"), None, None),
     ("service_down", "error", "cp2", put("cp2", "services", {}), None, None),
+    ("service_down", "error", "cp2", put("cp2", "services", "keepalived", {
+        **_host_status.NO_DAEMON, "active": "inactive", "masked": True}), None, None),
     ("pod_down", "error", "cp2", put("cp2", "pods", "haproxy", "active", "inactive"), PODS, None),
     ("pod_down", "error", "cp2", put("cp2", "pods", {}), PODS, None),
     ("manifest_missing", "error", "cp2", put("cp2", "pods", "haproxy", "exists", False), PODS, None),

@@ -49,3 +49,31 @@ def test_what_fails_is_said_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(AnsibleActionFail, match="writing .*/plan.json failed: No space left"):
         files.write_whole(tmp_path / "plan.json", "text")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["", " ", True, False, 5, ["plan.json"], {"a": 1}])
+def test_what_is_no_path_is_refused(given):
+    with pytest.raises(AnsibleActionFail, match="file is .*, and has to be a path; write one as text, or leave"):
+        files.refuse_no_path("file", given)
+
+
+def test_what_may_be_a_path_is_none_of_its_business(tmp_path):
+    for given in (None, "plan.json", tmp_path):
+        files.refuse_no_path("file", given)
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for below in ("file", "file/a/b"):
+        with pytest.raises(AnsibleActionFail, match=r"dest: .*/file is no folder; name another one"):
+            files.writable_folder("dest", str(tmp_path / below), False)
+    assert files.writable_folder("dest", str(tmp_path / "a/b"), True) == tmp_path / "a/b"
+
+
+def test_a_shared_folder_is_not_taken_for_passwords(tmp_path):
+    tmp_path.chmod(0o755)
+    with pytest.raises(AnsibleActionFail, match="dest: others can read .* name a new folder, or `chmod 700` this one"):
+        files.writable_folder("dest", str(tmp_path), True)
+    assert files.writable_folder("dest", str(tmp_path), False) == tmp_path
+    tmp_path.chmod(0o700)
+    assert files.writable_folder("dest", str(tmp_path), True) == tmp_path
