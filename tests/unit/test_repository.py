@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -318,6 +319,20 @@ def test_package_managers_are_waited_for_and_not_for_good() -> None:
             limit = "{{ __endpoint_package_seconds // 2 }}"
             assert name in ("installed", "newer") or task["timeout"] == limit, task["name"]
     assert found == {"refresh", "install", "installed", "newer", "fetch", "upgrade", "repair", "downgrade"}
+
+
+@pytest.mark.parametrize(("said", "brought"), [
+    ({}, ["kad"]), ({"__endpoint_both_daemons": False}, []), ({"ansible_run_tags": ["haproxy"]}, []),
+    ({"ansible_skip_tags": ["keepalived"]}, []),
+    ({"__endpoint_info": {"packages": {"keepalived": {"installed": "2.2.7"}}}}, [])])
+def test_keepaliveds_package_comes_along_only_where_its_role_comes_whole(said: dict[str, t.Any],
+                                                                         brought: list[str]) -> None:
+    expression = yaml.safe_load(TEXTS["roles/haproxy/vars/main.yml"])["__haproxy_brings"]
+    usual = {"__endpoint_both_daemons": True, "ansible_run_tags": ["all"], "ansible_skip_tags": [],
+             "keepalived_package": " kad", "__endpoint_info": {"packages": {"keepalived": {"installed": None}}}}
+    assert NativeEnvironment().from_string(expression).render(**{**usual, **said}) == brought
+    site = yaml.safe_load(TEXTS["playbooks/site.yml"])
+    assert [play["vars"]["__endpoint_both_daemons"] for play in site if "roles" in play] == [True]
 
 
 def test_no_decision_hangs_on_a_title() -> None:
