@@ -34,6 +34,7 @@ class ActionModule(OnController):
         "leave_one": {"type": "bool", "default": False},
         "originals": {"type": "dict"},
         "silence": {"type": "bool", "default": False},
+        "keepalived_ready": {"type": "bool", "default": False},
         "title": {"type": "str", "required": True},
         "looks": {"type": "dict"},
         "work": {"type": "dict"},
@@ -53,7 +54,9 @@ class ActionModule(OnController):
             return self._start_named(result, args, task_vars)
         args = {name: plain(value) for name, value in args.items()}
         if args["number"] is None:
-            result.update(_start(args["plan"], args, _listed(task_vars, "ansible_play_hosts_all")))
+            play = _listed(task_vars, "ansible_play_hosts_all")
+            result.update(_start(args["plan"], args, play))
+            result["keepalived_idle"] = args["keepalived_ready"] and _keepalived_is_idle(result, args, play)
         else:
             result.update(_next(args["plan"], args, _listed(task_vars, "ansible_play_hosts")))
         if result.get("text"):
@@ -146,6 +149,17 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
         "text": _report.text(args["title"], waves, seen, stopping.reasons, stopping.handing_over),
         **_concerned(plan, waves, seen, play),
     }
+
+
+def _keepalived_is_idle(started: Mapping[str, t.Any], args: dict[str, t.Any], play: set[str]) -> bool:
+    """Whether keepalived's order would be none, and no endpoint refused: by what HAProxy's looks have seen of it, where
+    HAProxy itself has nothing to do anywhere."""
+    looks = {host: look.get("beside") if isinstance(look, Mapping) else None
+             for host, look in _said(args["looks"], members_of_all(args["plan"])).items()}
+    if started["numbers"] or started["foreign"] or not looks or not all(looks.values()):
+        return False
+    would = _start(args["plan"], dict(args, title="keepalived", looks=looks, silence=True), play)
+    return not would["numbers"] and not would["foreign"]
 
 
 def _refused(plan: Plan, deployed: dict[str, Spoken],

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.action import endpoint_waves as action
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _accessors as accessors
 from ansible_collections.kubeha.apiserver.tests.unit import plans
 
 PLAN = {"endpoints": [{"name": "api", "vips": [], "instances": [
@@ -39,6 +40,40 @@ def test_hosts_that_said_nothing_are_in_no_wave(nothing):
     assert started["waves"] == [] and started["numbers"] == [0]
     assert started["lost"] == {"cp3": "its files can't be read"}
     assert action._start(PLAN, dict(args, looks={**looks, "cp3": nothing}), set())["waves"] == [["cp1"]]
+
+
+IDLE = {"force": "nothing", "serving": True, "holds": []}
+SEEN = {**IDLE, "beside": IDLE}
+
+
+@pytest.mark.parametrize(("said", "idle"), [
+    ({}, True),
+    ({"cp2": {**SEEN, "force": "reload"}}, False),  # HAProxy has work
+    ({"cp2": {"failed": True, "msg": "no"}}, False),
+    ({"cp2": IDLE}, False), ({"cp2": {**IDLE, "beside": {}}}, False), ({"cp2": {}}, False), ({"cp2": None}, False),
+    ({"cp2": {**SEEN, "foreign": True}}, False),
+    ({"cp2": {**IDLE, "beside": {**IDLE, "foreign": True}}}, False),
+    ({"cp2": {**IDLE, "beside": {**IDLE, "force": "restart"}}}, False)])
+def test_keepalived_is_idle_if_a_look_of_its_own_would_order_nobody(said, idle):
+    plan = plans.plan(plans.endpoint())
+    looks = {**dict.fromkeys(accessors.members_of(plan["endpoints"][0]), SEEN), **said}
+    args = {"title": "haproxy", "plan": plan, "looks": looks, "work": None, "deployed": None, "silence": False}
+    play = set(looks)
+    assert action._keepalived_is_idle(action._start(plan, args, play), args, play) is idle
+    nobody = dict(args, looks={})
+    assert not action._keepalived_is_idle(action._start(plan, nobody, play), nobody, play)
+
+
+def test_keepalived_is_not_idle_where_its_turn_would_refuse():
+    """A member outside of this run doesn't know that cp2 is one."""
+    plan = plans.plan(plans.endpoint(hosts=("cp1", "cp2", "cp3")))
+    play = {"cp1", "cp2"}
+    args = {"title": "haproxy", "plan": plan, "looks": dict.fromkeys(play, SEEN), "work": None, "silence": False,
+            "deployed": dict.fromkeys(("cp1", "cp2", "cp3"), {"plan": plan})}
+    assert action._keepalived_is_idle(action._start(plan, args, play), args, play)
+    args["deployed"]["cp3"] = {"plan": plans.plan(plans.endpoint(hosts=("cp1", "cp3")))}
+    assert action._start(plan, dict(args, title="keepalived", silence=True), play)["lost"]
+    assert not action._keepalived_is_idle(action._start(plan, args, play), args, play)
 
 
 def test_work_that_is_given_counts_instead_of_what_files_would_take():
