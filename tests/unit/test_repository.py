@@ -332,7 +332,17 @@ def test_keepaliveds_package_comes_along_only_where_its_role_comes_whole(said: d
              "keepalived_package": " kad", "__endpoint_info": {"packages": {"keepalived": {"installed": None}}}}
     assert NativeEnvironment().from_string(expression).render(**{**usual, **said}) == brought
     site = yaml.safe_load(TEXTS["playbooks/site.yml"])
-    assert [play["vars"]["__endpoint_both_daemons"] for play in site if "roles" in play] == [True]
+    assert [play["vars"]["__endpoint_both_daemons"] for play in site if "tasks" in play] == [True]
+
+
+def test_site_runs_the_roles_of_both_daemons_and_nothing_of_role_endpoint_twice() -> None:
+    """The dependency is one role to Ansible for both of them, and another one than what a play imports itself."""
+    (play,) = [play for play in yaml.safe_load(TEXTS["playbooks/site.yml"]) if "tasks" in play]
+    roles = [task["ansible.builtin.import_role"]["name"] for task in play["tasks"]]
+    assert roles == ["kubeha.apiserver.haproxy", "kubeha.apiserver.keepalived"] and "roles" not in play
+    for role in ("haproxy", "keepalived"):
+        dependencies = yaml.safe_load(TEXTS["roles/%s/meta/main.yml" % role])["dependencies"]
+        assert dependencies == [{"role": "kubeha.apiserver.endpoint"}]
 
 
 def test_no_decision_hangs_on_a_title() -> None:
