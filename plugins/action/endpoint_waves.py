@@ -46,6 +46,7 @@ class ActionModule(OnController):
         "so_far": {"type": "dict"},
         "rollout": {"type": "dict"},
         "number": {"type": "int"},
+        "renewal_due": {"type": "bool", "default": False},
     }
 
     def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -187,6 +188,9 @@ def _concerned(plan: Plan, waves: list[list[str]], seen: t.Container[str],
 
 
 def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.Any]:
+    if args["renewal_due"]:
+        # Who has a turn is told when that has been done.
+        return {"renew": True, "hosts": [], "stops": {}, "turned": args["turned"] or []}
     rollout = args["rollout"]
     failures, unsure = _failures(rollout, args, active)
     for item in args["locked"] or ():
@@ -198,7 +202,7 @@ def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.A
                                frozenset(rollout["divided"]), rollout["ahead"])
     waves, number = rollout["waves"], args["number"]
     result = _waves.step(plan, waves, number, failures, progress)
-    result["turned"] = turned + result["hosts"]
+    result.update(renew=False, turned=turned + result["hosts"])
     # The order has just been printed when the first wave begins, and backups are chosen meanwhile.
     if result["hosts"] and number > 0:
         result["text"] = "%s, %s" % (args["title"], _report.wave(number, len(waves), result["hosts"]))

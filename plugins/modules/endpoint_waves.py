@@ -107,6 +107,12 @@ options:
   number:
     description: The wave that is next; the one after the last sums up.
     type: int
+  renewal_due:
+    description:
+      - Whether locks and leases have to be renewed before that wave. Nobody has a turn then, and RV(renew) says so; ask
+        again when it's done.
+    type: bool
+    default: false
 seealso:
   - module: kubeha.apiserver.endpoint_files
 """
@@ -237,6 +243,10 @@ hosts:
   type: list
   elements: str
   sample: [cp3]
+renew:
+  description: O(renewal_due).
+  returned: with O(number)
+  type: bool
 turned:
   description: Those of O(turned), and RV(hosts).
   returned: with O(number)

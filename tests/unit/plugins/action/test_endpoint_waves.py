@@ -18,7 +18,7 @@ def turn(number, outcome, turned=(), **rollout):
                "quiet": ["cp2", "cp3"], "divided": ["api"], "ahead": {}, "began": "1", **rollout}
     args = {"title": "keepalived", "outcomes": {"cp2": dict(outcome, title="keepalived")},
             "silent": {"cp1": "", "cp2": "1", "cp3": 1}, "turned": list(turned), "locked": None, "rollout": rollout,
-            "number": number}
+            "number": number, "renewal_due": False}
     return action._next(PLAN, args, {"cp1", "cp2", "cp3"})
 
 
@@ -87,6 +87,18 @@ def test_a_turn_counts_from_when_its_wave_begins():
     began = turn(0, fine, lost={}, members=["cp1"], divided=[])
     assert began["hosts"] == began["turned"] == ["cp1"]
     assert turn(1, fine, turned=["cp1"], members=["cp1"])["turned"] == ["cp1", "cp2"]
+
+
+def test_nobody_has_a_turn_before_locks_are_renewed():
+    args = {"title": "keepalived", "outcomes": {}, "silent": {}, "turned": ["cp1"], "locked": None, "number": 1,
+            "rollout": {"waves": [["cp1"], ["cp2"]], "members": ["cp1", "cp2"], "lost": {}, "idle": [], "quiet": [],
+                        "divided": [], "ahead": {}, "began": "1"}}
+    due = action._next(PLAN, {**args, "renewal_due": True}, {"cp1", "cp2"})
+    assert due["renew"] and due["hosts"] == [] and due["turned"] == ["cp1"] and "text" not in due
+    then = action._next(PLAN, {**args, "turned": due["turned"], "renewal_due": False}, {"cp1", "cp2"})
+    assert not then["renew"] and then["hosts"] == ["cp2"] and then["turned"] == ["cp1", "cp2"]
+    lost = action._next(PLAN, {**args, "turned": due["turned"], "renewal_due": False}, {"cp1"})
+    assert lost["hosts"] == []
 
 
 def test_a_wave_is_announced_and_the_last_one_sums_up_the_run():
