@@ -48,8 +48,8 @@ options:
     default: false
   keepalived_ready:
     description:
-      - With looks at HAProxy that have looked at keepalived too (O(kubeha.apiserver.endpoint_files#module:both)), whether
-        nothing but keepalived's files may be a reason to change it. RV(keepalived_idle) is false without it.
+      - With looks at HAProxy that have looked at keepalived too (O(kubeha.apiserver.endpoint_files#module:both)),
+        whether nothing but keepalived's files may be a reason to change it. RV(keepalived_idle) is false without it.
     type: bool
     default: false
   leave_one:
@@ -139,8 +139,8 @@ EXAMPLES = r"""
 RETURN = r"""
 keepalived_idle:
   description:
-    - Whether nothing is to be done for HAProxy nor for keepalived, and no endpoint would be refused at keepalived's turn.
-      A look at keepalived's files and their order would tell nothing new then.
+    - Whether nothing is to be done for HAProxy nor for keepalived, and no endpoint would be refused at keepalived's
+      turn. A look at keepalived's files and their order would tell nothing new then.
   returned: when the order is made from looks at files
   type: bool
 waves:
