@@ -35,6 +35,7 @@ class ActionModule(OnController):
         "gather": {"type": "str", "choices": ["plan", "members", "named"], "default": "plan"},
         "named": {"type": "str"},
         "in_play": {"type": "bool", "default": False},
+        "or_ask": {"type": "bool", "default": False},
         "file": {"type": "path"},
         "show": {"type": "bool", "default": False},
     }
@@ -54,7 +55,8 @@ class ActionModule(OnController):
             intent, hosts, deployed = (plain(args[name] or {}) for name in ("intent", "hosts", "deployed"))
             problems: list[Problem] = []
         else:
-            found = collect(task_vars, self._templar, asked=args["gather"] == "plan", task=self._task)
+            found = collect(task_vars, self._templar, asked=args["gather"] == "plan" and not args["or_ask"],
+                            task=self._task)
             if args["gather"] == "members":
                 problems = _misnamed(found) + _in_play(found.lb_hosts, args, task_vars)
                 result["warnings"] = found.warnings
@@ -68,8 +70,11 @@ class ActionModule(OnController):
                               unknown=unknown, unknown_here=[host for host in unknown if host in here],
                               unknown_elsewhere=[host for host in unknown if host not in here],
                               unlisted=_unlisted(found),
-                              left=[host for host in _left(found) if host in known])
+                              left=_left(found, known))
                 return result
+            ask = _to_ask(found, task_vars) if args["or_ask"] else []
+            if ask:
+                return {"ask": ask, "warnings": found.warnings}
             intent, hosts, deployed, problems = found.intent, found.hosts, found.deployed, found.problems
             result["warnings"] = found.warnings
         try:
@@ -82,6 +87,7 @@ class ActionModule(OnController):
             Display().display(plan_text(plan))
         if file:
             write_whole(file, json.dumps(plan, indent=2) + "\n")
+        result["ask"] = []
         result["plan"] = plan
         result["warnings"] = result.get("warnings", []) + plan["warnings"]
         result["balancers"] = _balancers(plan["endpoints"])
@@ -191,9 +197,16 @@ def _unlisted(found: Collected) -> list[str]:
             if name in found.hosts and name not in stored and not found.hosts[name].get("networks")]
 
 
-def _left(found: Collected) -> list[str]:
-    """Balancers of stored plans that aren't any more: they may not know it."""
-    return [host for host in _stored_members(found) if host not in found.lb_hosts]
+def _left(found: Collected, known: t.Container[str]) -> list[str]:
+    """Balancers of stored plans that aren't any more, of the `known` hosts: they may not know it."""
+    return [host for host in _stored_members(found) if host not in found.lb_hosts and host in known]
+
+
+def _to_ask(found: Collected, task_vars: dict[str, t.Any]) -> list[str]:
+    """Hosts without whose word no plan is made: nobody else tells what it needs, or they may run the endpoint."""
+    here = {str(host) for host in task_vars.get("ansible_play_batch") or ()}
+    left = [host for host in _left(found, task_vars["hostvars"]) if host not in here]
+    return list(dict.fromkeys(_unknown(found) + _unlisted(found) + left))
 
 
 def _stored_members(found: Collected) -> list[str]:

@@ -34,6 +34,7 @@ class ActionModule(OnController):
         "leave_one": {"type": "bool", "default": False},
         "originals": {"type": "dict"},
         "silence": {"type": "bool", "default": False},
+        "keepalived_ready": {"type": "bool", "default": False},
         "title": {"type": "str", "required": True},
         "looks": {"type": "dict"},
         "work": {"type": "dict"},
@@ -45,6 +46,7 @@ class ActionModule(OnController):
         "so_far": {"type": "dict"},
         "rollout": {"type": "dict"},
         "number": {"type": "int"},
+        "renewal_due": {"type": "bool", "default": False},
     }
 
     def _answer(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -53,7 +55,9 @@ class ActionModule(OnController):
             return self._start_named(result, args, task_vars)
         args = {name: plain(value) for name, value in args.items()}
         if args["number"] is None:
-            result.update(_start(args["plan"], args, _listed(task_vars, "ansible_play_hosts_all")))
+            play = _listed(task_vars, "ansible_play_hosts_all")
+            result.update(_start(args["plan"], args, play))
+            result["keepalived_idle"] = args["keepalived_ready"] and _keepalived_is_idle(result, args, play)
         else:
             result.update(_next(args["plan"], args, _listed(task_vars, "ansible_play_hosts")))
         if result.get("text"):
@@ -148,6 +152,17 @@ def _start(plan: Plan, args: dict[str, t.Any], play: set[str]) -> dict[str, t.An
     }
 
 
+def _keepalived_is_idle(started: Mapping[str, t.Any], args: dict[str, t.Any], play: set[str]) -> bool:
+    """Whether keepalived's order would be none, and no endpoint refused: by what HAProxy's looks have seen of it, where
+    HAProxy itself has nothing to do anywhere."""
+    looks = {host: look.get("beside") if isinstance(look, Mapping) else None
+             for host, look in _said(args["looks"], members_of_all(args["plan"])).items()}
+    if started["numbers"] or started["foreign"] or not looks or not all(looks.values()):
+        return False
+    would = _start(args["plan"], dict(args, title="keepalived", looks=looks, silence=True), play)
+    return not would["numbers"] and not would["foreign"]
+
+
 def _refused(plan: Plan, deployed: dict[str, Spoken],
              seen: dict[str, _waves.Seen]) -> dict[str, str]:
     """Hosts of endpoints that aren't changed. The preflight says so, too, but of passwords only the hosts' files
@@ -173,6 +188,9 @@ def _concerned(plan: Plan, waves: list[list[str]], seen: t.Container[str],
 
 
 def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.Any]:
+    if args["renewal_due"]:
+        # Who has a turn is told when that has been done.
+        return {"renew": True, "hosts": [], "stops": {}, "turned": args["turned"] or []}
     rollout = args["rollout"]
     failures, unsure = _failures(rollout, args, active)
     for item in args["locked"] or ():
@@ -184,7 +202,7 @@ def _next(plan: Plan, args: dict[str, t.Any], active: set[str]) -> dict[str, t.A
                                frozenset(rollout["divided"]), rollout["ahead"])
     waves, number = rollout["waves"], args["number"]
     result = _waves.step(plan, waves, number, failures, progress)
-    result["turned"] = turned + result["hosts"]
+    result.update(renew=False, turned=turned + result["hosts"])
     # The order has just been printed when the first wave begins, and backups are chosen meanwhile.
     if result["hosts"] and number > 0:
         result["text"] = "%s, %s" % (args["title"], _report.wave(number, len(waves), result["hosts"]))

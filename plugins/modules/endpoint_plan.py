@@ -57,6 +57,11 @@ options:
     description: With O(gather=members), fail where none of the balancers is among the play's hosts.
     type: bool
     default: false
+  or_ask:
+    description:
+      - With O(gather=plan), plan only where all members have said what they have to; else RV(ask) names the others.
+    type: bool
+    default: false
   file:
     description:
       - Write the plan to this file on the controller, as JSON. Its folder has to exist.
@@ -112,6 +117,13 @@ plan:
         mode: service
         port: 8443
         vips: [{address: 198.51.100.100, prefix: 24, family: ipv4}]
+ask:
+  description:
+    - Hosts outside of this play, or without an answer, that have to be asked by M(kubeha.apiserver.endpoint_info)
+      before there is a plan. Empty where there is one.
+  returned: success, if O(gather=plan)
+  type: list
+  elements: str
 problems:
   description: Everything that is wrong with the intent.
   returned: on failure

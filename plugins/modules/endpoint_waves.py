@@ -46,6 +46,12 @@ options:
         is accepted, where those who have to be silent hold what nobody else could take.
     type: bool
     default: false
+  keepalived_ready:
+    description:
+      - With looks at HAProxy that have looked at keepalived too (O(kubeha.apiserver.endpoint_files#module:both)),
+        whether nothing but keepalived's files may be a reason to change it. RV(keepalived_idle) is false without it.
+    type: bool
+    default: false
   leave_one:
     description: Refuse O(hosts) if of any endpoint no member would be left that is well and isn't drained.
     type: bool
@@ -101,6 +107,12 @@ options:
   number:
     description: The wave that is next; the one after the last sums up.
     type: int
+  renewal_due:
+    description:
+      - Whether locks and leases have to be renewed before that wave. Nobody has a turn then, and RV(renew) says so; ask
+        again when it's done.
+    type: bool
+    default: false
 seealso:
   - module: kubeha.apiserver.endpoint_files
 """
@@ -125,6 +137,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+keepalived_idle:
+  description:
+    - Whether nothing is to be done for HAProxy nor for keepalived, and no endpoint would be refused at keepalived's
+      turn. A look at keepalived's files and their order would tell nothing new then.
+  returned: when the order is made from looks at files
+  type: bool
 waves:
   description: Hosts by wave.
   returned: without O(number)
@@ -225,6 +243,10 @@ hosts:
   type: list
   elements: str
   sample: [cp3]
+renew:
+  description: O(renewal_due).
+  returned: with O(number)
+  type: bool
 turned:
   description: Those of O(turned), and RV(hosts).
   returned: with O(number)

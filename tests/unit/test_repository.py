@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -318,6 +319,30 @@ def test_package_managers_are_waited_for_and_not_for_good() -> None:
             limit = "{{ __endpoint_package_seconds // 2 }}"
             assert name in ("installed", "newer") or task["timeout"] == limit, task["name"]
     assert found == {"refresh", "install", "installed", "newer", "fetch", "upgrade", "repair", "downgrade"}
+
+
+@pytest.mark.parametrize(("said", "brought"), [
+    ({}, ["kad"]), ({"__endpoint_both_daemons": False}, []), ({"ansible_run_tags": ["haproxy"]}, []),
+    ({"ansible_skip_tags": ["keepalived"]}, []),
+    ({"__endpoint_info": {"packages": {"keepalived": {"installed": "2.2.7"}}}}, [])])
+def test_keepaliveds_package_comes_along_only_where_its_role_comes_whole(said: dict[str, t.Any],
+                                                                         brought: list[str]) -> None:
+    expression = yaml.safe_load(TEXTS["roles/haproxy/vars/main.yml"])["__haproxy_brings"]
+    usual = {"__endpoint_both_daemons": True, "ansible_run_tags": ["all"], "ansible_skip_tags": [],
+             "keepalived_package": " kad", "__endpoint_info": {"packages": {"keepalived": {"installed": None}}}}
+    assert NativeEnvironment().from_string(expression).render(**{**usual, **said}) == brought
+    site = yaml.safe_load(TEXTS["playbooks/site.yml"])
+    assert [play["vars"]["__endpoint_both_daemons"] for play in site if "tasks" in play] == [True]
+
+
+def test_site_runs_the_roles_of_both_daemons_and_nothing_of_role_endpoint_twice() -> None:
+    """The dependency is one role to Ansible for both of them, and another one than what a play imports itself."""
+    (play,) = [play for play in yaml.safe_load(TEXTS["playbooks/site.yml"]) if "tasks" in play]
+    roles = [task["ansible.builtin.import_role"]["name"] for task in play["tasks"]]
+    assert roles == ["kubeha.apiserver.haproxy", "kubeha.apiserver.keepalived"] and "roles" not in play
+    for role in ("haproxy", "keepalived"):
+        dependencies = yaml.safe_load(TEXTS["roles/%s/meta/main.yml" % role])["dependencies"]
+        assert dependencies == [{"role": "kubeha.apiserver.endpoint"}]
 
 
 def test_no_decision_hangs_on_a_title() -> None:

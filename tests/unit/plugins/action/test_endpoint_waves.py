@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.action import endpoint_waves as action
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _accessors as accessors
 from ansible_collections.kubeha.apiserver.tests.unit import plans
 
 PLAN = {"endpoints": [{"name": "api", "vips": [], "instances": [
@@ -17,7 +18,7 @@ def turn(number, outcome, turned=(), **rollout):
                "quiet": ["cp2", "cp3"], "divided": ["api"], "ahead": {}, "began": "1", **rollout}
     args = {"title": "keepalived", "outcomes": {"cp2": dict(outcome, title="keepalived")},
             "silent": {"cp1": "", "cp2": "1", "cp3": 1}, "turned": list(turned), "locked": None, "rollout": rollout,
-            "number": number}
+            "number": number, "renewal_due": False}
     return action._next(PLAN, args, {"cp1", "cp2", "cp3"})
 
 
@@ -41,6 +42,40 @@ def test_hosts_that_said_nothing_are_in_no_wave(nothing):
     assert action._start(PLAN, dict(args, looks={**looks, "cp3": nothing}), set())["waves"] == [["cp1"]]
 
 
+IDLE = {"force": "nothing", "serving": True, "holds": []}
+SEEN = {**IDLE, "beside": IDLE}
+
+
+@pytest.mark.parametrize(("said", "idle"), [
+    ({}, True),
+    ({"cp2": {**SEEN, "force": "reload"}}, False),  # HAProxy has work
+    ({"cp2": {"failed": True, "msg": "no"}}, False),
+    ({"cp2": IDLE}, False), ({"cp2": {**IDLE, "beside": {}}}, False), ({"cp2": {}}, False), ({"cp2": None}, False),
+    ({"cp2": {**SEEN, "foreign": True}}, False),
+    ({"cp2": {**IDLE, "beside": {**IDLE, "foreign": True}}}, False),
+    ({"cp2": {**IDLE, "beside": {**IDLE, "force": "restart"}}}, False)])
+def test_keepalived_is_idle_if_a_look_of_its_own_would_order_nobody(said, idle):
+    plan = plans.plan(plans.endpoint())
+    looks = {**dict.fromkeys(accessors.members_of(plan["endpoints"][0]), SEEN), **said}
+    args = {"title": "haproxy", "plan": plan, "looks": looks, "work": None, "deployed": None, "silence": False}
+    play = set(looks)
+    assert action._keepalived_is_idle(action._start(plan, args, play), args, play) is idle
+    nobody = dict(args, looks={})
+    assert not action._keepalived_is_idle(action._start(plan, nobody, play), nobody, play)
+
+
+def test_keepalived_is_not_idle_where_its_turn_would_refuse():
+    """A member outside of this run doesn't know that cp2 is one."""
+    plan = plans.plan(plans.endpoint(hosts=("cp1", "cp2", "cp3")))
+    play = {"cp1", "cp2"}
+    args = {"title": "haproxy", "plan": plan, "looks": dict.fromkeys(play, SEEN), "work": None, "silence": False,
+            "deployed": dict.fromkeys(("cp1", "cp2", "cp3"), {"plan": plan})}
+    assert action._keepalived_is_idle(action._start(plan, args, play), args, play)
+    args["deployed"]["cp3"] = {"plan": plans.plan(plans.endpoint(hosts=("cp1", "cp3")))}
+    assert action._start(plan, dict(args, title="keepalived", silence=True), play)["lost"]
+    assert not action._keepalived_is_idle(action._start(plan, args, play), args, play)
+
+
 def test_work_that_is_given_counts_instead_of_what_files_would_take():
     looks = {"cp%d" % number: {"force": "restart", "serving": True} for number in (1, 2, 3)}
     args = {"title": "package", "looks": looks, "work": {"cp2": True, "cp3": False}, "deployed": None, "silence": False}
@@ -52,6 +87,18 @@ def test_a_turn_counts_from_when_its_wave_begins():
     began = turn(0, fine, lost={}, members=["cp1"], divided=[])
     assert began["hosts"] == began["turned"] == ["cp1"]
     assert turn(1, fine, turned=["cp1"], members=["cp1"])["turned"] == ["cp1", "cp2"]
+
+
+def test_nobody_has_a_turn_before_locks_are_renewed():
+    args = {"title": "keepalived", "outcomes": {}, "silent": {}, "turned": ["cp1"], "locked": None, "number": 1,
+            "rollout": {"waves": [["cp1"], ["cp2"]], "members": ["cp1", "cp2"], "lost": {}, "idle": [], "quiet": [],
+                        "divided": [], "ahead": {}, "began": "1"}}
+    due = action._next(PLAN, {**args, "renewal_due": True}, {"cp1", "cp2"})
+    assert due["renew"] and due["hosts"] == [] and due["turned"] == ["cp1"] and "text" not in due
+    then = action._next(PLAN, {**args, "turned": due["turned"], "renewal_due": False}, {"cp1", "cp2"})
+    assert not then["renew"] and then["hosts"] == ["cp2"] and then["turned"] == ["cp1", "cp2"]
+    lost = action._next(PLAN, {**args, "turned": due["turned"], "renewal_due": False}, {"cp1"})
+    assert lost["hosts"] == []
 
 
 def test_a_wave_is_announced_and_the_last_one_sums_up_the_run():
