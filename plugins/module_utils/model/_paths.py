@@ -109,8 +109,8 @@ def named(role: str) -> List[str]:
     if role == "haproxy":
         return [*pods, SYSCTL_FILE, UNIT_HOOK, TMPFILES, IMAGE_AUTH, PLAN_FILE]
     return [*pods, CHECK, NOTIFY, _pod_paths.START, _pod_paths.CHECK, _pod_paths.NOTIFY, _pod_paths.RELEASE,
-            *_pod_paths.RELEASE_UNITS, METRICS, *METRICS_UNITS, *RECORDER_PARTS, RECORDER, RECORDER_UNIT, HOOK,
-            HOOK_TMPFILES, *HOOK_UNITS]
+            *_pod_paths.RELEASE_UNITS, *WATCHDOG_PARTS, WATCHDOG, WATCHDOG_UNIT, METRICS, *METRICS_UNITS,
+            *RECORDER_PARTS, RECORDER, RECORDER_UNIT, HOOK, HOOK_TMPFILES, *HOOK_UNITS]
 
 
 # The marker by which a deployed file is known as ours; the same words as in _ownership.
