@@ -100,7 +100,6 @@ LAYOUTS = {
 }
 
 
-
 def named(role: str) -> List[str]:
     """Files that a role may have on a host, in either mode and whatever is planned, but for keys, whose names an
     endpoint has, and for manifests below another folder than kubeadm's. What both roles have is HAProxy's here."""
