@@ -80,7 +80,10 @@ class ActionModule(OnController):
         try:
             plan = compute_plan(intent, hosts, deployed)
         except PlanError as error:
-            problems = problems + list(error.problems)
+            # What can't be read isn't missing.
+            unread = {item.where.rpartition(": ")[2] for item in problems if item.code == "template_failed"}
+            problems = problems + [item for item in error.problems
+                                   if item.code != "vip_missing" or item.where not in unread]
         if problems:
             return _refused(result, problems, "The plan")
         if args["show"]:

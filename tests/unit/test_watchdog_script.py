@@ -31,8 +31,8 @@ ID = "4f0e" * 16
 watchdog = load(SCRIPT)
 # Which the script finds beside itself.
 host_of, wire = sys.modules["watchdog_host"], sys.modules["watchdog_wire"]
-OTHER_ROUTER = "eth0,77,149,198.51.100.13"
-ROUTER = "eth0,100,150,198.51.100.12,198.51.100.13"
+OTHER_ROUTER = "b,eth0,77,149,198.51.100.13"
+ROUTER = "a,eth0,100,150,198.51.100.12,198.51.100.13"
 
 
 class Machine:
@@ -122,7 +122,7 @@ class Listener(Machine):
         self.adverts: list[tuple[str, int, int]] = []
         self.told: list[tuple[str, str, bytes]] = []
         self.files = {name: root / path.lstrip("/") for name, path in (
-            ("moving", host_of.MOVING), ("holder", host_of.HOLDERS.replace("*", "a")), ("way", watchdog.GIVES_WAY))}
+            ("moving", host_of.MOVING), ("holder", host_of.HOLDER + "a"), ("way", watchdog.GIVES_WAY))}
         for name in ("moving", "holder"):
             self.files[name].parent.mkdir(parents=True, exist_ok=True)
         self.files["moving"].write_text("0\n")
@@ -355,7 +355,9 @@ def test_others_are_no_reason_to_give_way(listener: Listener, advert: tuple[str,
 
 
 def test_a_backup_asks_nobody(listener: Listener) -> None:
+    """Not even where it holds another endpoint's VIP."""
     listener.files["holder"].write_text("0\n")
+    listener.files["holder"].with_name("holder-b").write_text("1\n")
     listener.hear(600, RIVAL)
     assert not listener.moving and not listener.questions
 

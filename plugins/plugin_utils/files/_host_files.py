@@ -489,9 +489,9 @@ def _is_watched(endpoints: Iterable[Endpoint]) -> bool:
 
 
 def _routers(endpoints: Iterable[Endpoint], host: str) -> List[str]:
-    """Interface, virtual router ID, the priority of this host as the holder, and the others' addresses. Not with hmac:
-    who has no key could send what the watchdog hears and keepalived doesn't believe."""
-    return [",".join([member["interface"], str(instance["virtual_router_id"]),
+    """Instance, interface, virtual router ID, the priority of this host as the holder, and the others' addresses. Not
+    with hmac: who has no key could send what the watchdog hears and keepalived doesn't believe."""
+    return [",".join([instance["name"], member["interface"], str(instance["virtual_router_id"]),
                       str(member["priority"] + endpoint["holder_bonus"]), *member["peers"]])
             for endpoint in endpoints for instance in endpoint["instances"] for member in instance["members"]
             if member["host"] == host and member["peers"]]

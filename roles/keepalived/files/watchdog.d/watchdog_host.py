@@ -17,7 +17,7 @@ from watchdog_wire import Router, announce_arp, announce_neighbour, answers_arp,
 LATELY, SELDOM = 5.0, 5.0
 STOPPED = {"T": "stopped by a signal", "t": "held by a debugger", "D": "blocked in the kernel"}
 # 0 or 1, and watched by keepalived; and whether it has said of an instance that it's MASTER.
-MOVING, HOLDERS = "/var/lib/kubeha/drain/moving", "/run/kubeha/keepalived/holder-*"
+MOVING, HOLDER = "/var/lib/kubeha/drain/moving", "/run/kubeha/keepalived/holder-"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -135,8 +135,8 @@ class Host:
                 if address[2] <= 2:
                     yield key[0], data, address[4]
 
-    def believes_to_hold(self) -> bool:
-        return any(read(path).strip() == "1" for path in glob.glob(self.root + HOLDERS))
+    def believes_to_hold(self, instance: str) -> bool:
+        return read(self.root + HOLDER + instance).strip() == "1"
 
     def is_moving(self) -> bool:
         return read(self.root + MOVING).strip() == "1"

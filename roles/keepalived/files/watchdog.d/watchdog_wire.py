@@ -18,6 +18,7 @@ ASKED, ANSWERED = 2, 0.25
 class Router(NamedTuple):
     """A virtual router of this host's, and who else speaks for it."""
 
+    name: str
     interface: str
     vrid: int
     priority: int
@@ -29,8 +30,8 @@ class Router(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Router":
-        interface, vrid, priority, *members = text.split(",")
-        return cls(interface, int(vrid), int(priority), frozenset(plain(member) for member in members))
+        name, interface, vrid, priority, *members = text.split(",")
+        return cls(name, interface, int(vrid), int(priority), frozenset(plain(member) for member in members))
 
 
 def advert(data: bytes) -> Optional[Tuple[str, int, int]]:

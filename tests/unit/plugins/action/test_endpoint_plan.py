@@ -9,6 +9,7 @@ import types
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.action import endpoint_plan as action
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _planfile
+from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._errors import problem_of
 from ansible_collections.kubeha.apiserver.tests.unit import plans
 
 NETWORKS = [{"interface": "eth0", "address": "198.51.100.%d", "prefix": 24}]
@@ -69,3 +70,16 @@ def test_a_plan_or_who_has_to_be_asked(monkeypatch, ask):
     # Who has been asked in an earlier play counts for nothing now.
     assert seen["asked"] is False
     assert "plan" in plugin._answer({**args, "or_ask": False}, {}) and seen["asked"] is True
+
+
+def test_what_can_not_be_read_is_not_missing(monkeypatch):
+    made = found(ALL)
+    made.intent.pop("vip")
+    made.problems = [problem_of("template_failed", "%s: endpoint_vip" % name, "{{ nope }}", reason="nope is undefined", fix="define it")
+                     for name in HOSTS]
+    made.warnings = []
+    monkeypatch.setattr(action, "collect", lambda *_args, **_more: made)
+    plugin = types.SimpleNamespace(_templar=None, _task=None)
+    args = dict.fromkeys(action.ActionModule.OPTIONS) | {"gather": "plan", "or_ask": False}
+    answer = action.ActionModule._answer(plugin, args, {})
+    assert answer["failed"] and {item["code"] for item in answer["problems"]} == {"template_failed"}
