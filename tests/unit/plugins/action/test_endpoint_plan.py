@@ -75,11 +75,12 @@ def test_a_plan_or_who_has_to_be_asked(monkeypatch, ask):
 def test_what_can_not_be_read_is_not_missing(monkeypatch):
     made = found(ALL)
     made.intent.pop("vip")
-    made.problems = [problem_of("template_failed", "%s: endpoint_vip" % name, "{{ nope }}", reason="nope is undefined", fix="define it")
-                     for name in HOSTS]
-    made.warnings = []
+    made.problems, made.warnings = [], []
     monkeypatch.setattr(action, "collect", lambda *_args, **_more: made)
-    plugin = types.SimpleNamespace(_templar=None, _task=None)
-    args = dict.fromkeys(action.ActionModule.OPTIONS) | {"gather": "plan", "or_ask": False}
-    answer = action.ActionModule._answer(plugin, args, {})
-    assert answer["failed"] and {item["code"] for item in answer["problems"]} == {"template_failed"}
+    plugin = object.__new__(action.ActionModule)
+    plugin._task = types.SimpleNamespace(get_play=lambda: types.SimpleNamespace(strategy="linear"))
+    plugin._templar = None
+    args = {"gather": "plan", "intent": None, "file": None, "show": False, "or_ask": False}
+    assert [item["code"] for item in plugin._answer(args, {})["problems"]] == ["vip_missing"]
+    made.problems = [problem_of("template_failed", "cp1: endpoint_vip", "{{ nope }}", reason="undefined", fix="define it")]
+    assert [item["code"] for item in plugin._answer(args, {})["problems"]] == ["template_failed"]
