@@ -82,5 +82,5 @@ def test_what_can_not_be_read_is_not_missing(monkeypatch):
     plugin._templar = None
     args = {"gather": "plan", "intent": None, "file": None, "show": False, "or_ask": False}
     assert [item["code"] for item in plugin._answer(args, {})["problems"]] == ["vip_missing"]
-    made.problems = [problem_of("template_failed", "cp1: endpoint_vip", "{{ nope }}", reason="undefined", fix="define it")]
+    made.problems = [problem_of("template_failed", "cp1: endpoint_vip", "{{ x }}", reason="undefined", fix="define it")]
     assert [item["code"] for item in plugin._answer(args, {})["problems"]] == ["template_failed"]
