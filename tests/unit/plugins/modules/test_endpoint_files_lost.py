@@ -78,8 +78,8 @@ def test_a_folder_in_their_place_is_named_and_nothing_changes(host, monkeypatch,
     assert host.everything() == before
 
 
-@pytest.mark.parametrize("lost", [["files-haproxy.json"], ["files-keepalived.json"], [""], ["files-keepalived.json",
-                                                                                          "files-haproxy.json"]])
+@pytest.mark.parametrize("lost", [
+    ["files-haproxy.json"], ["files-keepalived.json"], [""], ["files-keepalived.json", "files-haproxy.json"]])
 def test_removal_leaves_nothing_behind_without_them(host, monkeypatch, lost):
     deployed(host, monkeypatch)
     for name in lost:
