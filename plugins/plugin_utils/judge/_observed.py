@@ -137,5 +137,5 @@ def _names(value: t.Any) -> list[str]:
 def why_not(result: Mapping[str, t.Any]) -> str:
     """In a line. Where no module could be run, Ansible says that it read no result; what the shell said says why."""
     said = str(result.get("msg") or "no reason was given").strip().split("\n", 1)[0]
-    shell = str(result.get("module_stderr") or "").strip().split("\n")[-1].strip()
+    shell = str(result.get("module_stderr") or "").strip().rsplit("\n", 1)[-1].strip()
     return printable("%s: %s" % (said, shell) if shell and shell not in said else said, 300)
