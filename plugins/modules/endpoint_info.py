@@ -730,7 +730,7 @@ class Observer(_parts.Parts):
             "pods": pods,
             "static_pod_kubelet": self._static_pod_kubelet(),
             "watchdog": self.units[WATCHDOG].get("ActiveState") == "active" if WATCHDOG in self.units else None,
-            "gives_way": _host_io.first_word(_paths.GIVES_WAY) or None,
+            "gives_way": self.read("gives_way", partial(_host_io.first_word, _paths.GIVES_WAY), None),
             "running": {name: it.config if it.config is None or name == "haproxy"
                         or it.config in self.still["files"].values() else _secrets.HIDDEN
                         for name, it in running.items()},

@@ -167,6 +167,8 @@ class Host:
                 os.unlink(path)
                 return
             with open(path + ".new", "w", encoding="utf-8") as stream:
+                # For `status` without rights, too.
+                os.fchmod(stream.fileno(), 0o644)
                 stream.write(text + "\n")
             os.rename(path + ".new", path)
         except OSError:
