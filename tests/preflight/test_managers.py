@@ -85,7 +85,8 @@ def test_it_outlives_a_reload(user: Looker) -> None:
     user.sh("m2", "ufw reload")
     # The configuration that Debian ships empties the whole ruleset first.
     user.sh("m3", "systemctl start nftables; systemctl reload nftables; systemctl restart nftables")
-    assert filtered(user) == [True] * 3
+    # systemctl waits for nftables only, and not for what is restarted along with it.
+    wait_for(lambda: filtered(user) == [True] * 3)
     # As a boot does it.
     user.sh("m3", "systemctl stop nftables kubeha-filter")
     assert filtered(user) == [True, True, False]
