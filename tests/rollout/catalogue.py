@@ -382,15 +382,17 @@ HOSTS = (
 
 # From one mode to the other
 
+# Of the host itself, in either mode.
+WATCHDOG = ["/etc/kubeha/watchdog", *("/etc/kubeha/watchdog.d/watchdog_%s.py" % name for name in ("host", "wire"))]
+UNITS = ("kubeha-filter.service", "kubeha-watchdog.service")
+
 
 def services_run(changes: Changes, dummy_number: int) -> None:
     for host in MEMBERS:
         assert active(changes, host) == ["active", "active"]
         assert manifests(changes, host) == []
         left = changes.on(host, "find", "/etc/kubeha", "/etc/tmpfiles.d", "-type", "f")
-        assert sorted(left.split()) == [
-            "/etc/kubeha/plan.json", "/etc/kubeha/watchdog",
-            *("/etc/kubeha/watchdog.d/watchdog_%s.py" % name for name in ("host", "wire"))]
+        assert sorted(left.split()) == ["/etc/kubeha/filter.nft", "/etc/kubeha/plan.json", *WATCHDOG], left
         assert changes.on(host, "find", "/etc/systemd/system", "-name", "kubeha-release.*") == ""
 
 
@@ -398,8 +400,9 @@ def pods_run(changes: Changes, dummy_number: int) -> None:
     for host in MEMBERS:
         assert active(changes, host) == ["inactive", "inactive"]
         assert manifests(changes, host) == ["kubeha-haproxy.yaml", "kubeha-keepalived.yaml"]
-        assert changes.on(host, "find", "/etc/systemd/system", "/usr/libexec", "-name", "*kubeha*",
-                          "!", "-name", "kubeha-release.*", "!", "-name", "kubeha-watchdog.*") == ""
+        left = changes.on(host, "find", "/etc/systemd/system", "/usr/libexec", "-name", "*kubeha*", "!", "-name",
+                          "kubeha-release.*", "!", "-type", "l")
+        assert sorted(left.split()) == ["/etc/systemd/system/%s" % name for name in UNITS], left
 
 
 def active(changes: Changes, host: str) -> list[str]:
