@@ -56,7 +56,7 @@ class Machine:
         self.host = watchdog.Host(str(root))
         self.watchdog = watchdog.Watchdog(seconds, [VIP, OTHER], self.host, lambda: self.at, self.said.append)
 
-    def run(self, *command: str, wanted: str = "output") -> str:
+    def run(self, *command: str) -> str:
         if command[0] == "systemctl":
             self.asked += 1
             return "%d\n" % self.service

@@ -247,14 +247,8 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
 
 
 def _watchdog_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
-    """Of the host itself, in both modes."""
-    if "keepalived" not in roles or not _is_watched(endpoints):
-        return []
-    return [
-        *_parts(WATCHDOG_PARTS, "watchdog"),
-        _file("keepalived", WATCHDOG, "keepalived/files/kubeha-watchdog", "watchdog-script"),
-        _file("keepalived", WATCHDOG_UNIT, "keepalived/templates/watchdog.service.j2", "watchdog-unit"),
-    ]
+    return _program_files("watchdog", WATCHDOG_PARTS, WATCHDOG, WATCHDOG_UNIT) if (
+        "keepalived" in roles and _is_watched(endpoints)) else []
 
 
 def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
@@ -267,20 +261,19 @@ def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[
 
 
 def _recorder_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
-    """Of the host itself, in both modes."""
-    if "keepalived" not in roles or not _records(endpoints):
-        return []
+    return _program_files("recorder", RECORDER_PARTS, RECORDER, RECORDER_UNIT) if (
+        "keepalived" in roles and _records(endpoints)) else []
+
+
+def _program_files(name: str, parts: Sequence[str], program: str, unit: str) -> List[Dict[str, Any]]:
+    """A program that runs for as long as the host is up, of the host itself in both modes: what it imports, it, and
+    its unit."""
     return [
-        *_parts(RECORDER_PARTS, "recorder"),
-        _file("keepalived", RECORDER, "keepalived/files/kubeha-recorder", "recorder-script"),
-        _file("keepalived", RECORDER_UNIT, "keepalived/templates/recorder.service.j2", "recorder-unit"),
+        *(_file("keepalived", path, "keepalived/files/%s.d/%s" % (name, path.rpartition("/")[2]), name + "-script")
+          for path in parts),
+        _file("keepalived", program, "keepalived/files/kubeha-" + name, name + "-script"),
+        _file("keepalived", unit, "keepalived/templates/%s.service.j2" % name, name + "-unit"),
     ]
-
-
-def _parts(paths: Sequence[str], name: str) -> List[Dict[str, Any]]:
-    """What a program imports, before it."""
-    return [_file("keepalived", path, "keepalived/files/%s.d/%s" % (name, path.rpartition("/")[2]), name + "-script")
-            for path in paths]
 
 
 def _hook_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:

@@ -54,7 +54,7 @@ class Host:
     def main(self) -> Optional[int]:
         """keepalived's first process, which only watches over the others: whom systemd has started as its service, or
         the kubelet in a container of our static pod."""
-        said = run("systemctl", "show", "--property=MainPID", "--value", "keepalived.service").strip()
+        said = (run("systemctl", "show", "--property=MainPID", "--value", "keepalived.service") or "").strip()
         if said.isdigit() and self._is_keepalived(int(said)):
             return int(said)
         ids = self._containers()
@@ -85,7 +85,7 @@ class Host:
         The loopback interface doesn't count: it has a VIP for a run that has keepalived let go of it.
         """
         addresses: List[Tuple[str, str]] = []
-        for line in run("ip", "-o", "address", "show").splitlines():
+        for line in (run("ip", "-o", "address", "show") or "").splitlines():
             # 2: eth0    inet 198.51.100.100/32 scope global eth0
             words = line.split()
             if len(words) > 3 and words[2] in ("inet", "inet6") and words[1] != "lo":
@@ -105,7 +105,7 @@ class Host:
             return False
 
     def take(self, vip: str, interface: str) -> bool:
-        return run("ip", "address", "del", vip, "dev", interface, wanted="code") == "0"
+        return run("ip", "address", "del", vip, "dev", interface) is not None
 
     def announce(self, address: str, interface: str, mac: bytes) -> None:
         """That the machine with this MAC has the address: by ARP, or as a neighbour."""
@@ -240,7 +240,7 @@ class Host:
 def read(path: str, folder: Optional[int] = None) -> str:
     """Nothing of a process that is gone."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
         return ""
     try:
@@ -251,10 +251,11 @@ def read(path: str, folder: Optional[int] = None) -> str:
         os.close(handle)
 
 
-def run(*command: str, wanted: str = "output") -> str:
+def run(*command: str) -> Optional[str]:
+    """What it says; None where it fails."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              env=ENVIRONMENT, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return str(done.returncode) if wanted == "code" else done.stdout.decode("utf-8", "replace")
+                              env=ENVIRONMENT, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace")
