@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """A drill of a running endpoint: what it refuses, what it measures, and that all is as before, however it ends.
+`test_story.py` has what is refused before a host is asked.
 
 The order is part of it."""
 
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from canaries import LONG
 from user import MEMBERS, ROOT, User
+
+pytestmark = LONG
 
 # Other tests run beside it on the same processors: how long an outage is isn't what is tested here.
 ROOMY = 60
@@ -36,17 +39,6 @@ def left(user: User) -> list[str]:
     return [host for host in MEMBERS if user.on(host, "sh", "-c", LEFT).strip()]
 
 
-def test_it_is_refused_before_a_host_is_asked(user: User) -> None:
-    refused = user.playbook(
-        "playbooks/drill.yml", "--limit", "cp1,cp2", endpoint_drill_faults="reeboot", endpoint_drill_budget="soon",
-        endpoint_hosts="client", endpoint_drill_clients="cp1").failed()
-    for code in ("drill_unconfirmed", "choice_unknown", "value_type", "host_not_balancer", "drill_client_balances",
-                 "drill_partial"):
-        assert "[%s]" % code in refused.output
-    assert user.touched() == []
-
-
-@LONG
 def test_it_is_refused_where_status_is_not_green(user: User) -> None:
     assert "nothing is deployed" in drill(user).failed().output
     user.site().succeeded()
@@ -58,14 +50,12 @@ def test_it_is_refused_where_status_is_not_green(user: User) -> None:
     assert left(user) == []
 
 
-@LONG
 def test_check_mode_says_what_would_be_done(user: User) -> None:
     said = drill(user, "--check").succeeded()
     assert "would break" in said.output and "network_cut" in said.output and "reboot" not in said.output
     assert left(user) == [] and user.holders() == ["cp1"]
 
 
-@LONG
 def test_the_mildest_fault_on_three_hosts(user: User, tmp_path: Path) -> None:
     file, page = tmp_path / "drill.json", tmp_path / "drill.html"
     done = drill(user, endpoint_drill_faults="handover", endpoint_drill_file=str(file),
@@ -82,7 +72,6 @@ def test_the_mildest_fault_on_three_hosts(user: User, tmp_path: Path) -> None:
     assert left(user) == [] and user.holders() == ["cp1"]
 
 
-@LONG
 def test_worse_faults_end_by_themselves(user: User, tmp_path: Path) -> None:
     file = tmp_path / "drill.json"
     drill(user, endpoint_hosts="cp1", endpoint_drill_file=str(file)).succeeded()
@@ -94,7 +83,6 @@ def test_worse_faults_end_by_themselves(user: User, tmp_path: Path) -> None:
     assert left(user) == [] and user.holders() == ["cp1"]
 
 
-@LONG
 def test_it_stops_at_the_first_outage_over_its_budget(user: User, tmp_path: Path) -> None:
     file = tmp_path / "drill.json"
     stopped = drill(user, endpoint_drill_faults="network_cut", endpoint_drill_budget=0.02,
@@ -120,7 +108,6 @@ def running(user: User, **variables: object) -> Iterator[subprocess.Popen[bytes]
         process.wait()
 
 
-@LONG
 def test_a_host_puts_itself_back_when_the_controller_is_gone(user: User) -> None:
     with running(user, endpoint_drill_faults="haproxy_stop", endpoint_drill_seconds=30) as process:
         user.until(lambda: process.poll() is not None or not user.says("cp1", "systemctl -q is-active haproxy"), 600)
@@ -132,7 +119,6 @@ def test_a_host_puts_itself_back_when_the_controller_is_gone(user: User) -> None
     user.until(lambda: user.playbook("playbooks/status.yml").code == 0)
 
 
-@LONG
 def test_the_next_drill_puts_back_what_a_killed_one_has_left(user: User) -> None:
     user.until(lambda: user.playbook("playbooks/status.yml").code == 0, 600)
     with running(user, endpoint_drill_faults="keepalived_stop", endpoint_drill_seconds=120) as process:

@@ -105,6 +105,12 @@ def test_a_short_password_changes_nothing_else(canaries: Canaries, secret: str) 
     assert canaries.strayed(maybe=[PREVIOUS]) == []
 
 
+def test_no_password_any_more(canaries: Canaries) -> None:
+    canaries.playbook("site.yml", "{}\n", *TALKATIVE).succeeded()
+    assert canaries.user.holders() == ["cp1"]
+    assert canaries.strayed(maybe=[PREVIOUS]) == []
+
+
 @LONG
 def test_removal_leaves_none(canaries: Canaries) -> None:
     canaries.playbook("remove.yml", "endpoint_hosts: all\n", *TALKATIVE, debug=True).succeeded()

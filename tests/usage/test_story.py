@@ -21,6 +21,16 @@ def test_bad_intent_is_refused_before_a_host_is_touched(user: User) -> None:
     assert user.touched() == []
 
 
+def test_a_drill_is_refused_before_a_host_is_asked(user: User) -> None:
+    refused = user.playbook(
+        "playbooks/drill.yml", "--limit", "cp1,cp2", endpoint_drill_faults="reeboot", endpoint_drill_budget="soon",
+        endpoint_hosts="client", endpoint_drill_clients="cp1").failed()
+    for code in ("drill_unconfirmed", "choice_unknown", "value_type", "host_not_balancer", "drill_client_balances",
+                 "drill_partial"):
+        assert "[%s]" % code in refused.output
+    assert user.touched() == []
+
+
 def test_an_endpoint_without_any_host_is_not_green(user: User) -> None:
     run = user.site(endpoint_lb_hosts="no_such_group").failed()
     assert "no_such_group" in run.output
