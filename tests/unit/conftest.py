@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 # Time is no matter of these tests: a busy machine isn't a failure.
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
 
-settings.register_profile("thorough", max_examples=200, **UNTIMED)
+settings.register_profile("thorough", max_examples=500, **UNTIMED)
+settings.register_profile("usual", max_examples=100, **UNTIMED)
 settings.register_profile("quick", max_examples=25, **UNTIMED)
-settings.load_profile(os.environ.get("KUBEHA_HYPOTHESIS", "thorough"))
+settings.load_profile(os.environ.get("KUBEHA_HYPOTHESIS", "thorough" if os.environ.get("KUBEHA_LONG") else "usual"))

@@ -128,18 +128,22 @@ def test_notes_that_are_lost(user: User) -> None:
     user.site().succeeded()
 
 
-def test_a_host_of_ones_own_choice_is_preferred(user: User, tmp_path) -> None:
+def test_a_preferred_host_of_ones_own_choice_and_a_port_that_stays_until_another_is_written(
+        user: User, tmp_path: Path) -> None:
     document = json.loads(user.inventory.read_text())
     document["all"]["hosts"]["cp3"]["endpoint_priority"] = 200
     preferring = tmp_path / "inventory.yml"
     preferring.write_text(json.dumps(document))
     user.inventory, original = preferring, user.inventory
     try:
-        user.site().succeeded()
+        user.site(endpoint_port=9443).succeeded()
         assert user.holders() == ["cp3"]
     finally:
         user.inventory = original
-    user.site().succeeded()
+    run = user.site().failed()
+    assert "port_would_change" in run.output and "9443" in run.output
+    assert user.plan_on("cp1")["port"] == 9443
+    user.site(endpoint_port=8443).succeeded()
     assert user.holders() == ["cp1"]
 
 
@@ -152,14 +156,6 @@ def test_what_members_have_to_agree_on_changes_for_all_of_them(user: User) -> No
     assert "virtual_router_id 77" not in user.on("cp2", "cat", "/etc/keepalived/keepalived.conf")
 
 
-def test_a_deployed_port_stays_until_another_is_written(user: User) -> None:
-    user.site(endpoint_port=9443).succeeded()
-    run = user.site().failed()
-    assert "port_would_change" in run.output and "9443" in run.output
-    assert user.plan_on("cp1")["port"] == 9443
-    user.site(endpoint_port=8443).succeeded()
-
-
 def test_a_masked_service_is_refused_before_a_host_changes(user: User, tmp_path) -> None:
     user.on("cp2", "systemctl", "mask", "--now", "keepalived")
     file = tmp_path / "preflight.json"
@@ -167,7 +163,6 @@ def test_a_masked_service_is_refused_before_a_host_changes(user: User, tmp_path)
     assert "keepalived.service is masked" in run.output and members(run.changed) == NOTHING, run.output
     user.playbook("playbooks/preflight.yml", endpoint_preflight_file=str(file)).failed()
     user.follow(file, "service_masked")
-    user.site().succeeded()
 
 
 def test_somebody_elses_configuration_is_kept_unless_told_otherwise(user: User) -> None:
@@ -177,6 +172,7 @@ def test_somebody_elses_configuration_is_kept_unless_told_otherwise(user: User) 
     assert "maxconn 7" in user.on("cp2", "cat", "/etc/haproxy/haproxy.cfg")
     user.site(endpoint_adopt=True).succeeded()
     assert "maxconn 7" in user.on("cp2", "sh", "-c", "cat $(find /var/lib/kubeha/adopted -type f)")
+    assert user.says("cp2", "systemctl -q is-active keepalived"), "it's masked no more, and runs again"
 
 
 @pytest.mark.parametrize("wrong", [
