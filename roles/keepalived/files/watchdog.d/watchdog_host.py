@@ -5,10 +5,12 @@
 """What of its host kubeha-watchdog sees, and what it can do there."""
 
 import glob
+import json
 import os
 import signal
 import socket
 import subprocess
+import time
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from watchdog_wire import Router, announce_arp, announce_neighbour, answers_arp, has_neighbour, listen
@@ -18,6 +20,8 @@ LATELY, SELDOM = 5.0, 5.0
 STOPPED = {"T": "stopped by a signal", "t": "held by a debugger", "D": "blocked in the kernel"}
 # 0 or 1, and watched by keepalived; and whether it has said of an instance that it's MASTER.
 MOVING, HOLDER = "/var/lib/kubeha/drain/moving", "/run/kubeha/keepalived/holder-"
+# Which run changes this host, until when; and how long it may say so at most, in seconds.
+LOCK, BOOT, LONGEST_RUN = "/run/kubeha/lock", "/proc/sys/kernel/random/boot_id", 7200.0
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -140,6 +144,16 @@ class Host:
 
     def is_moving(self) -> bool:
         return read(self.root + MOVING).strip() == "1"
+
+    def is_locked(self) -> bool:
+        """Whether a run changes this host. What a killed one has left ends by itself, some 10 minutes later."""
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        try:
+            note = json.loads(self.read(LOCK))
+            until = min(note["until"], note["at"] + LONGEST_RUN)
+            return bool(note["boot"] == self.read(BOOT).strip() and now < until)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return False
 
     def move(self, back: bool = False) -> bool:
         """Rank below all others, or no longer so; False where it's so already, or keepalived has no such file."""
