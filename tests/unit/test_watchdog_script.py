@@ -32,7 +32,7 @@ ID = "4f0e" * 16
 
 watchdog = load(SCRIPT)
 # Which the script finds beside itself.
-host_of, wire = sys.modules["watchdog_host"], sys.modules["watchdog_wire"]
+host_of, wire = sys.modules["watchdog_host"], sys.modules["shared_wire"]
 OTHER_ROUTER = "b,eth0,77,149,198.51.100.13"
 ROUTER = "a,eth0,100,150,198.51.100.12,198.51.100.13"
 

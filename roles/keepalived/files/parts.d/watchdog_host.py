@@ -13,7 +13,9 @@ import subprocess
 import time
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from watchdog_wire import Router, announce_arp, announce_neighbour, answers_arp, has_neighbour, listen
+from shared_host import containers
+from shared_wire import listen
+from watchdog_wire import Router, announce_arp, announce_neighbour, answers_arp, has_neighbour
 
 # Searching for keepalived costs more than a look: one that was here lately is searched at each, and another one seldom.
 LATELY, SELDOM = 5.0, 5.0
@@ -61,7 +63,7 @@ class Host:
         said = (run("systemctl", "show", "--property=MainPID", "--value", "keepalived.service") or "").strip()
         if said.isdigit() and self._is_keepalived(int(said)):
             return int(said)
-        ids = self._containers()
+        ids = containers("keepalived", self.root)
         for place in glob.glob(self.root + "/proc/[0-9]*") if ids else ():
             process = int(os.path.basename(place))
             if self._is_keepalived(process) and self._is_in(process, ids) and not self._is_keepalived(
@@ -204,19 +206,6 @@ class Host:
                 os.close(self.folders.pop(process))
             else:
                 found[process] = look
-        return found
-
-    def _containers(self) -> List[str]:
-        """IDs. Only the kubelet makes these names, and a static pod's UID has no dash in it."""
-        found = []
-        for link in glob.glob(self.root + "/var/log/containers/kubeha-keepalived-*_kube-system_keepalived-*.log"):
-            try:
-                pod = os.readlink(link).partition("/kube-system_kubeha-keepalived-")[2].partition("/")[0]
-            except OSError:
-                continue
-            uid = pod.rpartition("_")[2]
-            if len(uid) == 32 and uid.isalnum():
-                found.append(link[:-len(".log")].rpartition("-")[2])
         return found
 
     def _is_in(self, process: int, ids: Sequence[str]) -> bool:
