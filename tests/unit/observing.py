@@ -59,6 +59,7 @@ def observe(plan: Dict[str, Any], host: str, holder: str = "cp1", running: bool 
         "files": {},
         "config_owner": dict.fromkeys(
             ["/etc/haproxy/haproxy.cfg", "/etc/keepalived/keepalived.conf"], "ours" if running else "absent"),
+        "notes_lost": [],
         "interfaces": [],
         "identity": {},
         "networks": [],

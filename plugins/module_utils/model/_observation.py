@@ -364,6 +364,7 @@ class Lasting(TypedDict):
     deployed: Deployed                  # plans that are stored here
     files: Dict[str, str]               # SHA-256 of ours, by path
     config_owner: Dict[str, str]        # ours, package_default, foreign or absent, by path
+    notes_lost: List[str]               # files that say what is ours here, and don't any more
 
 
 class Seen(TypedDict):

@@ -753,6 +753,10 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "file_drifted": Code(
             OWN, STATUS, "the next run overwrites the change",
             "run `site` to put it back, or move the change into the variables"),
+        "notes_lost": Code(
+            OWN, STATUS, "files that a later run gives up, and what somebody else changes in ours, may not be noticed; "
+            "`drain` and a run that fails may not know what keepalived has",
+            "run `site` for this host; it makes them anew"),
         "version_older": Code(
             OWN, STATUS, "the plan may use what this version can't do",
             "run `site` again, so that the plan uses only what this version can do"),
