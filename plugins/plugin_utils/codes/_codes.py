@@ -49,6 +49,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PLAN, "hosts are changed one after the other, which needs a strategy by which all hosts do a task "
             "before the next one begins",
             "write strategy: linear for the play; ANSIBLE_STRATEGY and ansible.cfg set it, too"),
+        "tag_unknown": Code(
+            ERROR, PLAN, "nothing in this playbook has this tag, so the run would do something else than was meant",
+            "name {few}"),
         "machine_twice": Code(
             ERROR, PLAN, "{first} and {host} are one machine, which calls itself {name}",
             "use one name for a machine, among balancers and API servers alike; or correct how {host} is reached"),
