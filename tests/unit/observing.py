@@ -164,6 +164,7 @@ def look(plan: Dict[str, Any], host: str, running: bool = False) -> Dict[str, An
         },
         "former": [],
         "manage": False,
+        "unwritable": [],
         "clock": {"low": 1795380000.0, "high": 1795380001.0},
         "errors": {},
         "loads": {"haproxy": [], "keepalived": []},

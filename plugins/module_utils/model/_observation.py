@@ -342,6 +342,7 @@ class LookedAt(TypedDict):
     certificates: Dict[str, Dict[str, Names]]  # of API servers, by endpoint and host
     former: List[FormerMember]          # that still serve
     manage: bool                        # whether endpoint_network has something to do here
+    unwritable: List[str]               # folders that a run has to write into, and not even root can
     errors: Dict[str, str]              # parts that couldn't be read, and why
 
 

@@ -103,6 +103,16 @@ LAYOUTS = {
 }
 
 
+def folders(mode: str, manifest_dir: Optional[str]) -> List[str]:
+    """Where a run writes in this mode."""
+    files = [PLAN_FILE, FILTER_UNIT, *LAYOUTS[mode].config.values()]
+    if mode == "service":
+        files += [CHECK, NOTIFY, UNIT_HOOK, *DROP_INS.values()]
+    else:
+        files += [TMPFILES, _pod_paths.manifest_path(manifest_dir or "/etc/kubernetes/manifests", "haproxy")]
+    return sorted({path.rpartition("/")[0] for path in files} | {STATE, RUN})
+
+
 def named(role: str) -> List[str]:
     """Files that a role may have on a host, in either mode and whatever is planned, but for keys, whose names an
     endpoint has, and for manifests below another folder than kubeadm's. What both roles have is HAProxy's here."""

@@ -592,6 +592,10 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "send VRRP to the one where keepalived doesn't listen, and two hosts hold the VIP",
             "take {other} out of that subnet, or `sysctl -w net.ipv4.conf.all.arp_ignore=1 "
             "net.ipv4.conf.all.arp_announce=2` there, and keep it in /etc/sysctl.d"),
+        "folder_read_only": Code(
+            ERROR, PREFLIGHT, "configurations, units and notes belong there, and a run would end in the middle",
+            "mount its file system to be written, unless an error has made it read-only (findmnt -T and the kernel's "
+            "log say more), or take the attribute i away from the folder, which lsattr -d shows"),
         "nonlocal_bind_readonly": Code(
             ERROR, PREFLIGHT, "endpoints share a port, so HAProxy binds VIPs that the host doesn't hold yet, and that "
             "needs {setting} = 1",

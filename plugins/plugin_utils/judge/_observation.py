@@ -237,6 +237,7 @@ _PREFLIGHT = _filled(
         "foreign_manifests": (mapping(_TEXTS), {}),
         "missing_images": (many(one_of("haproxy", "keepalived")), [])})), None),
     host_names=(_TEXTS, []),
+    unwritable=(_TEXTS, []),
     certificates=(_CERTIFICATES, {}),
     errors=(mapping(text), {}),
     wire=(_WIRE, {}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths
 from ansible_collections.kubeha.apiserver.plugins.module_utils.model._paths import PARTS
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
 from ansible_collections.kubeha.apiserver.tests.unit import configs
@@ -466,3 +467,12 @@ def test_where_haproxy_shows_its_metrics_and_to_whom(address, families, addresse
 def test_metrics_are_loaded_without_a_restart():
     with_them = hostview.host_view(plan(endpoint(metrics=METRICS)), "cp1")["haproxy"]
     assert with_them["execution_id"] == hostview.host_view(plan(endpoint()), "cp1")["haproxy"]["execution_id"]
+
+
+@pytest.mark.parametrize("made", [endpoint(), pods()])
+def test_each_file_lies_where_the_preflight_looks_whether_one_can_write(made):
+    """But for folders that are made in one of those."""
+    looked = _paths.folders(made["mode"], made["manifest_dir"])
+    for path in paths(plan(made), "cp1"):
+        assert path.startswith(tuple(folder + "/" for folder in looked)), path
+    assert ("/etc/keepalived" in looked) == (made["mode"] == "service")
