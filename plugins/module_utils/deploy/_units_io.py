@@ -21,6 +21,7 @@ from . import _folders_io, _leftovers_io
 
 SECONDS = 30.0
 HOOK = "kubeha-hook.path"
+METRICS_SERVICE = _paths.METRICS_UNITS[0]
 # By the unit that is enabled.
 FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
