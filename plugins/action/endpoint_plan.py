@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
+from ansible import context
 from ansible.utils.display import Display
 
 from ..plugin_utils.intent import _names
@@ -20,6 +22,7 @@ from ..plugin_utils.task._on_controller import OnController
 if t.TYPE_CHECKING:
     from ..module_utils.model._model import Endpoint, Plan
 
+PLAYBOOKS = os.path.realpath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 2, "playbooks"))
 # Problems that end when hosts report their addresses.
 ASKING_HELPS = frozenset({"address_unknown", "backend_address_unknown", "interface_unknown", "inventory_outside_subnet",
                           "subnet_unknown"})
@@ -35,6 +38,7 @@ class ActionModule(OnController):
         "gather": {"type": "str", "choices": ["plan", "members", "named"], "default": "plan"},
         "named": {"type": "str"},
         "in_play": {"type": "bool", "default": False},
+        "tags": {"type": "list", "elements": "str"},
         "or_ask": {"type": "bool", "default": False},
         "file": {"type": "path"},
         "show": {"type": "bool", "default": False},
@@ -49,6 +53,9 @@ class ActionModule(OnController):
         strategy = str(self._task.get_play().strategy)
         if args["gather"] != "plan" and not _in_order(strategy):
             return _refused(result, [problem_of("strategy_unsupported", "strategy", strategy)], "The run")
+        tagged = _tagged(args, task_vars) if args["gather"] != "plan" else []
+        if tagged:
+            return _refused(result, tagged, "The run")
         if args["gather"] == "named":
             return self._name(result, args["named"], task_vars)
         if args["intent"] is not None:
@@ -137,6 +144,20 @@ def _in_order(strategy: str) -> bool:
     """Whether a strategy is linear, or made of it: debug, mitogen_linear."""
     name = strategy.rpartition(".")[2]
     return name in ("linear", "debug") or name.endswith("_linear")
+
+
+def _tagged(args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> list[Problem]:
+    """Tags that nothing has. A playbook that imports one of ours has tags of its own, which nobody knows here."""
+    playbooks: list[t.Any] = list(context.CLIARGS.get("args") or ())
+    if args["tags"] is None or len(playbooks) != 1 or not _is_ours(str(playbooks[0])):
+        return []
+    given = {"--tags": task_vars.get("ansible_run_tags"), "--skip-tags": task_vars.get("ansible_skip_tags")}
+    return [problem for where, names in given.items()
+            for problem in _names.tags_unknown(where, [str(name) for name in names or ()], args["tags"])]
+
+
+def _is_ours(playbook: str) -> bool:
+    return playbook.startswith("kubeha.apiserver.") or os.path.dirname(os.path.realpath(playbook)) == PLAYBOOKS
 
 
 def _play(task_vars: dict[str, t.Any]) -> list[str]:

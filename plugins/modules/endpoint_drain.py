@@ -33,6 +33,7 @@ options:
     description:
       - V(maintenance) lasts until it's taken back, over reboots too.
       - V(run) is for a run that restarts something, and is taken back by the next run if this one doesn't get to it.
+        Where the host gives way to a member that doesn't hear it, that's left to C(kubeha-watchdog), which has done it.
     type: str
     choices: [maintenance, run]
     default: maintenance
@@ -131,6 +132,9 @@ def drain(module: AnsibleModule) -> Dict[str, Any]:
     path = PATHS[params["reason"]]
     wanted = "1" if params["state"] == "present" else "0"
     there = (_host_io.read_file(path) or b"0").decode("ascii", "replace").strip()
+    if params["reason"] == "run" and wanted == "0" and _host_io.first_word(_paths.GIVES_WAY):
+        # The watchdog has written it, and writes the end. Taken back here, two hosts would hold the VIP in this run.
+        wanted = there
     deployed = _deployed_io.read_deployed()
     if deployed.unsure and not params["plan"] and params["state"] == "present":
         module.fail_json(msg="it isn't known what keepalived has here: %s. Run site first." % deployed.error)

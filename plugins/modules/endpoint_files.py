@@ -326,11 +326,10 @@ validation:
 """
 
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.daemons import _process_io
 from ..module_utils.deploy import (
     _before,
     _before_io,
@@ -340,13 +339,16 @@ from ..module_utils.deploy import (
     _foreign_pods_io,
     _hook_io,
     _leftovers_io,
+    _look_io,
     _previous_io,
     _records_io,
+    _refusals_io,
     _sysctls_io,
     _units_io,
     _validate_io,
 )
-from ..module_utils.deploy._found import File, Found, least_force, text_of
+from ..module_utils.deploy._found import Found, least_force, text_of, told
+from ..module_utils.deploy._refusals_io import Refused
 from ..module_utils.host import _copies_io, _host_io, _ownership
 from ..module_utils.host import _owned_files_io as owned
 from ..module_utils.model import _paths, _pod_paths, _secrets
@@ -354,10 +356,6 @@ from ..module_utils.run import _run_lock_io
 
 # Nobody else puts anything there.
 OURS_ALONE = (_paths.DRAIN, _paths.SOCKET)
-METRICS_SERVICE = _paths.METRICS_UNITS[0]
-HOOK_SERVICE = _paths.HOOK_UNITS[0]
-# Somebody else's configuration isn't ours to show, and may hold secrets of any form.
-NOT_SHOWN = "(written by somebody else, not shown)\n"
 
 
 def main() -> None:
@@ -399,14 +397,6 @@ def forget_payload() -> None:
     for path in words:
         if os.path.basename(path) == b"AnsiballZ_endpoint_files.py" and os.path.isfile(path):
             os.unlink(path)
-
-
-class Refused(Exception):
-    """What was to be put into place isn't."""
-
-    def __init__(self, text: str, **more: Any) -> None:
-        super().__init__(text)
-        self.more = more
 
 
 class Deployment:
@@ -455,15 +445,22 @@ class Deployment:
     # Look
 
     def _looked(self) -> Tuple[Found, Dict[str, Any]]:
-        found = self._look()
-        self._refuse_open_folders(found)
-        self._refuse_textfile_folder()
-        self._refuse_script()
-        self._refuse_other_mode(found)
-        self._refuse_foreign(found)
-        self._refuse_key(found)
+        params = self.module.params
+        files = _files_io.all_planned(self.given, self.secrets)
+        _refusals_io.folders_in_the_way(self.role, files)
+        found = _look_io.look(self.role, files, self.listed, self.others, params["keep_stale"])
+        _refusals_io.open_folders(found)
+        _refusals_io.textfile_folder(self._unit(_units_io.METRICS_SERVICE))
+        _refusals_io.script(self._unit(_hook_io.SERVICE))
+        if not (self.module.check_mode or params["keep_stale"]):
+            _refusals_io.other_mode(found)
+        if not params["adopt"]:
+            _refusals_io.foreign(self.role, found)
+        _refusals_io.key(found)
         _validate_io.validate(self.role, found)
-        self._refuse_invalid(found)
+        _refusals_io.invalid(found)
+        if not self.module.check_mode:
+            _refusals_io.not_validated(found)
         return found, self._result(found)
 
     def _look_beside(self) -> Dict[str, Any]:
@@ -476,104 +473,11 @@ class Deployment:
             return {}
         return {} if result["changed"] or result["foreign"] or result["force"] != "nothing" else result
 
-    def _look(self) -> Found:
-        files = _files_io.all_planned(self.given, self.secrets)
-        self._refuse_folders(files)
-        _files_io.classify(self.role, [file for file in files if file.guarded])
-        planned = {file.path for file in files}
-        gone = [path for path in self.listed if path not in planned and path not in self.others]
-        foreign = [path for path in gone if _records_io.is_foreign(path)]
-        stale = [path for path in gone if path not in foreign and os.path.lexists(path)]
-        if self.module.params["keep_stale"]:
-            stale = []
-        found = Found(files, stale, foreign=foreign)
-        found.sysctls = _sysctls_io.due([*stale, *planned], files)
-        found.folders = _folders_io.missing(files)
-        found.modes = _folders_io.wrong_modes(files)
-        copies = [*(_records_io.copy_of(file.path, file.path not in self.listed) for file in found.rewritten),
-                  *map(_records_io.copy_of_ours, stale)]
-        found.kept = [copy for copy in copies if copy]
-        found.units = _units_io.due([file.path for file in found.changed_files], planned)
-        found.left = _leftovers_io.find(self.role, [*self.listed, *planned])
-        found.lost = _records_io.lost(self.role, files)
-        if found.manifest:
-            found.foreign_manifests = _process_io.foreign_manifests(os.path.dirname(found.manifest.path), self.role)
-        # What serves goes on doing so until the host's turn comes.
-        found.other_mode = _daemon_io.in_other_mode(bool(found.manifest))
-        return found
-
-    # Refuse
-
-    def _refuse_folders(self, files: List[File]) -> None:
-        paths = [file.path for file in files if file.is_folder]
-        paths += [path for path in (_records_io.place(self.role), _paths.ROLE_PLAN % self.role)
-                  if os.path.isdir(path) and not os.path.islink(path)]
-        if paths:
-            raise Refused("%s is a folder. Move it away: a file has to be there." % " and ".join(paths))
-
-    def _refuse_other_mode(self, found: Found) -> None:
-        """Two of our own daemons would fight for the same port and VIP."""
-        if found.other_mode and not (self.module.check_mode or self.module.params["keep_stale"]):
-            raise Refused("%s of this collection's run here %s. They're moved when it's keepalived's turn: run site, "
-                          "or the roles haproxy and keepalived one after the other."
-                          % (" and ".join(found.other_mode), "as services" if found.manifest else "as static pods"))
-
-    def _refuse_open_folders(self, found: Found) -> None:
-        """Root writes where only root can write: others could put a link there, or a file of theirs."""
-        folders = sorted({os.path.dirname(path) for path in [file.path for file in found.files] + found.stale})
-        said = ["%s: %s" % (folder, trouble) for folder, trouble in
-                ((folder, owned.trouble(folder)) for folder in folders) if trouble]
-        if said:
-            raise Refused("Nothing was changed, because others than root could write into folders that files belong "
-                          "in: %s. Give them to root, with mode 0755." % "; ".join(said))
-
     def _unit(self, path: str) -> bytes:
         """What is to be there. A look at HAProxy's files tells of keepalived's, too: so what they name is judged before
         anything changes."""
         given = [*self.given, *(self.module.params["units"] or ())]
         return next((str(entry["content"]).encode() for entry in given if entry["path"] == path), b"")
-
-    def _refuse_textfile_folder(self) -> None:
-        """What is written there each few seconds is root's, too."""
-        path = _units_io.textfile_of(self._unit(METRICS_SERVICE))
-        folder = os.path.dirname(path or "")
-        trouble = folder and (owned.trouble(folder) or ("" if os.path.isdir(folder) else "it isn't there"))
-        if trouble:
-            raise Refused("Nothing was changed, because metrics can't be written into %s: %s. Make it, give it and all "
-                          "folders above it to root, with mode 0755, and name it to node_exporter "
-                          "(--collector.textfile.directory); or set endpoint_metrics_textfile_dir to such a folder."
-                          % (folder, trouble))
-
-    def _refuse_script(self) -> None:
-        trouble = _hook_io.trouble(self._unit(HOOK_SERVICE))
-        if trouble:
-            raise Refused("Nothing was changed, because what endpoint_notify_script and endpoint_notify_user name "
-                          "can't be run: %s. Put the script there, give it and all folders above it to root, with "
-                          "mode 0755, and name a user that this host has, or none." % trouble)
-
-    def _refuse_foreign(self, found: Found) -> None:
-        foreign = [file.path for file in found.adopted] + found.foreign_manifests
-        if foreign and not self.module.params["adopt"]:
-            raise Refused(
-                "%s was written by somebody else, and isn't replaced. Remove it, or set endpoint_adopt: true to take "
-                "this host's %s over; the original is kept in %s then."
-                % (" and ".join(foreign), self.role, _copies_io.FOLDER), foreign_files=foreign)
-
-    def _refuse_key(self, found: Found) -> None:
-        """Members that have either key under the same number don't believe each other, and nothing tells them apart."""
-        alike = [file.path for file in found.files if file.kind == "hmac-key" and _records_io.is_other_key(file)]
-        if alike:
-            raise Refused("Nothing was changed, because the new key of %s has the same ID as the one that is there, so "
-                          "no advert could say which of them it was signed with. Make another one, by `openssl rand "
-                          "-hex 32`, and write hex: before it." % ", ".join(alike))
-
-    def _refuse_invalid(self, found: Found) -> None:
-        if found.invalid:
-            said = ["%s: %s" % (entry["path"], finding) for entry in found.invalid for finding in entry["findings"]]
-            raise Refused("Nothing was changed, because what was to be put into place isn't valid:\n%s"
-                          % "\n".join(said), validation=found.invalid)
-        if found.not_validated and not (self.module.check_mode or found.manifest):
-            raise Refused("Nothing was changed, because it can't be validated: %s" % "; ".join(found.not_validated))
 
     # Swap
 
@@ -627,7 +531,7 @@ class Deployment:
             if not os.path.isdir(folder):
                 owned.make_folder(folder)
             batch.add(file.path, file.content, file.mode, file.uid, file.gid, self._label(file.path))
-            if file.path == METRICS_SERVICE:
+            if file.path == _units_io.METRICS_SERVICE:
                 _units_io.drop_textfile(file.present, file.content)
         path = _paths.ROLE_PLAN % self.role
         if found.plan is not None and (path in found.lost or _host_io.read_file(path) != found.plan):
@@ -644,8 +548,8 @@ class Deployment:
         """Files of ours; what systemd makes of them ends first. What was there before them comes back."""
         units = _units_io.among(paths)
         _units_io.end(units)
-        if METRICS_SERVICE in paths:
-            _units_io.drop_textfile(_host_io.read_file(METRICS_SERVICE))
+        if _units_io.METRICS_SERVICE in paths:
+            _units_io.drop_textfile(_host_io.read_file(_units_io.METRICS_SERVICE))
         if _paths.RECORDER_UNIT in paths:
             _units_io.drop_record()
         for path in paths:
@@ -807,50 +711,17 @@ class Deployment:
     # Result
 
     def _result(self, found: Found) -> Dict[str, Any]:
-        changed = [file.path for file in found.changed_files]
-        result: Dict[str, Any] = {
-            "changed": bool(changed or found.stale or found.left or found.foreign_manifests or found.folders
-                            or found.modes or found.units or found.sysctls or found.lost),
-            "changed_files": changed,
-            "removed_files": found.stale + found.left,
-            "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
-            "validated": not found.not_validated,
-            "not_validated": found.not_validated,
-            "folders_changed": found.folders + [folder for folder, _mode in found.modes],
-            "kept_files": found.kept,
-            "notes_changed": found.lost,
-            "foreign_files": found.foreign,
-            "units_changed": found.units,
-            "sysctls_changed": sorted(found.sysctls),
-        }
+        result = told(found)
         result.update(self._observe(found))
         result["force"] = least_force(result)
         if found.other_mode and not self.module.params["keep_stale"]:
             result["force"] = "switch" if self.role == "keepalived" else "nothing"
         if self.module._diff:  # pylint: disable=protected-access  # what every module with a diff does
-            result["diff"] = list(self._diffs(found))
+            result["diff"] = list(_look_io.diffs(found))
         return result
 
     def _observe(self, found: Found) -> Dict[str, Any]:
         return dict(_daemon_io.observe(self.role, found), at=self.at)
-
-    def _diffs(self, found: Found) -> Iterator[Dict[str, str]]:
-        for file in found.changed_files:
-            before, after = _secrets.differences(text_of(file.present), text_of(file.content))
-            if file.guarded and file.ownership == _ownership.FOREIGN:
-                before = NOT_SHOWN
-            header = "%s (%s %s:%s)"
-            yield {
-                "before_header": file.path if file.status is None else header % (
-                    file.path, oct(file.status.mode), _files_io.user_name(file.status.uid),
-                    _files_io.group_name(file.status.gid)),
-                "after_header": header % (file.path, oct(file.mode), file.owner, file.group),
-                "before": before,
-                "after": after,
-            }
-        for path in found.stale:
-            before = NOT_SHOWN if _records_io.is_foreign(path) else _secrets.masked(_host_io.read_text(path))
-            yield {"before_header": path, "after_header": "%s (removed)" % path, "before": before, "after": ""}
 
 
 if __name__ == "__main__":

@@ -120,6 +120,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+notes_lost:
+  description: Notes of what this collection has put here that are gone or can't be read, of roles that are deployed.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 interfaces:
   description: Network interfaces.
   returned: always
@@ -466,6 +472,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster import _cluster_io
 from ..module_utils.daemons import _haproxy, _keepalived_state, _podstate, _process_io, _running_io
+from ..module_utils.deploy import _records_io
 from ..module_utils.host import _deployed_io, _host_io, _hostfacts, _ownership, _parts
 from ..module_utils.model import _accessors, _paths, _planfile, _pod_paths, _secrets
 from ..module_utils.proof import _host_status
@@ -516,12 +523,11 @@ OUR_FILES = (
     *_pod_paths.RELEASE_UNITS,
     _paths.TMPFILES,
     _paths.WATCHDOG,
-    *_paths.WATCHDOG_PARTS,
+    *_paths.PARTS,
     _paths.WATCHDOG_UNIT,
     _paths.METRICS,
     *_paths.METRICS_UNITS,
     _paths.RECORDER,
-    *_paths.RECORDER_PARTS,
     _paths.RECORDER_UNIT,
     _paths.HOOK,
     *_paths.HOOK_UNITS,
@@ -647,7 +653,16 @@ class Observer(_parts.Parts):
             "files": {path: _secrets.HIDDEN if _secrets.are_in((contents[path] or b"").decode("utf-8", "replace"))
                       else said for path, said in sums.items()},
             "config_owner": {path: _ownership.classify(path, contents[path], shipped) for path in CONFIG.values()},
+            "notes_lost": self._notes_lost(),
         }
+
+    def _notes_lost(self) -> List[str]:
+        """Only root reads them."""
+        if not self.is_root:
+            self.hide("notes_lost")
+            return []
+        lost: List[str] = self.read("notes_lost", _records_io.missing, [])
+        return lost
 
     def _commands(
         self, binaries: Mapping[str, Optional[str]], system: Mapping[str, Any]

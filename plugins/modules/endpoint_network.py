@@ -140,6 +140,9 @@ def carry(module: AnsibleModule) -> Dict[str, Any]:
     carrier = _carrier_io.Carrier((plan or {}).get("endpoints") or [], str(module.params["host"]),
                                   module.params["narrow"])
     due = carrier.due()
+    left = _carrier_io.unclaimed() if plan is None else []
+    if left:
+        module.warn(_carrier_io.UNCLAIMED % "; ".join(map(str, left)))
     table = "nft " + _carrier_io.TABLE
     result: Dict[str, Any] = {
         "changed": due.changes,

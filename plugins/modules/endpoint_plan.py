@@ -57,6 +57,12 @@ options:
     description: With O(gather=members), fail where none of the balancers is among the play's hosts.
     type: bool
     default: false
+  tags:
+    description:
+      - The tags of the playbook. With O(gather=members) and O(gather=named), others in C(--tags) and C(--skip-tags) are
+        problems, where that playbook is the only one on the command line. Without this option nobody judges them.
+    type: list
+    elements: str
   or_ask:
     description:
       - With O(gather=plan), plan only where all members have said what they have to; else RV(ask) names the others.

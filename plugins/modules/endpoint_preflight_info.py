@@ -228,6 +228,14 @@ manage:
       nobody can tell.
   returned: always
   type: bool
+unwritable:
+  description:
+    - Folders that this collection has to write into, or to make folders in, and not even root can. Empty where it isn't
+      root who looks.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc]
 errors:
   description: Parts that couldn't be read, and why.
   returned: always
@@ -366,6 +374,7 @@ class Observer(_parts.Parts):
             "certificates": self._certificates(),
             "former": self._former(),
             "manage": self._manages(),
+            "unwritable": self.read("unwritable", self._unwritable, []),
             "errors": self.errors,
         }
 
@@ -376,6 +385,12 @@ class Observer(_parts.Parts):
             for item in self.former}
         answers = _host_io.together(calls)
         return [item for item in self.former if answers["%(address)s %(port)d" % item].tcp == "ok"]
+
+    def _unwritable(self) -> List[str]:
+        # Others than root write nowhere, which is no fault of the host's.
+        return _host_io.unwritable(
+            folder for endpoint in self.endpoints
+            for folder in _paths.folders(endpoint["mode"], endpoint["manifest_dir"])) if os.geteuid() == 0 else []
 
     def _manages(self) -> bool:
         """Whether endpoint_network has something to do or to say here, or nobody can tell."""

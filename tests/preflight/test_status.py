@@ -222,6 +222,11 @@ def test_stored_plans_that_are_old_or_gone_or_no_plans(user: Looker, tmp_path: P
     assert status.found() == {("bad_stored_plan", "cp3")}, status.run.output
     user.follow(user.file, "bad_stored_plan")
     Status(user, tmp_path).nothing()
+    user.sh("cp2", "cd /var/lib/kubeha; rm files-keepalived.json plan-*; truncate -s 40 files-haproxy.json")
+    status = Status(user, tmp_path)
+    assert status.found() == {("notes_lost", "cp2")}, status.run.output
+    user.follow(user.file, "notes_lost")
+    Status(user, tmp_path).nothing()
 
 
 def test_a_drained_host(user: Looker, tmp_path: Path) -> None:

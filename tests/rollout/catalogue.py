@@ -383,7 +383,8 @@ HOSTS = (
 # From one mode to the other
 
 # Of the host itself, in either mode.
-WATCHDOG = ["/etc/kubeha/watchdog", *("/etc/kubeha/watchdog.d/watchdog_%s.py" % name for name in ("host", "wire"))]
+PARTS = ("shared_host", "shared_wire", "watchdog_host", "watchdog_wire")
+WATCHDOG = [*("/etc/kubeha/parts.d/%s.py" % name for name in PARTS), "/etc/kubeha/watchdog"]
 UNITS = ("kubeha-filter.service", "kubeha-watchdog.service")
 
 

@@ -59,6 +59,7 @@ def observe(plan: Dict[str, Any], host: str, holder: str = "cp1", running: bool 
         "files": {},
         "config_owner": dict.fromkeys(
             ["/etc/haproxy/haproxy.cfg", "/etc/keepalived/keepalived.conf"], "ours" if running else "absent"),
+        "notes_lost": [],
         "interfaces": [],
         "identity": {},
         "networks": [],
@@ -163,6 +164,7 @@ def look(plan: Dict[str, Any], host: str, running: bool = False) -> Dict[str, An
         },
         "former": [],
         "manage": False,
+        "unwritable": [],
         "clock": {"low": 1795380000.0, "high": 1795380001.0},
         "errors": {},
         "loads": {"haproxy": [], "keepalived": []},

@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
 
@@ -409,12 +410,13 @@ def test_a_full_disk_and_a_folder_that_is_gone_end_nothing(host: Host) -> None:
 def test_it_runs_as_its_unit_starts_it(tmp_path: Path) -> None:
     text = SCRIPT.read_text().replace("/var/lib/kubeha/recorder", str(tmp_path / "ring"))
     (tmp_path / "recorder").write_text(text)
-    shutil.copytree(SCRIPT.parent / "recorder.d", tmp_path / "recorder.d")
+    shutil.copytree(SCRIPT.parent / "parts.d", tmp_path / "parts.d")
     process = subprocess.Popen(["python3", "-I", "-S", str(tmp_path / "recorder"), "cp1"], stderr=subprocess.PIPE)
-    try:
-        process.wait(1.5)
-    except subprocess.TimeoutExpired:
-        process.terminate()
+    deadline = time.monotonic() + 60
+    # Its first words, with which it's ready to be ended.
+    while not (tmp_path / "ring/0").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
     assert process.communicate(timeout=10)[1] == b"" and process.returncode == 0
     assert "recorder" in (tmp_path / "ring/0").read_text()
-    assert not (tmp_path / "recorder.d/__pycache__").exists()
+    assert not (tmp_path / "parts.d/__pycache__").exists()

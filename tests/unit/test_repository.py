@@ -370,3 +370,21 @@ def test_facts_of_other_hosts_are_read_in_one_place() -> None:
         text = TEXTS["plugins/action/%s.py" % name]
         executed = len(re.findall(r"_execute_module\(|self\.execute\(", text))
         assert executed and text.count("readable(") == executed, name
+
+
+def test_site_knows_its_tags() -> None:
+    site = yaml.safe_load(TEXTS["playbooks/site.yml"])
+    known = set(site[0]["vars"]["__endpoint_tags"])
+    roles = "\n".join(text for name, text in TEXTS.items() if re.match(r"roles/\w+/tasks/", name))
+    there = {tag.strip() for names in re.findall(r"tags: \[([^]]*)\]", roles) for tag in names.split(",")}
+    assert there - {"always"} == known
+    others = [text for name, text in TEXTS.items() if name.startswith("playbooks/") and name != "playbooks/site.yml"]
+    assert not re.search(r"tags: \[(?!always\]|\])", "\n".join(others)), "none of the others has tags"
+
+
+def test_no_playbook_ends_green_without_its_hosts() -> None:
+    """Whatever finds them is tagged always."""
+    for name, text in TEXTS.items():
+        for play in yaml.safe_load(text) if name.startswith("playbooks/") else ():
+            if play.get("tags") == ["always"]:
+                assert "'always' not in ansible_skip_tags" in play["hosts"], name

@@ -220,3 +220,14 @@ def test_what_failed_is_said_in_words_of_its_own(result: dict[str, t.Any], said:
     text = load(ROOT / "roles/endpoint/vars/main.yml")["__endpoint_failed_text"]
     assert jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(
         ansible_failed_task={"name": "Stop"}, ansible_failed_result=result) == said
+
+
+@pytest.mark.parametrize("info, below", [
+    ({}, False),
+    ({"drain": {"moving": False}, "gives_way": None}, False),
+    ({"drain": {"moving": True}, "gives_way": None}, True),
+    ({"drain": {"moving": True}, "gives_way": "198.51.100.12"}, False),
+])
+def test_a_host_that_gives_way_is_no_killed_runs(info: dict[str, t.Any], below: bool) -> None:
+    text = load(ROOT / "roles/endpoint/vars/main.yml")["__endpoint_below_rank"]
+    assert jinja2.Environment().from_string(text).render(__endpoint_info=info).strip() == str(below)

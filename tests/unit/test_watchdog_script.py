@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.run import _run_lock
 from ansible_collections.kubeha.apiserver.plugins.module_utils.segment import _vrrp
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._timing import PROFILES
@@ -30,7 +32,7 @@ ID = "4f0e" * 16
 
 watchdog = load(SCRIPT)
 # Which the script finds beside itself.
-host_of, wire = sys.modules["watchdog_host"], sys.modules["watchdog_wire"]
+host_of, wire = sys.modules["watchdog_host"], sys.modules["shared_wire"]
 OTHER_ROUTER = "b,eth0,77,149,198.51.100.13"
 ROUTER = "a,eth0,100,150,198.51.100.12,198.51.100.13"
 
@@ -130,6 +132,7 @@ class Listener(Machine):
         monkeypatch.setattr(self.host, "packets", self.packets)
         monkeypatch.setattr(self.host, "announce", lambda *told: self.told.append(told))
         monkeypatch.setattr(watchdog.time, "sleep", self.sleep)
+        monkeypatch.setattr(host_of.time, "clock_gettime", lambda _clock: self.at)
         self.begin_to_listen()
 
     def begin_to_listen(self) -> None:
@@ -155,6 +158,19 @@ class Listener(Machine):
             self.at += 0.25
             self.adverts = list(adverts)
             self.mute.look()
+
+    def lock(self, seconds: float, boot: str = "this") -> None:
+        """As a run does it, for so many seconds of the test's clock."""
+        self.note({"boot": boot, "at": self.at, "until": self.at + seconds})
+
+    def note(self, lock: t.Any) -> None:
+        for path, content in ((host_of.BOOT, "this\n"), (host_of.LOCK, json.dumps(lock))):
+            place = self.root / path.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(content)
+
+    def unlock(self) -> None:
+        (self.root / host_of.LOCK.lstrip("/")).unlink()
 
     @property
     def moving(self) -> bool:
@@ -419,6 +435,75 @@ def test_a_run_may_end_it_and_begins_nothing_while_it_moves_the_host(listener: L
     listener.addresses.add((VIP, "eth0"))
     listener.hear(0.25)
     assert not listener.files["way"].exists() and not listener.moving
+
+
+def test_it_does_not_begin_while_a_run_changes_the_host(listener: Listener) -> None:
+    listener.lock(600)
+    listener.hear(60, RIVAL)
+    assert not listener.moving and not listener.questions and not listener.said
+    listener.unlock()
+    listener.hear(1, RIVAL)
+    assert listener.moving, "it looks once a second"
+
+
+def test_it_does_not_end_while_a_run_changes_the_host(listener: Listener) -> None:
+    listener.hear(3, RIVAL)
+    listener.lock(600)
+    listener.hear(300, RIVAL)
+    assert listener.moving and listener.files["way"].exists()
+    listener.unlock()
+    listener.hear(1, RIVAL)
+    assert not listener.moving and not listener.files["way"].exists()
+
+
+def test_what_a_run_writes_meanwhile_is_the_runs(listener: Listener) -> None:
+    listener.hear(3, RIVAL)
+    listener.lock(600)
+    listener.files["moving"].write_text("0\n")
+    listener.hear(0.25)
+    assert not listener.files["way"].exists()
+    listener.files["moving"].write_text("1\n")
+    listener.unlock()
+    listener.hear(300)
+    assert listener.moving
+
+
+def test_a_run_that_restarts_it_ends_nothing(listener: Listener) -> None:
+    listener.hear(3, RIVAL)
+    listener.lock(600)
+    listener.mute.leave()
+    assert listener.moving and listener.files["way"].exists()
+    listener.begin_to_listen()
+    listener.unlock()
+    listener.hear(62, RIVAL)
+    assert not listener.moving and not listener.files["way"].exists()
+
+
+def test_the_lock_of_a_killed_run_ends_by_itself(listener: Listener) -> None:
+    listener.lock(100)
+    listener.hear(98, RIVAL)
+    assert not listener.moving
+    listener.hear(4, RIVAL)
+    assert listener.moving
+
+
+NUMBERS = st.one_of(st.floats(-1e9, 1e9), st.integers(-9999, 9999))
+LOCKS = st.one_of(
+    st.builds(lambda boot, at, until, more: {"boot": boot, "at": at, "until": until, **more},
+              st.sampled_from(["this", "other"]), NUMBERS, NUMBERS, st.just({"name": "run"})),
+    st.dictionaries(st.sampled_from(["boot", "at", "until"]), st.one_of(st.none(), st.text(), st.lists(st.none()))),
+    st.none(), st.text(), st.lists(st.integers()), st.integers())
+
+
+@given(LOCKS, st.floats(-1e4, 1e9))
+def test_a_lock_counts_for_it_as_it_does_for_runs(
+        tmp_path_factory: pytest.TempPathFactory, lock: t.Any, now: float) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        listener = Listener(tmp_path_factory.mktemp("host"), monkeypatch)
+        listener.at = now
+        listener.note(lock)
+        counts = _run_lock.counts(_run_lock.note_of(lock), _run_lock.Clock("this", now))
+        assert listener.host.is_locked() == counts
 
 
 def test_whoever_ends_the_watchdog_ends_that_too(listener: Listener) -> None:

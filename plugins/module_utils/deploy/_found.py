@@ -105,6 +105,26 @@ class Found:
         return [file for file in self.changed_files if file.guarded and file.ownership == _ownership.FOREIGN]
 
 
+def told(found: Found) -> Dict[str, Any]:
+    """What the module returns of files."""
+    changed = [file.path for file in found.changed_files]
+    return {
+        "changed": bool(changed or found.stale or found.left or found.foreign_manifests or found.folders
+                        or found.modes or found.units or found.sysctls or found.lost),
+        "changed_files": changed,
+        "removed_files": found.stale + found.left,
+        "adopted_files": [file.path for file in found.adopted] + found.foreign_manifests,
+        "validated": not found.not_validated,
+        "not_validated": found.not_validated,
+        "folders_changed": found.folders + [folder for folder, _mode in found.modes],
+        "kept_files": found.kept,
+        "notes_changed": found.lost,
+        "foreign_files": found.foreign,
+        "units_changed": found.units,
+        "sysctls_changed": sorted(found.sysctls),
+    }
+
+
 def least_force(result: Mapping[str, Any]) -> str:
     if not result["active"]:
         return "start"

@@ -14,7 +14,9 @@ import stat
 from typing import List
 
 from ..host import _owned_files_io as owned
+from ..model import _paths
 
+SERVICE = _paths.HOOK_UNITS[0]
 _SCRIPT = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
 _USER = re.compile(r"^User=(\S+)$", re.MULTILINE)
 

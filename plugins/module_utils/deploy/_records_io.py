@@ -63,6 +63,18 @@ def lost(role: str, files: List[File]) -> List[str]:
     return [*[place(role)] * (not known), *[_paths.ROLE_PLAN % role] * (planned and not _is_plan(role))]
 
 
+def missing() -> List[str]:
+    """The same for whoever has no plan of the host's: notes of roles whose configuration is in place."""
+    found = []
+    for role in _paths.ROLES:
+        configs = [layout.config[role] for layout in _paths.LAYOUTS.values()]
+        ours = [path for path in configs if _ownership.has_marker(_host_io.read_file(path) or b"")]
+        noted = sums(role)
+        found += [place(role)] * any(path not in noted for path in ours)
+        found += [_paths.ROLE_PLAN % role] * (bool(ours) and not _is_plan(role))
+    return found
+
+
 def _is_plan(role: str) -> bool:
     try:
         _planfile.read_plan(_planfile.parse_plan(_host_io.read_file(_paths.ROLE_PLAN % role)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Collection, Dict, Iterable, List, Mapping, Optional
+from typing import Collection, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..host import _host_io, _hostfacts
 from ..host import _owned_files_io as owned
@@ -21,26 +21,35 @@ from . import _folders_io, _leftovers_io
 
 SECONDS = 30.0
 HOOK = "kubeha-hook.path"
+METRICS_SERVICE = _paths.METRICS_UNITS[0]
 # By the unit that is enabled.
 FILES = {
     "kubeha-release.path": _pod_paths.RELEASE_UNITS,
     "kubeha-metrics.timer": _paths.METRICS_UNITS,
-    # Whose programs stay in memory.
-    "kubeha-watchdog.service": [_paths.WATCHDOG_UNIT, _paths.WATCHDOG, *_paths.WATCHDOG_PARTS],
-    "kubeha-recorder.service": [_paths.RECORDER_UNIT, _paths.RECORDER, *_paths.RECORDER_PARTS],
+    "kubeha-watchdog.service": [_paths.WATCHDOG_UNIT],
+    "kubeha-recorder.service": [_paths.RECORDER_UNIT],
     HOOK: _paths.HOOK_UNITS,
+}
+# Whose programs stay in memory. What they import may be another one's as well.
+_PROGRAMS = {
+    "kubeha-watchdog.service": [_paths.WATCHDOG, *_paths.WATCHDOG_PARTS],
+    "kubeha-recorder.service": [_paths.RECORDER, *_paths.RECORDER_PARTS],
 }
 _TEXTFILE = re.compile(r"^ExecStart=.* (/\S+)$", re.MULTILINE)
 
 
 def among(paths: Collection[str]) -> List[str]:
     """Those whose files are among these."""
-    return [unit for unit, files in FILES.items() if not set(files).isdisjoint(paths)]
+    return _among(FILES, paths)
+
+
+def _among(files: Mapping[str, Sequence[str]], paths: Collection[str]) -> List[str]:
+    return [unit for unit, places in files.items() if not set(places).isdisjoint(paths)]
 
 
 def due(changed: Collection[str], planned: Collection[str]) -> List[str]:
     """What has to be begun: where it's planned, and systemd doesn't have it as it will be."""
-    wanted, anew = among(planned), among(changed)
+    wanted, anew = among(planned), [*among(changed), *_among(_PROGRAMS, changed)]
     said = _said([name for unit in wanted if unit not in anew for name in _names(unit)])
     return [unit for unit in wanted if unit in anew or _is_off(unit, said)]
 
@@ -82,7 +91,7 @@ def end(units: Iterable[str]) -> None:
 
 
 def _names(unit: str) -> List[str]:
-    return [os.path.basename(path) for path in FILES[unit] if not path.startswith("/etc/kubeha/")]
+    return [os.path.basename(path) for path in FILES[unit]]
 
 
 def forget() -> None:

@@ -19,7 +19,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, TypeVar
 
 from ..network import _netlink as netlink
 from . import _identity
@@ -58,6 +58,18 @@ def read_text(path: str) -> str:
 def first_word(path: str) -> Optional[str]:
     words = read_text(path).split()
     return words[0] if words else None
+
+
+def unwritable(folders: Iterable[str]) -> List[str]:
+    """What is there of these folders, or the innermost one above that is, and can't be written into: not even by root,
+    where its file system is read-only, or somebody has made it immutable."""
+    found = set()
+    for folder in folders:
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        if not os.access(folder, os.W_OK):
+            found.add(folder)
+    return sorted(found)
 
 
 def read_file(path: str, limit: int = 1 << 24) -> Optional[bytes]:

@@ -342,6 +342,7 @@ class LookedAt(TypedDict):
     certificates: Dict[str, Dict[str, Names]]  # of API servers, by endpoint and host
     former: List[FormerMember]          # that still serve
     manage: bool                        # whether endpoint_network has something to do here
+    unwritable: List[str]               # folders that a run has to write into, and not even root can
     errors: Dict[str, str]              # parts that couldn't be read, and why
 
 
@@ -364,6 +365,7 @@ class Lasting(TypedDict):
     deployed: Deployed                  # plans that are stored here
     files: Dict[str, str]               # SHA-256 of ours, by path
     config_owner: Dict[str, str]        # ours, package_default, foreign or absent, by path
+    notes_lost: List[str]               # files that say what is ours here, and don't any more
 
 
 class Seen(TypedDict):

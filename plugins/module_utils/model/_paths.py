@@ -36,17 +36,20 @@ LEASE = STATE + "/lease.json"
 LEASE_UNIT = "/etc/systemd/system/kubeha-lease.service"
 # What ends a fault of a drill, and is there only while it lasts.
 DRILL_UNIT = "/etc/systemd/system/kubeha-drill.service"
+# What our programs import. Some of it several of them have.
+_PARTS = "/etc/kubeha/parts.d/%s.py"
 METRICS = "/etc/kubeha/metrics"
+METRICS_PARTS = [_PARTS % "shared_host"]
 METRICS_UNITS = ["/etc/systemd/system/kubeha-metrics.%s" % kind for kind in ("service", "timer")]
 WATCHDOG = "/etc/kubeha/watchdog"
-# What it imports.
-WATCHDOG_PARTS = ["/etc/kubeha/watchdog.d/watchdog_%s.py" % name for name in ("wire", "host")]
+WATCHDOG_PARTS = [_PARTS % name for name in ("shared_host", "shared_wire", "watchdog_wire", "watchdog_host")]
 # Whom the host gives way to, while it does.
 GIVES_WAY = RUN + "/watchdog/gives-way"
 WATCHDOG_UNIT = "/etc/systemd/system/kubeha-watchdog.service"
 RECORDER = "/etc/kubeha/recorder"
-# What it imports.
-RECORDER_PARTS = ["/etc/kubeha/recorder.d/recorder_%s.py" % name for name in ("base", "network", "daemons", "said")]
+RECORDER_PARTS = [_PARTS % name for name in (
+    "shared_host", "shared_wire", "recorder_base", "recorder_network", "recorder_daemons", "recorder_said")]
+PARTS = sorted({*METRICS_PARTS, *WATCHDOG_PARTS, *RECORDER_PARTS})
 RECORDER_UNIT = "/etc/systemd/system/kubeha-recorder.service"
 # What it writes, and nobody else.
 RECORD = STATE + "/recorder"
@@ -100,6 +103,16 @@ LAYOUTS = {
 }
 
 
+def folders(mode: str, manifest_dir: Optional[str]) -> List[str]:
+    """Where a run writes in this mode."""
+    files = [PLAN_FILE, FILTER_UNIT, *LAYOUTS[mode].config.values()]
+    if mode == "service":
+        files += [CHECK, NOTIFY, UNIT_HOOK, *DROP_INS.values()]
+    else:
+        files += [TMPFILES, _pod_paths.manifest_path(manifest_dir or "/etc/kubernetes/manifests", "haproxy")]
+    return sorted({path.rpartition("/")[0] for path in files} | {STATE, RUN})
+
+
 def named(role: str) -> List[str]:
     """Files that a role may have on a host, in either mode and whatever is planned, but for keys, whose names an
     endpoint has, and for manifests below another folder than kubeadm's. What both roles have is HAProxy's here."""
@@ -108,8 +121,8 @@ def named(role: str) -> List[str]:
     if role == "haproxy":
         return [*pods, SYSCTL_FILE, UNIT_HOOK, TMPFILES, IMAGE_AUTH, PLAN_FILE]
     return [*pods, CHECK, NOTIFY, _pod_paths.START, _pod_paths.CHECK, _pod_paths.NOTIFY, _pod_paths.RELEASE,
-            *_pod_paths.RELEASE_UNITS, *WATCHDOG_PARTS, WATCHDOG, WATCHDOG_UNIT, METRICS, *METRICS_UNITS,
-            *RECORDER_PARTS, RECORDER, RECORDER_UNIT, HOOK, HOOK_TMPFILES, *HOOK_UNITS]
+            *_pod_paths.RELEASE_UNITS, *PARTS, WATCHDOG, WATCHDOG_UNIT, METRICS, *METRICS_UNITS,
+            RECORDER, RECORDER_UNIT, HOOK, HOOK_TMPFILES, *HOOK_UNITS]
 
 
 # The marker by which a deployed file is known as ours; the same words as in _ownership.

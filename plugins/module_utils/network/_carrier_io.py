@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ..host import _copies_io, _host_io, _ownership
+from ..host import _copies_io, _deployed_io, _host_io, _ownership
 from ..host import _owned_files_io as owned
 from ..model import _accessors, _paths
 from . import _filter, _netconfig
@@ -32,6 +33,12 @@ COMMENT = "kubeha"
 TABLE = "inet " + _filter.TABLE
 FILTER = _filter.UNIT_FILE
 SERVICE = os.path.basename(FILTER)
+VRRP_RULE = re.compile(r'rule family="ipv[46]" source address="\S+" protocol value="vrrp" accept$')
+UNCLAIMED = (
+    "It isn't known any more which of firewalld's rules are this collection's, because %s is lost. These may be, and "
+    "stay: %%s. Remove those that nobody needs with firewall-cmd --permanent --zone=ZONE --remove-rich-rule='RULE' or "
+    "--remove-port=PORT, then firewall-cmd --reload." % STATE_FILE
+)
 NO_NFTABLES = (
     "There's no nftables on %s, so VRRP packets that no member has sent reach keepalived there. "
     "Install nftables, and run this again, or set endpoint_vrrp_filter: false."
@@ -80,7 +87,7 @@ class Carrier:
         self.endpoints = endpoints
         self.host = host
         self.narrow = narrow
-        self.done = read_state()
+        self.done = read_state() or {"files": {}, "rules": commented(), "peers": {}, "heard": {}, "loaded": ""}
         self.indices = {link.name: link.index for link in _host_io.read_links()}
         spoken = spoken_peers(host)
         self._plan_filter(spoken)
@@ -348,9 +355,38 @@ def run(argv: List[str]) -> str:
     return said.text
 
 
-def read_state() -> Dict[str, Any]:
+def commented() -> List[Rule]:
+    """Rules of ufw's that carry our name."""
+    if not _host_io.find_binary("ufw"):
+        return []
+    said = _host_io.run(["ufw", "show", "added"], COMMAND_SECONDS).text
+    lines = [line.strip().partition(" comment ") for line in said.splitlines()]
+    return [Rule("ufw", "", words[len("ufw "):].strip()) for words, _comment, name in lines
+            if words.startswith("ufw ") and name.strip("'") == COMMENT]
+
+
+def unclaimed() -> List[Rule]:
+    """Rules of firewalld's that may be ours, where a run was to make some and no note of them is left. Nothing names
+    them, as ufw's are named."""
+    stored = _deployed_io.read_deployed()
+    asked = stored.error or any(endpoint["manage_firewall"] for endpoint in stored.endpoints)
+    if not asked or read_state() is not None or find_manager() != "firewalld":
+        return []
+    ports = {"%d/tcp" % port for endpoint in stored.endpoints for port in _accessors.ports_of(endpoint)}
+    places = ["%s %s" % (zone, kind) for zone in run(["firewall-cmd", "--permanent", "--get-zones"]).split()
+              for kind in ("rich-rule", "port")]
+    listed = _host_io.together({place: partial(list_firewalld, place, True) for place in places})
+    return [Rule("firewalld", place, value) for place in places for value in entries(place, listed[place])
+            if value in ports or VRRP_RULE.match(value)]
+
+
+def read_state() -> Optional[Dict[str, Any]]:
+    """What was noted of what was done; None where nothing was, or the note is lost or can't be read."""
     try:
-        state = json.loads(_host_io.read_file(STATE_FILE) or b"{}")
+        content = _host_io.read_file(STATE_FILE)
+        if content is None:
+            return None
+        state = json.loads(content)
         rules = [Rule(*item) for item in state.get("rules", [])]
         opened, heard = (
             {str(router): list(addresses) for router, addresses in state.get(key, {}).items()}
@@ -359,7 +395,7 @@ def read_state() -> Dict[str, Any]:
         sums = _ownership.noted_sums(state.get("files", []))
         return {"files": sums, "rules": rules, "peers": opened, "heard": heard, "loaded": str(state.get("loaded", ""))}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return {"files": {}, "rules": [], "peers": {}, "heard": {}, "loaded": ""}
+        return None
 
 
 def write_state(

@@ -20,7 +20,8 @@ OWN: Dict[str, str] = {
         "gives_way", "backend_down", "vip_silent", "vip_wrong_answer"), ERROR),
     **dict.fromkeys((
         "service_disabled", "watchdog_stopped", "running_unknown", "restart_pending", "drained", "left_moving",
-        "stopped_for_change", "started_by_itself", "version_older", "file_drifted", "haproxy_files_ignored",
+        "stopped_for_change", "started_by_itself", "version_older", "file_drifted", "notes_lost",
+        "haproxy_files_ignored",
         "haproxy_nearly_full", "haproxy_source_refused", "backend_silent", "backend_disabled",
         "anonymous_denied"), WARNING),
     **dict.fromkeys(("kubelet_absent", "no_apiserver"), INFO),

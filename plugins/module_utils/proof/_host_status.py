@@ -179,6 +179,9 @@ def host_findings(plan: Plan, host: str, info: Observation) -> List[Finding]:
         findings.append(finding_of("haproxy_files_ignored", "HAProxy doesn't load %s" % _listed(ignored), host))
     if info["lease"]:
         findings.append(_left_stopped(info["lease"], host))
+    if info["notes_lost"]:
+        text = "its notes of what is ours are gone or can't be read: %s" % _listed(info["notes_lost"])
+        findings.append(finding_of("notes_lost", text, host))
     for path in info.get("drifted", ()):
         findings.append(finding_of("file_drifted", "%s isn't what the plan makes of it" % path, host))
     return findings

@@ -49,6 +49,9 @@ SECTIONS: dict[str, dict[str, Code]] = {
             ERROR, PLAN, "hosts are changed one after the other, which needs a strategy by which all hosts do a task "
             "before the next one begins",
             "write strategy: linear for the play; ANSIBLE_STRATEGY and ansible.cfg set it, too"),
+        "tag_unknown": Code(
+            ERROR, PLAN, "nothing in this playbook has this tag, so the run would do something else than was meant",
+            "name {few}"),
         "machine_twice": Code(
             ERROR, PLAN, "{first} and {host} are one machine, which calls itself {name}",
             "use one name for a machine, among balancers and API servers alike; or correct how {host} is reached"),
@@ -589,6 +592,10 @@ SECTIONS: dict[str, dict[str, Code]] = {
             "send VRRP to the one where keepalived doesn't listen, and two hosts hold the VIP",
             "take {other} out of that subnet, or `sysctl -w net.ipv4.conf.all.arp_ignore=1 "
             "net.ipv4.conf.all.arp_announce=2` there, and keep it in /etc/sysctl.d"),
+        "folder_read_only": Code(
+            ERROR, PREFLIGHT, "configurations, units and notes belong there, and a run would end in the middle",
+            "mount its file system to be written, unless an error has made it read-only (findmnt -T and the kernel's "
+            "log say more), or take the attribute i away from the folder, which lsattr -d shows"),
         "nonlocal_bind_readonly": Code(
             ERROR, PREFLIGHT, "endpoints share a port, so HAProxy binds VIPs that the host doesn't hold yet, and that "
             "needs {setting} = 1",
@@ -753,6 +760,10 @@ SECTIONS: dict[str, dict[str, Code]] = {
         "file_drifted": Code(
             OWN, STATUS, "the next run overwrites the change",
             "run `site` to put it back, or move the change into the variables"),
+        "notes_lost": Code(
+            OWN, STATUS, "files that a later run gives up, and what somebody else changes in ours, may not be noticed; "
+            "`drain` and a run that fails may not know what keepalived has",
+            "run `site` for this host; it makes them anew"),
         "version_older": Code(
             OWN, STATUS, "the plan may use what this version can't do",
             "run `site` again, so that the plan uses only what this version can do"),

@@ -39,6 +39,7 @@ from ...module_utils.model._paths import (
     KEEPALIVED_CONFIG,
     LAYOUTS,
     METRICS,
+    METRICS_PARTS,
     METRICS_UNITS,
     MOVING,
     NOTIFY,
@@ -94,9 +95,10 @@ def host_files(plan: Plan, host: str, roles: Sequence[str] = ROLES) -> List[Dict
         return []
     stored = {"schema": plan["schema"], "endpoints": endpoints}
     listing = _pod_files if endpoints[0]["mode"] == "static_pod" else _service_files
-    beside = [entry for files in (_watchdog_files, _metrics_files, _recorder_files, _hook_files)
-              for entry in files(endpoints, roles)]
-    return beside + listing(endpoints, roles) + [
+    # What several programs import is there once.
+    beside = {entry["path"]: entry for files in (_watchdog_files, _metrics_files, _recorder_files, _hook_files)
+              for entry in files(endpoints, roles)}
+    return list(beside.values()) + listing(endpoints, roles) + [
         _file(COMMON, PLAN_FILE, None, "plan",
               content=json.dumps(stored, indent=1, sort_keys=True, ensure_ascii=True) + "\n")]
 
@@ -247,32 +249,28 @@ def _pod_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict
 
 
 def _watchdog_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
-    return _program_files("watchdog", WATCHDOG_PARTS, WATCHDOG, WATCHDOG_UNIT) if (
+    return _program_files("watchdog", WATCHDOG_PARTS, WATCHDOG, [WATCHDOG_UNIT]) if (
         "keepalived" in roles and _is_watched(endpoints)) else []
 
 
 def _metrics_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
-    """Of the host itself, in both modes."""
-    if "keepalived" not in roles or not _textfile_dir(endpoints):
-        return []
-    return [_file("keepalived", METRICS, "keepalived/files/kubeha-metrics", "metrics-script")] + [
-        _file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], "metrics-unit")
-        for path in METRICS_UNITS]
+    return _program_files("metrics", METRICS_PARTS, METRICS, METRICS_UNITS) if (
+        "keepalived" in roles and _textfile_dir(endpoints)) else []
 
 
 def _recorder_files(endpoints: Sequence[Endpoint], roles: Sequence[str]) -> List[Dict[str, Any]]:
-    return _program_files("recorder", RECORDER_PARTS, RECORDER, RECORDER_UNIT) if (
+    return _program_files("recorder", RECORDER_PARTS, RECORDER, [RECORDER_UNIT]) if (
         "keepalived" in roles and _records(endpoints)) else []
 
 
-def _program_files(name: str, parts: Sequence[str], program: str, unit: str) -> List[Dict[str, Any]]:
-    """A program that runs for as long as the host is up, of the host itself in both modes: what it imports, it, and
-    its unit."""
+def _program_files(name: str, parts: Sequence[str], program: str, units: Sequence[str]) -> List[Dict[str, Any]]:
+    """A program of the host itself, in both modes: what it imports, it, and its units."""
     return [
-        *(_file("keepalived", path, "keepalived/files/%s.d/%s" % (name, path.rpartition("/")[2]), name + "-script")
+        *(_file("keepalived", path, "keepalived/files/parts.d/" + path.rpartition("/")[2], "program")
           for path in parts),
-        _file("keepalived", program, "keepalived/files/kubeha-" + name, name + "-script"),
-        _file("keepalived", unit, "keepalived/templates/%s.service.j2" % name, name + "-unit"),
+        _file("keepalived", program, "keepalived/files/kubeha-" + name, "program"),
+        *(_file("keepalived", path, "keepalived/templates/%s.j2" % path.rpartition("kubeha-")[2], name + "-unit")
+          for path in units),
     ]
 
 

@@ -81,7 +81,7 @@ def collect(task_vars: Mapping[str, t.Any], templar: t.Any, asked: bool = True, 
     hosts = {name: reader.host(name, observed.get(name)) for name in members if reader.knows(name)}
     deployed = {name: deployed_of(info) for name, info in observed.items()
                 if deployed_of(info).plan or deployed_of(info).error}
-    return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems, reader.misspelt())
+    return Collected(intent, hosts, deployed, lb_hosts, members, reader.problems + reader.failures(), reader.misspelt())
 
 
 def machines_twice(identities: Mapping[str, t.Any]) -> list[Problem]:
@@ -159,6 +159,8 @@ class _Reader:
         self.hostvars = task_vars["hostvars"]
         self.current = str(task_vars["inventory_hostname"])
         self.problems: list[Problem] = []
+        # Of templates, by the variable's name, why and what mends it: the hosts where each fails so.
+        self._failures: dict[tuple[str, str, str], list[str]] = {}
         self._raw: dict[str, Mapping[str, t.Any]] = {}
         self._views: dict[str, tuple[Mapping[str, t.Any], t.Any]] = {}
 
@@ -349,11 +351,14 @@ class _Reader:
         try:
             return plain(template(subject))
         except Exception as error:  # pylint: disable=broad-except  # whatever a user's template raises is his to mend
-            found = problem_of("template_failed", "%s: %s" % (host, name), "(not shown)", reason=_reason(name, error),
-                               fix=_repair(name, subject, error))
-            if found not in self.problems:
-                self.problems.append(found)
+            failure = name, _reason(name, error), _repair(name, subject, error)
+            self._failures[failure] = list(dict.fromkeys([*self._failures.get(failure, []), host]))
             return _ABSENT
+
+    def failures(self) -> list[Problem]:
+        """What fails for several hosts in the same way is one problem."""
+        return [problem_of("template_failed", "%s: %s" % (listed(hosts), name), "(not shown)", reason=reason, fix=fix)
+                for (name, reason, fix), hosts in self._failures.items()]
 
     @staticmethod
     def _put(entry: dict[str, t.Any], key: str, value: t.Any) -> None:

@@ -20,6 +20,8 @@ from ._values import closest, describe
 
 _PATTERN = frozenset("*?[]!&:~;<>|^$(){}\\")
 _EVERYBODY = frozenset({"all", "ungrouped"})
+# Ansible's own words.
+_ANY_TAG = frozenset({"all", "always", "never", "tagged", "untagged"})
 # So many suggestions; each costs a look at all hosts.
 _SUGGESTIONS = 20
 
@@ -82,6 +84,13 @@ def hosts_named(where: str, value: t.Any, groups: Mapping[str, Sequence[str]], m
         else:
             problems.append(_wrong(place, item, groups, choices if len(problems) < _SUGGESTIONS else []))
     return Named(list(dict.fromkeys(hosts)), problems)
+
+
+def tags_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> list[Problem]:
+    """A problem for every tag that is neither Ansible's own nor among `known`, those of the playbook."""
+    few = "one of %s" % ", ".join(known) if known else "no tags: this playbook is run as a whole"
+    return [problem_of("tag_unknown", where, name, few=few) for name in names
+            if name not in _ANY_TAG and name not in known]
 
 
 def outside(where: str, hosts: Sequence[str], allowed: Collection[str], code: str) -> list[Problem]:

@@ -129,6 +129,7 @@ _INFO = record({}, {
     "deployed": (_deployed, _planfile.Deployed().to_dict()),
     "files": (mapping(text), {}),
     "config_owner": (mapping(text), {}),
+    "notes_lost": (_TEXTS, []),
     "interfaces": (many(record({"name": text}, {}, {
         "index": (integer(), 0), "up": _FLAG, "carrier": _MAYBE_FLAG, "mtu": _MAYBE_INTEGER, "mac": _NAME,
         "kind": _NAME})), []),
@@ -236,6 +237,7 @@ _PREFLIGHT = _filled(
         "foreign_manifests": (mapping(_TEXTS), {}),
         "missing_images": (many(one_of("haproxy", "keepalived")), [])})), None),
     host_names=(_TEXTS, []),
+    unwritable=(_TEXTS, []),
     certificates=(_CERTIFICATES, {}),
     errors=(mapping(text), {}),
     wire=(_WIRE, {}),

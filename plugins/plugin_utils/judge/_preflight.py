@@ -172,8 +172,8 @@ class _Judge:
         for place in self.places:
             for check in (
                 self._interface, self._ports, self._mode, self._daemons, self._takeover, self._static_pods,
-                self._network_managers, self._firewall, self._kernel, self._own_address, self._certificate,
-                self._itself,
+                self._network_managers, self._firewall, self._kernel, self._folders, self._own_address,
+                self._certificate, self._itself,
             ):  # fmt: skip
                 found.extend(check(place))
         return [*found, *self._former_members(), *self._clocks(), *self._mtus(), *self._agreements()]
@@ -461,6 +461,11 @@ class _Judge:
             name = path.replace("/", ".")
             text_ = "%s sets %s = 0 after ours sets 1" % (", ".join(files), name)
             yield finding_of("nonlocal_bind_overridden", text_, place.host, command=_comment_out(name, files))
+
+    def _folders(self, place: _Place) -> Iterator[Finding]:
+        if place.seen["unwritable"]:
+            text_ = "not even root can write into %s" % ", ".join(place.seen["unwritable"])
+            yield finding_of("folder_read_only", text_, place.host)
 
     # Who takes the VIP for its own
 

@@ -80,6 +80,7 @@ _UNSEEN = {
     "keepalived": ("keepalived's state", "keepalived_silent"),
     "lease": ("what a run has stopped", ""),
     "listen": ("strangers' packets", ""),
+    "notes_lost": ("the notes of what is ours", ""),
     "restart_pending": ("whether a restart is due", ""),
 }
 

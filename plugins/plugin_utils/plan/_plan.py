@@ -309,7 +309,7 @@ def _check_pod_ports(findings: Problems, specs: list[Spec], common: Globals, por
 
 def _check_vips(findings: Problems, specs: list[Spec], known: dict[str, Host], hosts: t.Any,
                 stored: Stored) -> dict[Address, str]:
-    """Each VIP is one that can move, once. Returns all of them and the endpoints that they belong to."""
+    """Each VIP is one that can move, once. Returns those that can, and the endpoints that they belong to."""
     vips: dict[Address, str] = {}
     for spec in specs:
         at = Where(findings, spec.variable("vip"))
@@ -334,7 +334,8 @@ def _check_vips(findings: Problems, specs: list[Spec], known: dict[str, Host], h
             elif vip.address in owners:
                 Where(findings, spec.variable("vip")).problem(
                     "vip_is_host_address", str(vip), host=printable(owners[vip.address], 60))
-    return vips
+    # A host's own address goes on being that: else what is right about the host would be called wrong.
+    return {address: name for address, name in vips.items() if address not in owners}
 
 
 def _check_cluster_networks(at: Where, spec: Spec, vip: Address) -> None:

@@ -49,6 +49,14 @@ refused host_outside_limit import "${on[@]}" -e endpoint_hosts=cp1,cp2 --limit c
 for playbook in site plan preflight status; do
     refused no_host "$playbook" "${on[@]}" --limit w1
 done
+refused tag_unknown site "${on[@]}" --tags nope
+refused tag_unknown drain "${on[@]}" -e endpoint_hosts=cp1 --tags haproxy
+for playbook in site remove; do
+    if output=$(ansible-playbook "kubeha.apiserver.$playbook" "${on[@]}" -e endpoint_hosts=cp1 --skip-tags always 2>&1); then
+        echo "$output" && exit 1
+    fi
+    grep -q "leave --skip-tags always out" <<<"$output"
+done
 refused inventory_empty site -i nowhere.yml
 refused inventory_empty remove -i nowhere.yml -e endpoint_hosts=cp1
 refused hosts_missing plan "${on[@]}" -e endpoint_lb_hosts=nobody

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.action import endpoint_plan as action
@@ -84,3 +85,31 @@ def test_what_can_not_be_read_is_not_missing(monkeypatch):
     assert [item["code"] for item in plugin._answer(args, {})["problems"]] == ["vip_missing"]
     made.problems = [problem_of("template_failed", "cp1: endpoint_vip", "{{ x }}", reason="undefined", fix="define it")]
     assert [item["code"] for item in plugin._answer(args, {})["problems"]] == ["template_failed"]
+
+
+OURS = "plugins/action/../../playbooks/site.yml"
+
+
+@pytest.mark.parametrize("playbooks, run, skip, wrong", [
+    ([OURS], ["all"], [], []),
+    ([OURS], ["haproxy", "always"], ["verify"], []),
+    ([OURS], ["nope", "haproxy"], ["keepalive"], [("--tags", "nope"), ("--skip-tags", "keepalive")]),
+    (["kubeha.apiserver.site"], ["nope"], [], [("--tags", "nope")]),
+    (["mine.yml"], ["nope"], [], []),
+    ([OURS, "mine.yml"], ["nope"], [], []),
+    ([], ["nope"], [], []),
+])
+def test_tags_that_nothing_has_are_refused_where_the_playbook_is_ours(monkeypatch, playbooks, run, skip, wrong):
+    monkeypatch.chdir(Path(action.__file__).parents[2])
+    monkeypatch.setattr(action.context, "CLIARGS", {"args": playbooks})
+    args = {"tags": ["haproxy", "verify"]}
+    problems = action._tagged(args, {"ansible_run_tags": run, "ansible_skip_tags": skip})
+    assert [(item.where, item.value) for item in problems] == wrong
+    assert all("haproxy, verify" in item.fix and item.code == "tag_unknown" for item in problems)
+    assert action._tagged({"tags": None}, {"ansible_run_tags": ["nope"]}) == []
+
+
+def test_a_playbook_without_tags_says_so(monkeypatch):
+    monkeypatch.setattr(action.context, "CLIARGS", {"args": ["kubeha.apiserver.drain"]})
+    (problem,) = action._tagged({"tags": []}, {"ansible_run_tags": ["haproxy"]})
+    assert "no tags" in problem.fix

@@ -51,8 +51,24 @@ def harmed(path, how):
             stream.write(how)
 
 
+HOWS = [None, "", '{"/etc/h', '{"files": {"a": 1}}', "[]", "pipe", "link"]
+
+
 @pytest.mark.parametrize("note", ["files-%s.json", "plan-%s.json"])
-@pytest.mark.parametrize("how", [None, "", '{"/etc/h', '{"files": {"a": 1}}', "[]", "pipe", "link"])
+@pytest.mark.parametrize("how", HOWS)
+def test_lost_notes_are_seen_by_whoever_looks(host, monkeypatch, note, how):
+    assert _records_io.missing() == [], "nothing is deployed"
+    for role, files in deployed(host, monkeypatch).items():
+        assert _records_io.missing() == []
+        path = host.path("/var/lib/kubeha/") + note % role
+        harmed(path, how)
+        assert _records_io.missing() == [path]
+        host.run(files, role=role)
+        assert _records_io.missing() == []
+
+
+@pytest.mark.parametrize("note", ["files-%s.json", "plan-%s.json"])
+@pytest.mark.parametrize("how", HOWS)
 def test_a_run_makes_lost_notes_anew_and_says_so(host, monkeypatch, note, how):
     for role, files in deployed(host, monkeypatch).items():
         path = host.path("/var/lib/kubeha/") + note % role

@@ -11,9 +11,7 @@ import stat
 from hashlib import sha256
 
 import pytest
-from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import (
-    _records_io,
-)
+from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import _hook_io, _records_io, _units_io
 from ansible_collections.kubeha.apiserver.plugins.modules import endpoint_files
 from ansible_collections.kubeha.apiserver.tests.unit.plugins.modules.files_hosts import (
     GROUP,
@@ -172,7 +170,7 @@ def test_folders_that_others_can_write_to_are_refused_before_anything_changes(ho
 
 def test_metrics_have_a_folder_of_root_and_are_written_in_one_place(host, monkeypatch):
     unit = host.path("/etc/systemd/system/kubeha-metrics.service")
-    monkeypatch.setattr(endpoint_files, "METRICS_SERVICE", unit)
+    monkeypatch.setattr(_units_io, "METRICS_SERVICE", unit)
 
     def files(name):
         text = OURS + "ExecStart=/usr/bin/env python3 /etc/kubeha/metrics cp1 %s/kubeha.prom\n" % host.path(name)
@@ -200,7 +198,7 @@ def test_metrics_have_a_folder_of_root_and_are_written_in_one_place(host, monkey
 
 def test_a_script_that_can_not_be_run_is_refused_before_anything_changes(host, monkeypatch):
     unit, script = host.path("/etc/systemd/system/kubeha-hook.service"), host.path("/opt/moved")
-    monkeypatch.setattr(endpoint_files, "HOOK_SERVICE", unit)
+    monkeypatch.setattr(_hook_io, "SERVICE", unit)
     text = OURS + "ExecStart=/usr/bin/env python3 /etc/kubeha/hook cp1 %s\n" % script
     files = host.files(drop_in=OURS) + [dict(host.files(drop_in=text)[0], path=unit, kind="hook-unit")]
     before = host.everything()

@@ -234,3 +234,77 @@ def test_a_host_without_nftables_is_told_so(host, kernel):
     assert "no nftables on cp1" in host.warnings[0]
     kernel.program = "/usr/sbin/nft"
     assert host.run(plan=plan_of("198.51.100.12"))["changed"] and host.warnings == []
+
+
+ADDED = """Added user rules (see 'ufw status' for running firewall):
+ufw allow 22/tcp
+ufw allow from 198.51.100.99 proto vrrp comment 'mine'
+ufw allow from 198.51.100.12 proto vrrp comment 'kubeha'
+ufw allow 6443/tcp comment 'kubeha'
+"""
+NOTES = pytest.mark.parametrize("note", [None, "", "{", "[]"])
+
+
+class Manager:
+    """ufw or firewalld, with rules of ours and of somebody else's."""
+
+    def __init__(self, name, monkeypatch):
+        self.name, self.removed, self.asked = name, [], []
+        monkeypatch.setattr(_carrier_io, "find_manager", lambda: name)
+        monkeypatch.setattr(_host_io, "find_binary", lambda binary: "/usr/sbin/" + binary if binary == name else None)
+        monkeypatch.setattr(_host_io, "run", lambda argv, seconds: _host_io.Output(0, self.say(argv), ""))
+        monkeypatch.setattr(_carrier_io, "run", self.say)
+
+    def say(self, argv):
+        if argv[:3] == ["ufw", "show", "added"]:
+            return ADDED
+        if argv[:2] == ["ufw", "delete"]:
+            self.removed.append(" ".join(argv[2:]))
+        if "--get-zones" in argv:
+            return "dmz public\n"
+        if argv[:2] == ["firewall-cmd", "--zone=public"]:
+            return {"--list-ports": "22/tcp 8443/tcp", "--list-rich-rules": "\n".join([
+                _carrier_io.vrrp_rule("198.51.100.12"),
+                'rule family="ipv4" source address="198.51.100.7" service name="ssh" accept'])}[argv[2]]
+        return ""
+
+
+@NOTES
+def test_rules_of_ufw_that_carry_our_name_go_without_a_note_of_them(host, monkeypatch, note):
+    if note is not None:
+        host.state.parent.mkdir(parents=True)
+        host.state.write_text(note)
+    manager = Manager("ufw", monkeypatch)
+    result = host.run("absent")
+    assert result["changed"] and manager.removed == ["allow from 198.51.100.12 proto vrrp", "allow 6443/tcp"]
+    assert host.warnings == []
+
+
+def test_what_was_noted_is_believed(host, monkeypatch):
+    host.state.parent.mkdir(parents=True)
+    host.state.write_text(json.dumps({"files": {}, "rules": [["ufw", "", "allow 6443/tcp"]]}))
+    manager = Manager("ufw", monkeypatch)
+    host.run("absent")
+    assert manager.removed == ["allow 6443/tcp"]
+
+
+@NOTES
+@pytest.mark.parametrize("stored, said", [
+    ({"endpoints": [{"manage_firewall": True}]}, True), ({"endpoints": [{"manage_firewall": False}]}, False),
+    ({"endpoints": []}, False)])
+def test_rules_of_firewalld_that_may_be_ours_are_named(host, monkeypatch, note, stored, said):
+    if note is not None:
+        host.state.parent.mkdir(parents=True)
+        host.state.write_text(note)
+    manager = Manager("firewalld", monkeypatch)
+    monkeypatch.setattr(_carrier_io._deployed_io, "read_deployed",
+                        lambda: _carrier_io._deployed_io.Deployed(plan=stored))
+    monkeypatch.setattr(_carrier_io._accessors, "ports_of", lambda endpoint: [8443])
+    host.run("absent")
+    assert manager.removed == []
+    if said:
+        (warning,) = host.warnings
+        assert "public rich-rule: rule family" in warning and "public port: 8443/tcp" in warning
+        assert "ssh" not in warning and "22/tcp" not in warning
+    else:
+        assert host.warnings == []

@@ -110,6 +110,18 @@ def test_another_program_of_the_recorder_begins_it_anew(systemd):
     assert units.due([_paths.RECORDER], planned) == ["kubeha-recorder.service"]
 
 
+def test_a_part_begins_anew_those_planned_programs_that_import_it_and_stay_in_memory(systemd):
+    shared = _paths.METRICS_PARTS[0]
+    watchdog, recorder = _paths.WATCHDOG_UNIT, _paths.RECORDER_UNIT
+    metrics = _paths.METRICS_UNITS
+    assert units.due([shared], [shared, watchdog, recorder, *metrics]) == [
+        "kubeha-watchdog.service", "kubeha-recorder.service"]
+    assert units.due([shared], [shared, *metrics]) == []
+    assert units.due([_paths.RECORDER_PARTS[-1]], [watchdog, recorder]) == ["kubeha-recorder.service"]
+    # What is left for the others doesn't end with one of them.
+    assert units.among([recorder]) == ["kubeha-recorder.service"] and units.among(_paths.PARTS) == []
+
+
 def test_a_hook_that_was_ended_in_the_middle_is_cleaned_up(monkeypatch):
     said = []
     monkeypatch.setattr(units, "_systemctl", lambda *words: said.append(words) or units._host_io.Output(0, ""))

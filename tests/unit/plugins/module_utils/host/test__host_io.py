@@ -20,6 +20,16 @@ from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _host
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="hosts are Linux")
 
 
+def test_folders_that_can_not_be_written_are_those_that_are_there(tmp_path, monkeypatch):
+    (tmp_path / "etc/haproxy").mkdir(parents=True)
+    (tmp_path / "var").mkdir()
+    read_only = {str(tmp_path / "etc"), str(tmp_path / "etc/haproxy")}
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) not in {(item, os.W_OK) for item in read_only})
+    folders = [str(tmp_path / name) for name in ("etc/haproxy", "etc/kubeha/parts.d", "etc/sysctl.d", "var/lib/kubeha")]
+    assert host_io.unwritable(folders) == sorted(read_only)
+    assert host_io.unwritable(folders[3:]) == []
+
+
 def test_read_file(tmp_path):
     (tmp_path / "a").write_bytes(b"12345")
     assert host_io.read_file(str(tmp_path / "a")) == b"12345"

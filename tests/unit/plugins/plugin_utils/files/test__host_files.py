@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model import _paths
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model._paths import PARTS
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
 from ansible_collections.kubeha.apiserver.tests.unit import configs
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
@@ -19,8 +21,8 @@ HAPROXY_FILES = [
     "/etc/kubeha/plan.json",
 ]
 WATCHDOG_FILES = [
-    "/etc/kubeha/watchdog.d/watchdog_wire.py", "/etc/kubeha/watchdog.d/watchdog_host.py", "/etc/kubeha/watchdog",
-    "/etc/systemd/system/kubeha-watchdog.service",
+    *("/etc/kubeha/parts.d/%s.py" % name for name in ("shared_host", "shared_wire", "watchdog_wire", "watchdog_host")),
+    "/etc/kubeha/watchdog", "/etc/systemd/system/kubeha-watchdog.service",
 ]
 KEEPALIVED_FILES = [
     *WATCHDOG_FILES,
@@ -363,7 +365,7 @@ def test_metrics_that_are_off_are_nowhere():
 
 def test_the_watchdog_is_the_hosts_in_both_modes_unless_it_is_switched_off():
     for made in (endpoint(families=BOTH), pods(endpoint(families=BOTH))):
-        assert paths(plan(made), "cp1")[:4] == WATCHDOG_FILES
+        assert paths(plan(made), "cp1")[:6] == WATCHDOG_FILES
         view = hostview.host_view(plan(made), "cp1")["watchdog"]
         assert view["vips"] == ["198.51.100.100/32", "2001:db8:1::100/128"] and view["seconds"] == "1.5"
         assert "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_KILL" in view["sandbox"]
@@ -379,13 +381,24 @@ def test_the_recorder_is_the_hosts_in_both_modes_and_nowhere_when_off():
     for made in (endpoint(), pods(endpoint())):
         files = hostview.host_files(plan(dict(made, recorder=True)), "cp1")
         assert [(entry["path"], entry["role"]) for entry in files if "recorder" in entry["path"]] == [
-            *(("/etc/kubeha/recorder.d/recorder_%s.py" % name, "keepalived")
+            *(("/etc/kubeha/parts.d/recorder_%s.py" % name, "keepalived")
               for name in ("base", "network", "daemons", "said")),
             ("/etc/kubeha/recorder", "keepalived"), ("/etc/systemd/system/kubeha-recorder.service", "keepalived")]
         view = hostview.host_view(plan(dict(made, recorder=True)), "cp1")["recorder"]
         # HAProxy's socket is another user's in a pod.
         more = " CAP_DAC_OVERRIDE" if made["mode"] == "static_pod" else ""
         assert "CapabilityBoundingSet=CAP_NET_RAW" + more in view["sandbox"]
+
+
+def test_what_programs_import_is_there_once_and_only_where_one_does():
+    parts = "/etc/kubeha/parts.d/"
+    every = paths(plan(dict(endpoint(), recorder=True, metrics=METRICS)), "cp1")
+    assert len(every) == len(set(every)) and sorted(path for path in every if path.startswith(parts)) == PARTS
+    metrics = [path for path in paths(plan(dict(endpoint(), watchdog=False, metrics=METRICS)), "cp1")
+               if path.startswith(parts)]
+    assert metrics == [parts + "shared_host.py"]
+    none = paths(plan(dict(endpoint(), watchdog=False)), "cp1")
+    assert not [path for path in none if path.startswith(parts)]
 
 
 def test_metrics_are_written_by_the_host_in_both_modes():
@@ -454,3 +467,12 @@ def test_where_haproxy_shows_its_metrics_and_to_whom(address, families, addresse
 def test_metrics_are_loaded_without_a_restart():
     with_them = hostview.host_view(plan(endpoint(metrics=METRICS)), "cp1")["haproxy"]
     assert with_them["execution_id"] == hostview.host_view(plan(endpoint()), "cp1")["haproxy"]["execution_id"]
+
+
+@pytest.mark.parametrize("made", [endpoint(), pods()])
+def test_each_file_lies_where_the_preflight_looks_whether_one_can_write(made):
+    """But for folders that are made in one of those."""
+    looked = _paths.folders(made["mode"], made["manifest_dir"])
+    for path in paths(plan(made), "cp1"):
+        assert path.startswith(tuple(folder + "/" for folder in looked)), path
+    assert ("/etc/keepalived" in looked) == (made["mode"] == "service")

@@ -5,12 +5,22 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ansible_collections.kubeha.apiserver.plugins.module_utils.deploy import _units_io
 from ansible_collections.kubeha.apiserver.plugins.module_utils.host import _ownership as ownership
-from ansible_collections.kubeha.apiserver.plugins.module_utils.model._paths import WATCHDOG, WATCHDOG_PARTS
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model._paths import (
+    METRICS,
+    METRICS_PARTS,
+    PARTS,
+    RECORDER,
+    RECORDER_PARTS,
+    WATCHDOG,
+    WATCHDOG_PARTS,
+)
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _host_files as hostview
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.files import _render as render
 from ansible_collections.kubeha.apiserver.tests.unit.plans import endpoint, plan, pods
@@ -48,7 +58,7 @@ def test_every_file_of_every_plan(given_plan):
         for entry in files:
             text = entry["content"]
             assert text.endswith("\n") and "\r" not in text and "\t" not in text
-            if entry["path"] in (WATCHDOG, *WATCHDOG_PARTS):
+            if entry["path"] in (WATCHDOG, *PARTS):
                 continue  # a program, copied as it is
             assert not re.search(r"(?<!\$)\{[%#{]|[%#}]\}|\bNone\b|\bTrue\b|\bFalse\b|undefined", text), entry["path"]
             if entry["kind"] != "plan":
@@ -182,3 +192,19 @@ def test_haproxys_metrics_are_read_and_nothing_else():
         "acl may_ask src 198.51.100.0/28", "tcp-request connection reject if !may_ask",
         "http-request use-service prometheus-exporter if { method GET } { path /metrics }",
         "http-request deny deny_status 405 if { path /metrics }", "http-request deny deny_status 404"]
+
+
+@pytest.mark.parametrize("program, parts", [
+    (METRICS, METRICS_PARTS), (RECORDER, RECORDER_PARTS), (WATCHDOG, WATCHDOG_PARTS)])
+def test_a_program_imports_what_is_there_for_it_and_leaves_nothing(tmp_path, program, parts):
+    made = plan(dict(endpoint(), recorder=True, metrics={"exporter": None, "textfile_dir": "/var/lib/textfiles"}))
+    folder = Path(program).parent
+    for entry in render.render_host(made, "cp1", ROLES):
+        if entry["path"] in (program, *parts):
+            place = tmp_path / Path(entry["path"]).relative_to(folder)
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(entry["content"])
+    words = "import runpy; runpy.run_path(%r)" % str(tmp_path / Path(program).name)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(tmp_path.rglob("__pycache__"))

@@ -205,6 +205,20 @@ def test_a_template_that_fails_is_a_problem():
     assert "undefined_thing" in found.problems[0].rule
 
 
+def test_a_template_that_fails_for_all_hosts_is_one_problem_that_names_them(monkeypatch):
+    class Evaluated(dict):
+        def __getitem__(self, name):
+            return Templar.template(super().__getitem__(name))
+
+    monkeypatch.setattr(HostVars, "__getitem__", lambda self, host: Evaluated(dict.__getitem__(self, host)))
+    monkeypatch.setattr(HostVars, "raw_get", dict.__getitem__)
+    hosts = three(endpoint_vip="{{ undefined_thing }}")
+    hosts["cp2"]["endpoint_port"] = "{{ undefined_thing }}"
+    problems = gather(hosts).problems
+    assert [problem.code for problem in problems] == ["template_failed"] * 2
+    assert sorted(problem.where for problem in problems) == ["cp1, cp2, cp3: endpoint_vip", "cp2: endpoint_port"]
+
+
 @pytest.mark.parametrize(("variable", "fix"), [
     ("endpoint_interface", "leave endpoint_interface out"), ("endpoint_port", "gather them in a play before")])
 def test_facts_that_nobody_gathered(variable, fix):

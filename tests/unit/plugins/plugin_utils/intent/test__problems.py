@@ -590,3 +590,13 @@ def test_who_does_as_advised_has_that_problem_no_more(case: Case, problem: Probl
 def test_most_problems_have_advice_that_was_followed() -> None:
     """A fix in other words isn't left out by accident."""
     assert len({case.code for case, *_rest in ADVICE}) >= 29
+
+
+@pytest.mark.parametrize("known", [
+    hosts(), with_host("cp2", inventory_address=None),
+    with_host("cp2", address="198.51.100.12/24", interface="eth0")], ids=["facts", "no address", "written"])
+@pytest.mark.parametrize("balancers", [["cp1", "cp2", "cp3"], ["cp1", "cp3"]])
+def test_a_vip_that_a_host_has_says_nothing_else_against_that_host(
+        known: dict[str, t.Any], balancers: list[str]) -> None:
+    said = planning.problems(intent(vip="198.51.100.12", lb_hosts=balancers), known)
+    assert [problem.code for problem in said] == ["vip_is_host_address"]

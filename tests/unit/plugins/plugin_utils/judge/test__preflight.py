@@ -134,6 +134,11 @@ def clock_breaks_hmac_2(seen):
     clock(seen, 17)
 
 
+@wrong("folder_read_only", seen="not even root can write into /etc, /var/lib")
+def folder_read_only(seen):
+    seen["preflight"]["unwritable"] = ["/etc", "/var/lib"]
+
+
 @wrong("mtu_differs", "warning", seen="MTU 1500 on cp1, cp3; 9000 on cp2")
 def mtu_differs(seen):
     link(seen)["mtu"] = 9000

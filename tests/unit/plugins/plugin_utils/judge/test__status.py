@@ -207,6 +207,7 @@ FINDING_DATA = [
     ("version_older", "warning", "cp2", put("cp2", "packages", "keepalived", "installed", "2.1.5"), None, None),
     ("file_drifted", "warning", "cp2", put("cp2", "drifted", ["/etc/haproxy/haproxy.cfg"]), None, None),
     ("file_drifted", "error", "cp2", put("cp2", "drifted", ["/etc/x"]), None, verdict.Scope(strict=True)),
+    ("notes_lost", "warning", "cp2", put("cp2", "notes_lost", ["/var/lib/kubeha/files-haproxy.json"]), None, None),
     ("haproxy_hung", "error", "cp2", put("cp2", "haproxy", {"hung": True, "error": "no answer"}), None, None),
     ("keepalived_hung", "error", "cp2", put("cp2", "keepalived", {"hung": True, "error": "no answer"}), None, None),
     ("not_seen", "warning", "cp2", put("cp2", "unseen", ["keepalived", "listen"]), None, None),

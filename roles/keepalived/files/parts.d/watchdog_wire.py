@@ -2,14 +2,14 @@
 # Copyright (c) 2026, the kubeha.apiserver authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What kubeha-watchdog hears of VRRP, and how it asks and tells the network who has an address."""
+"""Whom kubeha-watchdog hears, and how it asks and tells the network who has an address."""
 
-import array
-import ipaddress
 import socket
 import struct
 import time
-from typing import Any, Callable, FrozenSet, NamedTuple, Optional, Tuple
+from typing import Callable, FrozenSet, NamedTuple
+
+from shared_host import plain
 
 # A host that has an address answers at once. Who didn't is asked once more.
 ASKED, ANSWERED = 2, 0.25
@@ -32,25 +32,6 @@ class Router(NamedTuple):
     def of(cls, text: str) -> "Router":
         name, interface, vrid, priority, *members = text.split(",")
         return cls(name, interface, int(vrid), int(priority), frozenset(plain(member) for member in members))
-
-
-def advert(data: bytes) -> Optional[Tuple[str, int, int]]:
-    """Source, virtual router ID and priority of an IP packet; None for what is no advert."""
-    family = data[0] >> 4 if data else 0
-    if family == 4 and len(data) >= 20:
-        start, source = (data[0] & 0x0F) * 4, data[12:16]
-    elif family == 6 and len(data) >= 40:
-        start, source = 40, data[8:24]
-    else:
-        return None
-    if len(data) < start + 8 or data[start] not in (0x21, 0x31):
-        return None
-    return plain(source), data[start + 1], data[start + 2]
-
-
-def plain(address: Any) -> str:
-    """The one spelling that compares."""
-    return str(ipaddress.ip_address(address))
 
 
 def answers_arp(interface: str, address: str, own: str) -> bool:
@@ -123,22 +104,3 @@ def asked(handle: socket.socket, send: Callable[[], object], is_it: Callable[[by
             except socket.timeout:
                 break
     return False
-
-
-def listen(interface: str, family: int) -> socket.socket:
-    """For packets of VRRP. The kernel looks at one byte of each packet, and hands on no other."""
-    protocol, offset, group = ((0x0800, 9, "01005e000012"), (0x86DD, 6, "333300000012"))[family == 6]
-    # Not bound before the filter is there, lest something else be queued.
-    handle = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
-    try:
-        # Load the protocol's byte; VRRP passes.
-        code = array.array("B", struct.pack("HBBIHBBIHBBIHBBI", 0x30, 0, 0, offset, 0x15, 0, 1, 112,
-                                            0x06, 0, 0, 512, 0x06, 0, 0, 0))
-        handle.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", 4, code.buffer_info()[0]))
-        handle.bind((interface, protocol))
-        # PACKET_ADD_MEMBERSHIP of the group's Ethernet address.
-        handle.setsockopt(263, 1, struct.pack("iHH8s", socket.if_nametoindex(interface), 0, 6, bytes.fromhex(group)))
-    except OSError:
-        handle.close()
-        raise
-    return handle

@@ -4,14 +4,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What comes from the network: the kernel's news of addresses and interfaces, and VRRP's packets."""
 
-import array
 import errno
 import select
 import socket
 import struct
 from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from recorder_base import TICK, Book, plain
+from recorder_base import TICK, Book
+from shared_host import plain
+from shared_wire import PACKET, advert, listen
 
 STRANGERS = 16
 
@@ -132,9 +133,7 @@ class Heard(NamedTuple):
 class Wire:
     """VRRP's packets as they come off the wire, before any filter: those of members and those of strangers."""
 
-    FAMILIES = {4: (0x0800, 9), 6: (0x86DD, 6)}  # Ethernet's type; where IP's header has the protocol
-    GROUPS = (bytes.fromhex("01005e000012"), bytes.fromhex("333300000012"))
-    PACKET, STATISTICS, MEMBERSHIP, TIMESTAMP = 263, 6, 1, 35
+    STATISTICS, TIMESTAMP = 6, 35
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -149,30 +148,13 @@ class Wire:
         for interface in sorted(self.book.plan.interfaces) if not self.book.root else ():
             for family in sorted(families):
                 try:
-                    self.sockets.append(self._open(interface, family))
+                    handle = listen(interface, family)
                 except OSError as error:
                     self.book.tell("trouble", interface, error.strerror or str(error))
-
-    def _open(self, interface: str, family: int) -> socket.socket:
-        protocol, offset = self.FAMILIES[family]
-        # Not bound before the filter is there, lest something else be queued.
-        handle = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
-        try:
-            # Load the protocol's byte; VRRP passes.
-            code = array.array("B", struct.pack("HBBIHBBIHBBIHBBI", 0x30, 0, 0, offset, 0x15, 0, 1, 112,
-                                                0x06, 0, 0, 512, 0x06, 0, 0, 0))
-            handle.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", 4, code.buffer_info()[0]))
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
-            handle.setsockopt(socket.SOL_SOCKET, self.TIMESTAMP, 1)
-            handle.setblocking(False)
-            handle.bind((interface, protocol))
-            for group in self.GROUPS:
-                handle.setsockopt(self.PACKET, self.MEMBERSHIP, struct.pack(
-                    "iHH8s", socket.if_nametoindex(interface), 0, len(group), group))
-        except OSError:
-            handle.close()
-            raise
-        return handle
+                    continue
+                handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+                handle.setsockopt(socket.SOL_SOCKET, self.TIMESTAMP, 1)
+                self.sockets.append(handle)
 
     def read(self) -> None:
         """What has come since the last tick, as far as there's time; the kernel says when each came."""
@@ -229,23 +211,6 @@ class Wire:
 
     def _lost(self, handle: socket.socket) -> bool:
         try:
-            return bool(struct.unpack("II", handle.getsockopt(self.PACKET, self.STATISTICS, 8))[1])
+            return bool(struct.unpack("II", handle.getsockopt(PACKET, self.STATISTICS, 8))[1])
         except (OSError, struct.error):
             return False
-
-
-def advert(data: bytes) -> Optional[Tuple[str, int, int, float, int]]:
-    """Source, virtual router ID, priority, interval and IP version of a packet; None for what is no advert."""
-    family = data[0] >> 4 if data else 0
-    if family == 4 and len(data) >= 20:
-        start, source = (data[0] & 0x0F) * 4, data[12:16]
-    elif family == 6 and len(data) >= 40:
-        start, source = 40, data[8:24]
-    else:
-        return None
-    if len(data) < start + 8 or data[start] not in (0x21, 0x31):
-        return None
-    version, vrid, priority = data[start] >> 4, data[start + 1], data[start + 2]
-    timing = int.from_bytes(data[start + 4:start + 6], "big")
-    interval = float(timing & 0xFF) if version == 2 else (timing & 0x0FFF) / 100.0
-    return plain(source), vrid, priority, interval, family

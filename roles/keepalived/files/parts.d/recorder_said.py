@@ -10,14 +10,16 @@ import socket
 import stat
 from typing import Any, Dict, Iterator, Optional, Tuple
 
-from recorder_base import LARGEST, Book, decoded, number, read
+from recorder_base import Book, decoded, number
 from recorder_daemons import DAEMONS
+from shared_host import read
 
 STATE = "/var/lib/kubeha"
 RUN = "/run/kubeha"
 SOCKET, POD_SOCKET = "/var/lib/haproxy/kubeha.sock", "/run/kubeha/stats/kubeha.sock"
 # Between two questions to HAProxy.
 ASKED_EACH = 3.0
+LARGEST = 1 << 20
 
 
 class Marks:

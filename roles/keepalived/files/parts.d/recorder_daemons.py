@@ -4,13 +4,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Processes of HAProxy and keepalived, and why they have ended."""
 
-import glob
 import os
 import select
 import signal
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from recorder_base import Book, Now, decoded, number, read, start
+from recorder_base import Book, Now, decoded, number, start
+from shared_host import processes_of, read
 
 DAEMONS = ("haproxy", "keepalived")
 # Without a daemon, looking for one means looking at all processes.
@@ -105,32 +105,6 @@ class Daemons:
         # The name, in parentheses, may contain anything.
         fields = (read("%s/proc/%d/stat" % (self.book.root, process), 4096) or b"").rpartition(b")")[2].split()
         return [field.decode("ascii", "replace") for field in fields] if len(fields) > 19 else []
-
-
-def processes_of(name: str, root: str) -> Iterator[int]:
-    """The service's, or those of containers of our static pod's: by their control group."""
-    ids = containers(name, root)
-    for place in glob.glob(root + "/proc/[0-9]*"):
-        if (read(place + "/comm", 64) or b"").strip() != name.encode():
-            continue
-        groups = (read(place + "/cgroup") or b"").decode("utf-8", "replace").splitlines()
-        paths = [line.split(":", 2)[-1] for line in groups if "/user.slice/" not in line]
-        if any("/system.slice/%s.service" % name in path or any(item in path for item in ids) for path in paths):
-            yield int(os.path.basename(place))
-
-
-def containers(name: str, root: str) -> List[str]:
-    """IDs. Only the kubelet makes these names, and a static pod's UID has no dash in it."""
-    found = []
-    for link in glob.glob(root + "/var/log/containers/kubeha-%s-*_kube-system_%s-*.log" % (name, name)):
-        try:
-            pod = os.readlink(link).partition("/kube-system_kubeha-%s-" % name)[2].partition("/")[0]
-        except OSError:
-            continue
-        uid = pod.rpartition("_")[2]
-        if len(uid) == 32 and uid.isalnum():
-            found.append(link[:-len(".log")].rpartition("-")[2])
-    return found
 
 
 class Journal:

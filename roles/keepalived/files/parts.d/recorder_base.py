@@ -4,19 +4,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all parts of kubeha-recorder share: its ring of files, plan and clocks, and how a part tells what it sees."""
 
-import ipaddress
 import json
 import os
 import select
-import stat
 import subprocess
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Set, Tuple
 
+from shared_host import plain, read
+
 # Four files of half a MiB.
 FILES, SIZE = 4, 1 << 19
 PER_MINUTE = 600
-LARGEST = 1 << 20
 TICK = 0.25
 
 
@@ -161,11 +160,6 @@ def _first_process(root: str) -> int:
     return int(fields[19]) if len(fields) > 19 else 0
 
 
-def plain(address: Any) -> str:
-    """The one spelling that compares."""
-    return str(ipaddress.ip_address(address))
-
-
 def number(value: Any) -> float:
     try:
         found = float(value)
@@ -178,19 +172,6 @@ def decoded(content: Optional[bytes]) -> Any:
     try:
         return json.loads(content or b"null")
     except (ValueError, RecursionError):
-        return None
-
-
-def read(path: str, limit: int = LARGEST) -> Optional[bytes]:
-    """A plain file's content, None where there's none: others may have put a link or a pipe there."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        with os.fdopen(handle, "rb") as stream:
-            return stream.read(limit) if stat.S_ISREG(os.fstat(handle).st_mode) else None
-    except OSError:
         return None
 
 

@@ -5,19 +5,25 @@
 """What of its host kubeha-watchdog sees, and what it can do there."""
 
 import glob
+import json
 import os
 import signal
 import socket
 import subprocess
+import time
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from watchdog_wire import Router, announce_arp, announce_neighbour, answers_arp, has_neighbour, listen
+from shared_host import containers
+from shared_wire import listen
+from watchdog_wire import Router, announce_arp, announce_neighbour, answers_arp, has_neighbour
 
 # Searching for keepalived costs more than a look: one that was here lately is searched at each, and another one seldom.
 LATELY, SELDOM = 5.0, 5.0
 STOPPED = {"T": "stopped by a signal", "t": "held by a debugger", "D": "blocked in the kernel"}
 # 0 or 1, and watched by keepalived; and whether it has said of an instance that it's MASTER.
 MOVING, HOLDER = "/var/lib/kubeha/drain/moving", "/run/kubeha/keepalived/holder-"
+# Which run changes this host, until when; and how long it may say so at most, in seconds.
+LOCK, BOOT, LONGEST_RUN = "/run/kubeha/lock", "/proc/sys/kernel/random/boot_id", 7200.0
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -57,7 +63,7 @@ class Host:
         said = (run("systemctl", "show", "--property=MainPID", "--value", "keepalived.service") or "").strip()
         if said.isdigit() and self._is_keepalived(int(said)):
             return int(said)
-        ids = self._containers()
+        ids = containers("keepalived", self.root)
         for place in glob.glob(self.root + "/proc/[0-9]*") if ids else ():
             process = int(os.path.basename(place))
             if self._is_keepalived(process) and self._is_in(process, ids) and not self._is_keepalived(
@@ -141,6 +147,16 @@ class Host:
     def is_moving(self) -> bool:
         return read(self.root + MOVING).strip() == "1"
 
+    def is_locked(self) -> bool:
+        """Whether a run changes this host. What a killed one has left ends by itself, some 10 minutes later."""
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        try:
+            note = json.loads(self.read(LOCK))
+            until = min(note["until"], note["at"] + LONGEST_RUN)
+            return bool(note["boot"] == self.read(BOOT).strip() and now < until)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return False
+
     def move(self, back: bool = False) -> bool:
         """Rank below all others, or no longer so; False where it's so already, or keepalived has no such file."""
         before, after = ("1", "0") if back else ("0", "1")
@@ -190,19 +206,6 @@ class Host:
                 os.close(self.folders.pop(process))
             else:
                 found[process] = look
-        return found
-
-    def _containers(self) -> List[str]:
-        """IDs. Only the kubelet makes these names, and a static pod's UID has no dash in it."""
-        found = []
-        for link in glob.glob(self.root + "/var/log/containers/kubeha-keepalived-*_kube-system_keepalived-*.log"):
-            try:
-                pod = os.readlink(link).partition("/kube-system_kubeha-keepalived-")[2].partition("/")[0]
-            except OSError:
-                continue
-            uid = pod.rpartition("_")[2]
-            if len(uid) == 32 and uid.isalnum():
-                found.append(link[:-len(".log")].rpartition("-")[2])
         return found
 
     def _is_in(self, process: int, ids: Sequence[str]) -> bool:
