@@ -18,19 +18,19 @@ NOW = 5000.0
 
 
 class Records:
-    """What happened `at` seconds after START, as each host's clocks have it. cp1 has the VIP at first."""
+    """What happened `at` seconds after START, as each host's clocks have it. cp1 has the VIP at first, where it's held."""
 
-    def __init__(self, wide: float = 0.05, skew: float = 0.0) -> None:
+    def __init__(self, wide: float = 0.05, skew: float = 0.0, held: bool = True) -> None:
         self.wide, self.skew = wide, skew
         self.events: Dict[str, List[Dict[str, Any]]] = {host: [] for host in HOSTS}
         self.why: Dict[str, str] = {}
         self.plan = plan(endpoint())
         for host in HOSTS:
             self.add(1.0, host, "recorder", "host", "start", first=True)
-            self.add(1.0, host, "vip", VIP, host == "cp1", first=True)
+            self.add(1.0, host, "vip", VIP, held and host == "cp1", first=True)
             for name in ("haproxy", "keepalived"):
                 self.add(1.0, host, "daemon", name, "running", first=True)
-            if host != "cp1":
+            if held and host != "cp1":
                 self.add(1.0, host, "advert", self.router("cp1"), 150, first=True)
 
     def router(self, host: str) -> str:

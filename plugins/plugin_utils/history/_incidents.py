@@ -48,6 +48,8 @@ class Incident:
     moved: set[tuple[str, str]] = field(default_factory=set)
     # Hosts that lost a VIP in it, by VIP.
     lost: dict[str, set[str]] = field(default_factory=dict)
+    # VIPs that nobody had before it: they come, and don't move.
+    new: set[str] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
         self.events.append(event)
@@ -57,7 +59,7 @@ class Incident:
             self.open.add(key)
         else:
             self.open.discard(key)
-        if event.kind == "vip":
+        if event.kind == "vip" and event.about not in self.new:
             self.moved ^= {(event.about, event.host)}
         if event.kind == "vip" and not event.value:
             self.lost.setdefault(event.about, set()).add(event.host)
@@ -111,6 +113,7 @@ def incidents(merged: Merged, since: float = float("-inf"), until: float = float
     found: list[Incident] = []
     current: Incident | None = None
     waiting: list[Event] = []
+    new = _new_vips(merged)
     for event in _news(merged):
         opener = next((item for item in reversed(found) if key_of(event) in item.open), None) if ends(event) else None
         if opener is None and (current is None or not _belongs(event, current)):
@@ -126,9 +129,22 @@ def incidents(merged: Merged, since: float = float("-inf"), until: float = float
             waiting = []
         current = opener or current
         if current is not None:
+            if new.get(event.about) is event:
+                current.new.add(event.about)
             current.add(event)
     found = [item for item in _joined(found) if not item.only(_BESIDE)]
     return [item for item in found if item.last >= since and item.at <= until]
+
+
+def _new_vips(merged: Merged) -> dict[str, Event]:
+    """{VIP: how the first host took it}, where every host has said that it didn't have it before."""
+    if any(host.why or host.cut for host in merged.hosts.values()):
+        return {}
+    taken: dict[str, Event] = {}
+    for event in sorted([*merged.before(), *merged.events()], key=lambda event: event.at):
+        if event.kind == "vip" and event.value:
+            taken.setdefault(event.about, event)
+    return {vip: event for vip, event in taken.items() if not event.first}
 
 
 def _belongs(event: Event, current: Incident) -> bool:

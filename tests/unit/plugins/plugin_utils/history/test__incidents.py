@@ -50,6 +50,32 @@ def test_a_run_is_one_incident_whatever_it_restarts():
     assert records.causes() == [[("run", "cp1, cp2, cp3")]]
 
 
+def test_a_first_deployment_is_over_with_its_run():
+    """Its VIP comes from nowhere, so it's never as it was before. What happens at once afterwards is something else."""
+    records = Records(held=False)
+    for host in HOSTS:
+        records.add(100.0, host, "run", "host", "root@admin")
+        records.add(130.0, host, "run", "host", None)
+    records.moves(120.0, None, "cp3")
+    records.moves(121.0, "cp3", "cp1")
+    for at in (132.0, 137.0):
+        records.add(at, "cp1", "daemon", "keepalived", "gone")
+        records.add(at, "cp1", "exit", "keepalived", "stopped")
+        records.moves(at, "cp1", "cp2")
+        records.add(at + 1, "cp1", "daemon", "keepalived", "running")
+        records.moves(at + 3, "cp2", "cp1")
+    assert records.causes() == [[("run", "cp1, cp2, cp3")], *[[("keepalived_stopped", "cp1")]] * 2]
+
+
+def test_whose_record_is_not_there_may_have_had_the_vip():
+    records = Records()
+    records.why["cp1"] = "it's off"
+    records.add(100.0, "cp2", "link", "eth1", False)
+    records.moves(100.0, None, "cp2")
+    records.add(104.0, "cp3", "daemon", "haproxy", "gone")
+    assert len(_incidents.incidents(records.merged())) == 1
+
+
 def test_a_host_that_was_off_had_no_vip_meanwhile():
     records = Records()
     for host in ("cp2", "cp3"):
