@@ -326,6 +326,7 @@ validation:
 """
 
 import os
+from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
@@ -449,14 +450,14 @@ class Deployment:
         files = _files_io.all_planned(self.given, self.secrets)
         _refusals_io.folders_in_the_way(self.role, files)
         found = _look_io.look(self.role, files, self.listed, self.others, params["keep_stale"])
-        _refusals_io.open_folders(found)
-        _refusals_io.textfile_folder(self._unit(_units_io.METRICS_SERVICE))
-        _refusals_io.script(self._unit(_hook_io.SERVICE))
-        if not (self.module.check_mode or params["keep_stale"]):
-            _refusals_io.other_mode(found)
-        if not params["adopt"]:
-            _refusals_io.foreign(self.role, found)
-        _refusals_io.key(found)
+        switches = not (self.module.check_mode or params["keep_stale"])
+        _refusals_io.all_of(
+            partial(_refusals_io.open_folders, found),
+            partial(_refusals_io.textfile_folder, self._unit(_units_io.METRICS_SERVICE)),
+            partial(_refusals_io.script, self._unit(_hook_io.SERVICE)),
+            *[partial(_refusals_io.other_mode, found)] * switches,
+            *[partial(_refusals_io.foreign, self.role, found)] * (not params["adopt"]),
+            partial(_refusals_io.key, found))
         _validate_io.validate(self.role, found)
         _refusals_io.invalid(found)
         if not self.module.check_mode:

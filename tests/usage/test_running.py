@@ -175,12 +175,11 @@ def test_somebody_elses_configuration_is_kept_unless_told_otherwise(user: User) 
     assert user.says("cp2", "systemctl -q is-active keepalived"), "it's masked no more, and runs again"
 
 
-@pytest.mark.parametrize("wrong", [
-    {"endpoint_notify_script": "/opt/nowhere", "endpoint_auth": "pass", "endpoint_auth_password": "s3cr3t-8"},
-    {"endpoint_metrics_textfile_dir": "/opt/nowhere"}], ids=" ".join)
-def test_what_keepalived_s_units_name_is_refused_before_haproxy_changes(user: User, wrong: dict[str, str]) -> None:
-    run = user.site(endpoint_health_path="/healthz", endpoint_metrics=True, **wrong).failed()
-    assert "/opt/nowhere" in run.output and "isn't there" in run.output, run.output
+def test_what_keepalived_s_units_name_is_refused_before_haproxy_changes(user: User) -> None:
+    wrong = {"endpoint_notify_script": "/opt/no-script", "endpoint_metrics_textfile_dir": "/opt/no-folder"}
+    run = user.site(endpoint_health_path="/healthz", endpoint_metrics=True, endpoint_auth="pass",
+                    endpoint_auth_password="s3cr3t-8", **wrong).failed()
+    assert all(path in run.output for path in wrong.values()) and "isn't there" in run.output, run.output
     assert members(run.changed) == NOTHING
     for host in MEMBERS:
         assert "/healthz" not in user.on(host, "cat", "/etc/haproxy/haproxy.cfg")

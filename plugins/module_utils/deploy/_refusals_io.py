@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, Sequence
+from typing import Any, Callable, List, Sequence
 
 from ..host import _copies_io
 from ..host import _owned_files_io as owned
@@ -23,6 +23,19 @@ class Refused(Exception):
     def __init__(self, text: str, **more: Any) -> None:
         super().__init__(text)
         self.more = more
+
+
+def all_of(*checks: Callable[[], None]) -> None:
+    """Every reason at once, lest whoever mends one be told of the next by another run."""
+    refusals: List[Refused] = []
+    for check in checks:
+        try:
+            check()
+        except Refused as refusal:
+            refusals.append(refusal)
+    if refusals:
+        more = {key: value for refusal in refusals for key, value in refusal.more.items()}
+        raise Refused("\n".join(str(refusal) for refusal in refusals), **more)
 
 
 def folders_in_the_way(role: str, files: Sequence[File]) -> None:

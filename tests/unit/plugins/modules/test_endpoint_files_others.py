@@ -209,6 +209,18 @@ def test_a_script_that_can_not_be_run_is_refused_before_anything_changes(host, m
     assert host.everything() == before
 
 
+def test_all_that_is_in_the_way_is_said_at_once(host, monkeypatch):
+    unit = host.path("/etc/systemd/system/kubeha-hook.service")
+    monkeypatch.setattr(_hook_io, "SERVICE", unit)
+    text = OURS + "ExecStart=/usr/bin/env python3 /etc/kubeha/hook cp1 /opt/moved\n"
+    host.write(host.haproxy, "global\n    maxconn 7\n")
+    before = host.everything()
+    result = host.run(host.files(haproxy=OURS) + [dict(host.files(drop_in=text)[0], path=unit, kind="hook-unit")])
+    assert "/opt/moved isn't there" in result["msg"] and "was written by somebody else" in result["msg"]
+    assert result["foreign_files"] == [host.haproxy]
+    assert host.everything() == before
+
+
 class Full:
     """The n-th step that writes fails, as on a full disk or one that was made read-only meanwhile."""
 
