@@ -18,7 +18,7 @@ NOW = 5000.0
 
 
 class Records:
-    """What happened `at` seconds after START, as each host's clocks have it. cp1 has the VIP at first, where it's held."""
+    """What happened `at` seconds after START, as each host's clocks have it. cp1 has the VIP at first, if it's held."""
 
     def __init__(self, wide: float = 0.05, skew: float = 0.0, held: bool = True) -> None:
         self.wide, self.skew = wide, skew
