@@ -59,7 +59,8 @@ def fixture_story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         story = Monitored(lab, mode, tmp_path_factory.mktemp("prometheus"))
         with story.watched():
             yield story
-        print("\n\n%s\n" % story.table())
+        if story.lines:
+            print("\n\n%s\n" % story.table())
     finally:
         if not wish:
             down(name)
