@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 from _lab.lab import Lab, down
-from catalogue import SERVICES
-from monitored import Monitored
+from catalogue import of_each
+from changes import BOTH, PODS, SERVICES, topology
+from monitored import LONG, METRICS, Monitored
 
+# Of all changes, without KUBEHA_LONG.
+BRIEF = {SERVICES: ("haproxy", "keepalived", "drain"), PODS: ("haproxy",)}
+# So that few clients fill it. Faults are provoked in services only.
+FEW = {SERVICES: {"haproxy_maxconn": 256}, PODS: {}}
 FAILED: list[str] = []
 
 
@@ -33,18 +36,31 @@ def monitored(story: Monitored) -> Monitored:
     return story
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Faults are those of services; changes are those of each mode."""
+    if "change" in metafunc.fixturenames:
+        pairs = [(mode, change) for mode, change in of_each(BOTH) if LONG or change.name in BRIEF[mode]]
+        names = ["%s-%s" % (mode, change.name) for mode, change in pairs]
+        metafunc.parametrize(("story", "change"), pairs, ids=names, indirect=["story"], scope="session")
+    elif "story" in metafunc.fixturenames:
+        metafunc.parametrize("story", [SERVICES], indirect=True, scope="session")
+
+
 @pytest.fixture(name="story", scope="session")
-def fixture_story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+def fixture_story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
     """A fresh lab that a Prometheus reads. KUBEHA_LAB=keep leaves it there, =reuse goes on with what was left.
-    KUBEHA_LAB_NAME is another name than `monitoring`, so that parts run side by side."""
-    name, wish = os.environ.get("KUBEHA_LAB_NAME", "monitoring"), os.environ.get("KUBEHA_LAB")
-    topology = Path(__file__).with_name("topology.yml")
+    KUBEHA_LAB_NAME is another name than `monitoring`, so that parts run side by side; that of pods ends with -pods."""
+    mode, wish = request.param, os.environ.get("KUBEHA_LAB")
+    name = os.environ.get("KUBEHA_LAB_NAME", "monitoring") + ("-pods" if mode == PODS else "")
+    hosts = topology(mode)
+    hosts["vars"].update(METRICS, **FEW[mode])
     try:
-        lab = Lab(name) if wish == "reuse" else Lab.up(name, yaml.safe_load(topology.read_text()))
-        story = Monitored(lab, SERVICES, tmp_path_factory.mktemp("prometheus"))
+        lab = Lab(name) if wish == "reuse" else Lab.up(name, hosts)
+        story = Monitored(lab, mode, tmp_path_factory.mktemp("prometheus"))
         with story.watched():
             yield story
-        print("\n\n%s\n" % story.table())
+        if story.lines:
+            print("\n\n%s\n" % story.table())
     finally:
         if not wish:
             down(name)

@@ -21,6 +21,7 @@ from prometheus import Prometheus
 from shorter import shorter, waits
 from user import MEMBERS, ROOT, User
 
+LONG = bool(os.environ.get("KUBEHA_LONG"))
 RULES = yaml.safe_load((ROOT / "monitoring" / "alerts.yml").read_text(encoding="utf-8"))
 # Of text files, scrapes and rules in real life, in seconds.
 INTERVAL = 15
@@ -33,6 +34,13 @@ WINDOW = 900 / FACTOR
 SLACK = 20.0
 EXPORTER = os.environ.get("KUBEHA_NODE_EXPORTER", "")
 FOLDER = "/var/lib/node_exporter"
+# Of both kinds.
+METRICS = {
+    "endpoint_metrics": True,
+    "endpoint_metrics_address": "host",
+    "endpoint_metrics_allow": ["<lan:ipv4:0:prefix>"],
+    "endpoint_metrics_textfile_dir": FOLDER,
+}
 FASTER = """
 mkdir -p /etc/systemd/system/kubeha-metrics.timer.d /etc/systemd/system/kubeha-metrics.service.d
 printf '[Timer]\\nOnUnitActiveSec=\\nOnActiveSec=1s\\nOnUnitActiveSec=%s\\nAccuracySec=50ms\\n' \

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import time
 from collections.abc import Iterator
 
 import pytest
-from catalogue import CHANGES, SERVICES, Change, Step
+from catalogue import Change, Step
 from faults import PROVOKED, Provoked
-from monitored import Monitored
+from monitored import LONG, Monitored
 from shorter import waits
 
-LONG = bool(os.environ.get("KUBEHA_LONG"))
-# Of all that a run may change, with what may fire meanwhile.
-BRIEF = ("haproxy", "keepalived", "drain")
+# What may fire during a change.
 BESIDE = {
     "drain": ("KubehaDrainedForLong", "KubehaNotOnThePreferredHost"),
     "beside-refuse": ("KubehaApiServerOut",),
     "beside-hang": ("KubehaApiServerOut",),
     "beside-500": ("KubehaApiServerOut",),
 }
-PLANNED = [change for change in CHANGES if SERVICES in change.modes and (LONG or change.name in BRIEF)]
 
 
 def test_quiet(monitored: Monitored) -> None:
@@ -61,7 +57,6 @@ def fixture_patient(story: Monitored) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("change", PLANNED, ids=[change.name for change in PLANNED])
 def test_a_planned_change(monitored: Monitored, change: Change) -> None:
     """Each of its steps from rest; what prepares them and what leads back are changes as well."""
     def acted(step: Step) -> None:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import ipaddress
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from changes import PREFERRED, Changes
+from changes import BOTH, PODS, PREFERRED, SERVICES, Changes
 from figures import (
     BACKUP_LOST,
     DRAINED,
@@ -30,9 +30,6 @@ from figures import (
     Limits,
 )
 from user import MEMBERS
-
-SERVICES, PODS = "services", "pods"
-BOTH = (SERVICES, PODS)
 
 
 def nothing(dummy_changes: Changes, dummy_number: int) -> None:
@@ -382,7 +379,7 @@ HOSTS = (
 
 # From one mode to the other
 
-# Of the host itself, in either mode.
+# Of the host itself, in either mode; so are files of metrics, where a suite wants those.
 PARTS = ("shared_host", "shared_wire", "watchdog_host", "watchdog_wire")
 WATCHDOG = [*("/etc/kubeha/parts.d/%s.py" % name for name in PARTS), "/etc/kubeha/watchdog"]
 UNITS = ("kubeha-filter.service", "kubeha-watchdog.service")
@@ -392,8 +389,8 @@ def services_run(changes: Changes, dummy_number: int) -> None:
     for host in MEMBERS:
         assert active(changes, host) == ["active", "active"]
         assert manifests(changes, host) == []
-        left = changes.on(host, "find", "/etc/kubeha", "/etc/tmpfiles.d", "-type", "f")
-        assert sorted(left.split()) == ["/etc/kubeha/filter.nft", "/etc/kubeha/plan.json", *WATCHDOG], left
+        left = changes.on(host, "find", "/etc/kubeha", "/etc/tmpfiles.d", "-type", "f", "!", "-name", "metrics")
+        assert set(left.split()) == {"/etc/kubeha/filter.nft", "/etc/kubeha/plan.json", *WATCHDOG}, left
         assert changes.on(host, "find", "/etc/systemd/system", "-name", "kubeha-release.*") == ""
 
 
@@ -402,7 +399,7 @@ def pods_run(changes: Changes, dummy_number: int) -> None:
         assert active(changes, host) == ["inactive", "inactive"]
         assert manifests(changes, host) == ["kubeha-haproxy.yaml", "kubeha-keepalived.yaml"]
         left = changes.on(host, "find", "/etc/systemd/system", "/usr/libexec", "-name", "*kubeha*", "!", "-name",
-                          "kubeha-release.*", "!", "-type", "l")
+                          "kubeha-release.*", "!", "-name", "kubeha-metrics.*", "!", "-type", "l")
         assert sorted(left.split()) == ["/etc/systemd/system/%s" % name for name in UNITS], left
 
 
@@ -587,6 +584,12 @@ REFUSED_AGREEMENTS = (
 
 CHANGES = (*CONFIGURATION, *RELOADS, *AGREEMENTS, INTERFACE, PASSWORD, CROSSED, *MOVES, *PROGRAMS, *HOSTS, *MODES,
            *BROKEN, *BROKEN_PROGRAMS, *REFUSED_AGREEMENTS)
+
+
+def of_each(modes: Iterable[str]) -> list[tuple[str, Change]]:
+    """Each mode has values of its own: pytest brings tests with the same value together, and would start both labs anew
+    for each."""
+    return [(mode, replace(change, modes=(mode,))) for mode in modes for change in CHANGES if mode in change.modes]
 
 
 # Runs that don't come to their end

@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import figures
+import yaml
 from _lab.lab import Lab
 from _lab.measure import Measurement, Measuring, measuring
 from figures import Figures, Limits
@@ -27,6 +29,18 @@ NEWER_PACKAGE = Path(__file__).with_name("newer_package.py")
 # Of an endpoint that came to rest.
 BEFORE = AFTER = 1.0
 PREFERRED = MEMBERS[0]
+SERVICES, PODS = "services", "pods"
+BOTH = (SERVICES, PODS)
+# Molecule's scenario whose hosts each mode is tried on.
+SCENARIOS = {SERVICES: "default", PODS: "static_pod"}
+
+
+def topology(mode: str) -> dict[str, Any]:
+    """Of a lab in that mode, without what is the scenario's own, as the script that it puts on its hosts."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "molecule" / SCENARIOS[mode] / "topology.yml").read_text())
+    for variable in ("endpoint_notify_script", "endpoint_recorder"):
+        found["vars"].pop(variable, None)
+    return found
 
 
 class Changes(User):

@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from _lab.lab import Lab, down
-from catalogue import BOTH, CHANGES, PODS, SERVICES
-from changes import Changes
-from user import ROOT
+from catalogue import of_each
+from changes import BOTH, PODS, SERVICES, Changes, topology
 
-# Name and topology of each mode's lab.
-LABS = {SERVICES: ("rollout", "default"), PODS: ("rollout-pods", "static_pod")}
+LABS = {SERVICES: "rollout", PODS: "rollout-pods"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,8 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     modes = metafunc.config.getoption("--mode") or BOTH
     brief = metafunc.config.getoption("--brief")
     if "change" in metafunc.fixturenames:
-        pairs = [(mode, change) for mode in modes for change in CHANGES
-                 if mode in (change.brief if brief else change.modes)]
+        pairs = [(mode, change) for mode, change in of_each(modes) if not brief or mode in change.brief]
         names = ["%s-%s" % (mode, change.name) for mode, change in pairs]
         metafunc.parametrize(("changes", "change"), pairs, ids=names, indirect=["changes"], scope="session")
     elif "changes" in metafunc.fixturenames:
@@ -55,14 +51,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def changes(request: pytest.FixtureRequest) -> Iterator[Changes]:
     """A fresh lab with a deployed endpoint. KUBEHA_LAB=keep leaves it there, =reuse goes on with what was left."""
-    name, scenario = LABS[request.param]
-    wish = os.environ.get("KUBEHA_LAB")
-    topology = yaml.safe_load((ROOT / "molecule" / scenario / "topology.yml").read_text())
-    # What is that scenario's own, as the script that it puts on its hosts.
-    for variable in ("endpoint_notify_script", "endpoint_recorder"):
-        topology["vars"].pop(variable, None)
+    name, wish = LABS[request.param], os.environ.get("KUBEHA_LAB")
     try:
-        lab = Lab(name) if wish == "reuse" else Lab.up(name, topology)
+        lab = Lab(name) if wish == "reuse" else Lab.up(name, topology(request.param))
         story = Changes(lab, request.param)
         story.settle()
         try:

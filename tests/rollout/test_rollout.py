@@ -15,7 +15,6 @@ from catalogue import (
     BREAK,
     INTERRUPTED,
     LOST,
-    SERVICES,
     Change,
     Interrupted,
     backed_up_by_one,
@@ -26,7 +25,7 @@ from catalogue import (
     vrid,
     without_first_reload,
 )
-from changes import PREFERRED, Changes
+from changes import PREFERRED, SERVICES, Changes
 from figures import MOMENT, Limits
 from guide import SECRET as GUIDE_SECRET
 from guide import by_hand

@@ -205,6 +205,15 @@ def test_a_configuration_that_somebody_has_written(host: Host) -> None:
     assert host.says("configuration_loaded", daemon="haproxy") == [0]
 
 
+def test_a_daemon_that_does_not_run_has_loaded_nothing(host: Host) -> None:
+    """Its note of another file may be there: a pod leaves it."""
+    host.put(_paths.LAYOUTS["service"].config["keepalived"], "another")
+    assert host.says("configuration_loaded", daemon="keepalived") == [0]
+    (host.root / "proc/101/comm").unlink()
+    assert host.says("daemon_running", daemon="keepalived") == [0]
+    assert host.says("configuration_loaded", daemon="keepalived") == []
+
+
 def test_the_certificate_of_an_api_server(host: Host) -> None:
     assert host.says("apiserver_certificate_expiry_timestamp_seconds") == []
     key, path = host.root / "key", host.put(metrics.CERTIFICATE, "")

@@ -15,6 +15,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
+from ansible_collections.kubeha.apiserver.plugins.module_utils.model._shapes import WORD
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._intent import OTHER_VARIABLES
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.intent._spec import _GLOBAL_FIELDS
 from ansible_collections.kubeha.apiserver.plugins.plugin_utils.plan._plan import INTENT_KEYS, compute_plan
@@ -217,9 +218,22 @@ def load_script(name: str) -> t.Any:
     ({"msg": "by its own words", "results": []}, "Stop: by its own words"),
 ])
 def test_what_failed_is_said_in_words_of_its_own(result: dict[str, t.Any], said: str) -> None:
-    text = load(ROOT / "roles/endpoint/vars/main.yml")["__endpoint_failed_text"]
-    assert jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(
-        ansible_failed_task={"name": "Stop"}, ansible_failed_result=result) == said
+    assert failed_text(result) == said
+
+
+def test_a_log_in_what_failed_leaves_place_for_whether_the_host_is_well() -> None:
+    text = failed_text({"msg": "it doesn't run: %s the end" % ("line of a log\n" * 100)})
+    assert text.startswith("Stop: it doesn't run: line of a log") and text.endswith(" the end") and " ... " in text
+    # Each of the two in an outcome, what failed and what was wrong after.
+    assert len("%s. Put back, but not well: %s" % (text, text)) < WORD
+
+
+def failed_text(result: dict[str, t.Any]) -> str:
+    written, environment = load(ROOT / "roles/endpoint/vars/main.yml"), jinja2.Environment(
+        undefined=jinja2.StrictUndefined)
+    words = environment.from_string(written["__endpoint_failed_words"]).render(
+        ansible_failed_task={"name": "Stop"}, ansible_failed_result=result)
+    return environment.from_string(written["__endpoint_failed_text"]).render(__endpoint_failed_words=words)
 
 
 @pytest.mark.parametrize("info, below", [

@@ -19,6 +19,8 @@ from ._merge import Event, Merged
 
 # Nothing for so long, and the next event is another incident.
 QUIET = 8.0
+# All is as it was for so long, and a VIP that moves is another incident.
+_AT_ONCE = 1.0
 # A run of ours may be silent for so long.
 _SAME_RUN = 300.0
 # A host's last sign of life is written this often.
@@ -48,7 +50,7 @@ class Incident:
     moved: set[tuple[str, str]] = field(default_factory=set)
     # Hosts that lost a VIP in it, by VIP.
     lost: dict[str, set[str]] = field(default_factory=dict)
-    # VIPs that nobody had before it: they come, and don't move.
+    # VIPs that nobody had before it: who has them when its run is over doesn't lose them to anybody else.
     new: set[str] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
@@ -59,10 +61,13 @@ class Incident:
             self.open.add(key)
         else:
             self.open.discard(key)
-        if event.kind == "vip" and event.about not in self.new:
+        if event.kind == "vip":
             self.moved ^= {(event.about, event.host)}
         if event.kind == "vip" and not event.value:
             self.lost.setdefault(event.about, set()).add(event.host)
+        if event.kind == "run" and not self.runs():
+            self.moved = {(vip, host) for vip, host in self.moved if vip not in self.new}
+            self.new = set()
 
     @property
     def at(self) -> float:
@@ -153,6 +158,9 @@ def _belongs(event: Event, current: Incident) -> bool:
             item.kind == "run" and item.value == event.value for item in current.events):
         return True
     if event.at - current.last > QUIET and not current.runs():
+        return False
+    # A VIP may go before it's seen why.
+    if event.kind == "vip" and current.settled() and event.at - current.last > _AT_ONCE:
         return False
     if event.kind in _SHARED and any(item.kind == event.kind and item.about == event.about for item in current.events):
         return True

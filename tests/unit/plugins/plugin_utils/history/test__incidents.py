@@ -59,9 +59,10 @@ def test_a_first_deployment_is_over_with_its_run():
     records.moves(120.0, None, "cp3")
     records.moves(121.0, "cp3", "cp1")
     for at in (132.0, 137.0):
-        records.add(at, "cp1", "daemon", "keepalived", "gone")
-        records.add(at, "cp1", "exit", "keepalived", "stopped")
+        # The VIP is seen to go before its daemon is.
         records.moves(at, "cp1", "cp2")
+        records.add(at + 0.1, "cp1", "daemon", "keepalived", "gone")
+        records.add(at + 0.1, "cp1", "exit", "keepalived", "stopped")
         records.add(at + 1, "cp1", "daemon", "keepalived", "running")
         records.moves(at + 3, "cp2", "cp1")
     assert records.causes() == [[("run", "cp1, cp2, cp3")], *[[("keepalived_stopped", "cp1")]] * 2]
