@@ -133,8 +133,8 @@ def rebooted_and_then_stopped(records):
     records.add(131.0, "cp1", "daemon", "keepalived", "running")
     records.add(131.2, "cp1", "loaded", "haproxy", 4711)
     records.moves(134.0, "cp2", "cp1")
-    records.moves(138.0, "cp1", "cp2")
-    daemon(records, "keepalived", "stopped", at=139.0)
+    records.moves(134.8, "cp1", "cp2")
+    daemon(records, "keepalived", "stopped", at=135.8)
 
 
 @case(("apiserver_down", "cp3"))
