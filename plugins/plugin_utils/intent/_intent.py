@@ -160,7 +160,7 @@ class _Reader:
         self.current = str(task_vars["inventory_hostname"])
         self.problems: list[Problem] = []
         # Of templates, by the variable's name, why and what mends it: the hosts where each fails so.
-        self._failures: dict[tuple[str, str, str], list[str]] = {}
+        self._failures: dict[tuple[str, str, str], dict[str, None]] = {}
         self._raw: dict[str, Mapping[str, t.Any]] = {}
         self._views: dict[str, tuple[Mapping[str, t.Any], t.Any]] = {}
 
@@ -352,12 +352,13 @@ class _Reader:
             return plain(template(subject))
         except Exception as error:  # pylint: disable=broad-except  # whatever a user's template raises is his to mend
             failure = name, _reason(name, error), _repair(name, subject, error)
-            self._failures[failure] = list(dict.fromkeys([*self._failures.get(failure, []), host]))
+            self._failures.setdefault(failure, {})[host] = None
             return _ABSENT
 
     def failures(self) -> list[Problem]:
         """What fails for several hosts in the same way is one problem."""
-        return [problem_of("template_failed", "%s: %s" % (listed(hosts), name), "(not shown)", reason=reason, fix=fix)
+        return [problem_of("template_failed", "%s: %s" % (listed(list(hosts)), name), "(not shown)", reason=reason,
+                           fix=fix)
                 for (name, reason, fix), hosts in self._failures.items()]
 
     @staticmethod
